@@ -1,0 +1,9 @@
+"""What can go wrong, as one class for each thing the caller can do about it.
+
+Every message says what happened, to which event or setting, and what to do. None holds a
+signing secret or a door code.
+"""
+
+
+class BellhopError(Exception):
+    """The root of every error that Bellhop raises on purpose."""

@@ -1,0 +1,91 @@
+"""What a handler is, what it may be given, and what it may say."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import structlog
+
+from bellhop.errors import BellhopError
+from bellhop.events import SeamEvent
+
+
+@dataclass
+class Context:
+    """What a handler may know about the event besides the event.
+
+    attempt: 1 the first time, counted for this handler alone.
+    delivery_id: the `svix-id` of the request that brought the event.
+    received_at: when it was accepted (aware, UTC).
+    """
+
+    event: SeamEvent
+    handler: str
+    attempt: int
+    delivery_id: str
+    received_at: datetime
+
+    @cached_property
+    def log(self) -> Any:
+        """A structlog logger that names the event, its device, the handler and the attempt."""
+        return structlog.get_logger("handlers").bind(
+            event_id=self.event.event_id,
+            event_type=self.event.event_type,
+            device_id=getattr(self.event, "device_id", None),
+            handler=self.handler,
+            attempt=self.attempt,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A user's function and how it wants to be called.
+
+    timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes to
+    the dead letters.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    patterns: tuple[str, ...]
+    attempts: int
+    timeout: float
+    is_async: bool
+    wants_context: bool
+
+    def call(self, event: SeamEvent, context: Context) -> Any:
+        """Call the function; for an async one, return its coroutine."""
+        if self.wants_context:
+            return self.function(event, context)
+        return self.function(event)
+
+
+class Retry(BellhopError):
+    """Raise it in a handler to be called again later; it is no error, and not logged as one.
+
+    after: seconds or `timedelta`; without it the usual wait.
+    """
+
+    def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
+        super().__init__(reason or "asked to be tried again")
+        if after is not None and not isinstance(after, timedelta):
+            after = timedelta(seconds=after)
+        if after is not None and after < timedelta():
+            raise ValueError(f"Retry(after={after!s}) lies in the past")
+        self.after = after
+
+
+class Drop(BellhopError):
+    """Raise it in a handler to be done with the event; the reason is kept in the record."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class HandlerTimeout(BaseException):
+    """Interrupts a handler that ran longer than its timeout.
+
+    Not an `Exception`, so that a handler's own `except Exception` does not swallow it.
+    """

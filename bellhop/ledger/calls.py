@@ -1,0 +1,166 @@
+"""Each script's arguments and answers, for both faces of the ledger.
+
+A `Call` is a script with its arguments and the way to read its answer; nothing here does I/O.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, Generic, TypeVar
+
+from bellhop.ledger.entries import (
+    Arrival,
+    Claimed,
+    Entry,
+    Mail,
+    Quarantined,
+    Receipt,
+    Settled,
+    SettledMail,
+    Swept,
+)
+
+T = TypeVar("T")
+Argument = str | bytes | int
+
+RETRIES_A_SWEEP = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script and the digest under which Redis remembers it."""
+
+    source: str
+    sha: str
+
+
+def _load(name: str) -> Script:
+    folder = files(__package__)
+    source = "\n".join(
+        folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name)
+    )
+    # Redis names scripts by their SHA-1; nothing secret depends on it.
+    return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+ACCEPT = _load("accept")
+CLAIM = _load("claim")
+SETTLE = _load("settle")
+SWEEP = _load("sweep")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A script, its arguments, and how to read its answer."""
+
+    script: Script
+    arguments: list[Argument]
+    read: Callable[[list[Any]], T]
+
+
+def _milliseconds(duration: timedelta) -> int:
+    return round(duration.total_seconds() * 1000)
+
+
+def _now(now_ms: int | None) -> Argument:
+    return "" if now_ms is None else now_ms
+
+
+def accept(
+    batch: Sequence[Arrival | Quarantined], retention: timedelta, now_ms: int | None
+) -> Call[Receipt]:
+    """Take in a batch of deliveries, each once."""
+    arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
+    for item in batch:
+        if isinstance(item, Arrival):
+            arguments += ("event", *item)
+        else:
+            arguments += ("quarantine", item.delivery_id, item.problems, "", "", item.body)
+    return Call(ACCEPT, arguments, _read_receipt)
+
+
+def _read_receipt(answer: list[Any]) -> Receipt:
+    return Receipt(tuple(new == 1 for new in answer[1:]), answer[0] == 1)
+
+
+def claim(
+    shift: str, lease: timedelta, mailboxes: int, entries: int, now_ms: int | None
+) -> Call[Claimed]:
+    """Give a shift that starts its first mail."""
+    return Call(
+        CLAIM,
+        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries],
+        lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
+    )
+
+
+def settle(
+    shift: str,
+    results: Sequence[SettledMail],
+    *,
+    lease: timedelta,
+    retention: timedelta,
+    mailboxes: int,
+    entries: int,
+    now_ms: int | None,
+) -> Call[Settled]:
+    """Write down what a shift did and claim its next mail."""
+    arguments: list[Argument] = [
+        _now(now_ms),
+        shift,
+        _milliseconds(lease),
+        _milliseconds(retention),
+        mailboxes,
+        entries,
+        len(results),
+    ]
+    for mailbox, give_back, settled in results:
+        arguments += (mailbox, give_back, len(settled))
+        for name, finished, outcomes, state in settled:
+            arguments += (name, 1 if finished else 0, state, len(outcomes))
+            for outcome in outcomes:
+                arguments += outcome
+    return Call(
+        SETTLE,
+        arguments,
+        lambda answer: Settled(answer[0] == 1, _read_mail(answer[2]), answer[1] == 1),
+    )
+
+
+def sweep(
+    retention: timedelta, queued: int, dead_workers: Sequence[str], now_ms: int | None
+) -> Call[Swept]:
+    """Bring due retries back and free what dead workers held."""
+    return Call(
+        SWEEP,
+        [_now(now_ms), _milliseconds(retention), queued, *dead_workers],
+        lambda answer: Swept(
+            answer[0] == 1, answer[1], tuple(shift.decode() for shift in answer[2])
+        ),
+    )
+
+
+def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
+    return tuple(
+        Mail(mailbox.decode(), alone == 1, tuple(_read_entry(entry) for entry in entries))
+        for mailbox, alone, *entries in answer
+    )
+
+
+def _read_entry(answer: list[Any]) -> Entry:
+    name, body, delivery, received, deaths, records = answer
+    event_id, _, handler = name.decode().partition(" ")
+    return Entry(
+        event_id,
+        handler or None,
+        body,
+        delivery.decode() if delivery else "",
+        int(received or 0),
+        int(deaths or 0),
+        {
+            handler.decode(): record.decode()
+            for handler, record in zip(records[::2], records[1::2], strict=True)
+        },
+    )

@@ -1,0 +1,17 @@
+-- claim: give a shift that starts its first mail.
+--
+-- The shift no longer waits in RQ's queue. If more is ready than it takes, the caller is told to
+-- enqueue the next shift: so a burst wakes one worker after the other until all are at work.
+--
+-- ARGV: now, shift, lease (ms), most mailboxes, about how many entries
+-- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
+--   {mailbox, alone (0 or 1), then for each entry
+--     {entry, body, svix-id, received (ms), deaths, {handler, record, …}}}
+
+local now = clock(ARGV[1])
+local shift = ARGV[2]
+
+redis.call('DEL', key('waiting'))
+local mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]))
+keep_lease(shift, now + tonumber(ARGV[3]))
+return {wants_shift(now), mail}

@@ -1,0 +1,120 @@
+"""The values that go into the ledger's scripts and come out of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+
+class Arrival(NamedTuple):
+    """A verified delivery of an event, on its way in."""
+
+    delivery_id: str
+    event_id: str
+    event_type: str
+    mailbox: str
+    body: bytes
+
+
+class Quarantined(NamedTuple):
+    """A verified delivery of something that could not be read as an event, on its way in."""
+
+    delivery_id: str
+    problems: str
+    body: bytes
+
+
+class Receipt(NamedTuple):
+    """What became of a batch: for each delivery, in order, whether it was new.
+
+    `wants_shift`: the caller must put a shift into RQ's queue.
+    """
+
+    new: tuple[bool, ...]
+    wants_shift: bool
+
+
+@dataclass(slots=True, frozen=True)
+class Entry:
+    """One waiting entry of a mailbox: an event for all its handlers, or for one that tries again.
+
+    `body` is `None` if the event's record is gone. `deaths`: how many workers died while they had
+    nothing else in hand. `records`: what is written already of the event's handlers, by name.
+    """
+
+    event_id: str
+    handler: str | None
+    body: bytes | None
+    delivery_id: str
+    received_ms: int
+    deaths: int
+    records: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The entry as it stands in its mailbox."""
+        return f"{self.event_id} {self.handler}" if self.handler else self.event_id
+
+
+@dataclass(slots=True, frozen=True)
+class Mail:
+    """The first entries of a mailbox that is now in the shift's hands.
+
+    `alone`: a worker died with this mailbox in hand, so it was claimed with nothing beside it.
+    """
+
+    mailbox: str
+    alone: bool
+    entries: tuple[Entry, ...]
+
+
+class Claimed(NamedTuple):
+    """The mail a shift starts with, and whether to put another shift into RQ's queue."""
+
+    mail: tuple[Mail, ...]
+    wants_shift: bool
+
+
+class Outcome(NamedTuple):
+    """What a handler did with an event. `delay_ms` counts for a retry only."""
+
+    handler: str
+    kind: Literal["done", "retry", "dead"]
+    delay_ms: int
+    record: str
+
+
+class SettledEntry(NamedTuple):
+    """Outcomes of an entry. One that is not `finished` stays in its mailbox.
+
+    `state` is the event's, if nothing of it is left open: `done`, or `unhandled` if no handler
+    matched.
+    """
+
+    name: str
+    finished: bool
+    outcomes: Sequence[Outcome]
+    state: Literal["done", "unhandled"] = "done"
+
+
+class SettledMail(NamedTuple):
+    """Results of a mailbox, and where it goes: kept, or given back at the end or in front."""
+
+    mailbox: str
+    give_back: Literal["keep", "end", "front"]
+    entries: Sequence[SettledEntry]
+
+
+class Settled(NamedTuple):
+    """Answer to a settle. If not `ours`, the lease was taken away and nothing was written."""
+
+    ours: bool
+    mail: tuple[Mail, ...]
+    wants_shift: bool
+
+
+class Swept(NamedTuple):
+    """What a sweep found: retries that were due, and shifts whose mail it gave back."""
+
+    wants_shift: bool
+    retries: int
+    ended: tuple[str, ...]

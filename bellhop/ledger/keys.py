@@ -1,0 +1,59 @@
+"""The names of the ledger's keys. No other module, and no script, makes one up.
+
+All share the hash tag `{bellhop}`: they live in one slot of a Redis Cluster, so that a script may
+change several of them at once. The scripts append the names below to `PREFIX`.
+
+| key                      | type       | holds                                                          |
+| ------------------------ | ---------- | -------------------------------------------------------------- |
+| `event:<event_id>`       | hash       | body, type, mailbox, delivery, received, state; per handler    |
+|                          |            | `h:<handler>` with its attempts; `open` and `dead` handlers;   |
+|                          |            | `begun`, `deaths` and `deaths:<handler>` after crashes         |
+| `delivery:<svix-id>`     | string     | the event it brought; lives as long as the retention           |
+| `mail:<mailbox>`         | list       | waiting entries: `event_id`, or `event_id handler`             |
+| `ready`                  | list       | mailboxes with mail that nobody holds                          |
+| `careful`                | list       | the same, for those under which a worker died                  |
+| `doubts`                 | hash       | for each of those, how many more entries to take singly        |
+| `shifts`                 | sorted set | shifts at work, by the time their lease ends                   |
+| `held:<shift>`           | hash       | the mailboxes a shift holds, with the number of entries        |
+| `waiting`                | string     | since when a shift waits in RQ's queue                         |
+| `due`                    | sorted set | retries, by the time they are due                              |
+| `log`                    | stream     | every accepted event, in order of arrival                      |
+| `dead`                   | sorted set | `event_id handler`, by the time it gave up                     |
+| `quarantine`             | sorted set | svix-ids of bodies that are no event, by time                  |
+| `quarantined:<svix-id>`  | hash       | their body and problems                                        |
+| `probe`                  | string     | written by the readiness check                                 |
+"""
+
+PREFIX = "{bellhop}:"
+
+
+def event(event_id: str) -> str:
+    """The record of an event."""
+    return f"{PREFIX}event:{event_id}"
+
+
+def mail(mailbox: str) -> str:
+    """The waiting entries of a mailbox."""
+    return f"{PREFIX}mail:{mailbox}"
+
+
+def held(shift: str) -> str:
+    """The mailboxes in a shift's hands."""
+    return f"{PREFIX}held:{shift}"
+
+
+def quarantined(delivery_id: str) -> str:
+    """A body that is no event."""
+    return f"{PREFIX}quarantined:{delivery_id}"
+
+
+READY = f"{PREFIX}ready"
+CAREFUL = f"{PREFIX}careful"
+DOUBTS = f"{PREFIX}doubts"
+SHIFTS = f"{PREFIX}shifts"
+WAITING = f"{PREFIX}waiting"
+DUE = f"{PREFIX}due"
+LOG = f"{PREFIX}log"
+DEAD = f"{PREFIX}dead"
+QUARANTINE = f"{PREFIX}quarantine"
+PROBE = f"{PREFIX}probe"

@@ -1,0 +1,124 @@
+"""The ledger's two faces: `Ledger` blocks, `AsyncLedger` awaits. Both only call the scripts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.exceptions import NoScriptError
+
+from bellhop.ledger import calls, keys
+from bellhop.ledger.calls import Call
+from bellhop.ledger.entries import (
+    Arrival,
+    Claimed,
+    Quarantined,
+    Receipt,
+    Settled,
+    SettledMail,
+    Swept,
+)
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """The ledger for workers, the foreman and the command line.
+
+    `retention`: how long an event is remembered once nothing of it is open. `now_ms` arguments are for
+    tests: without one, the server's clock counts, the only one that all machines share.
+    Every method raises `redis.exceptions.RedisError` when Redis cannot do it; then nothing was
+    written, unless the connection broke before the answer came.
+    """
+
+    def __init__(self, redis: Redis, retention: timedelta) -> None:
+        self.redis = redis
+        self.retention = retention
+
+    def accept(
+        self, batch: Sequence[Arrival | Quarantined], *, now_ms: int | None = None
+    ) -> Receipt:
+        """Take in a batch of deliveries, each once."""
+        return self._run(calls.accept(batch, self.retention, now_ms))
+
+    def claim(
+        self,
+        shift: str,
+        *,
+        lease: timedelta,
+        mailboxes: int,
+        entries: int,
+        now_ms: int | None = None,
+    ) -> Claimed:
+        """Give a shift that starts its first mail: at most `mailboxes`, about `entries` in all."""
+        return self._run(calls.claim(shift, lease, mailboxes, entries, now_ms))
+
+    def settle(
+        self,
+        shift: str,
+        results: Sequence[SettledMail],
+        *,
+        lease: timedelta,
+        mailboxes: int = 0,
+        entries: int = 0,
+        now_ms: int | None = None,
+    ) -> Settled:
+        """Write down what a shift did, give mailboxes back, and claim its next mail."""
+        return self._run(
+            calls.settle(
+                shift,
+                results,
+                lease=lease,
+                retention=self.retention,
+                mailboxes=mailboxes,
+                entries=entries,
+                now_ms=now_ms,
+            )
+        )
+
+    def sweep(
+        self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int | None = None
+    ) -> Swept:
+        """Bring due retries back, and free what dead workers held.
+
+        `queued` is the number of shifts in RQ's queue.
+        """
+        return self._run(calls.sweep(self.retention, queued, dead_workers, now_ms))
+
+    def event(self, event_id: str) -> Mapping[str, bytes]:
+        """Return the record of an event by field, empty if there is none."""
+        record = self.redis.hgetall(keys.event(event_id))
+        return {name.decode(): value for name, value in record.items()}
+
+    def _run(self, call: Call[T]) -> T:
+        arguments: list[Any] = [1, keys.PREFIX, *call.arguments]
+        try:
+            answer = self.redis.execute_command("EVALSHA", call.script.sha, *arguments)
+        except NoScriptError:
+            answer = self.redis.execute_command("EVAL", call.script.source, *arguments)
+        return call.read(answer)
+
+
+class AsyncLedger:
+    """The ledger for the receiver."""
+
+    def __init__(self, redis: AsyncRedis, retention: timedelta) -> None:
+        self.redis = redis
+        self.retention = retention
+
+    async def accept(self, batch: Sequence[Arrival | Quarantined]) -> Receipt:
+        """Take in a batch of deliveries, each once. Raises as `Ledger` does."""
+        return await self._run(calls.accept(batch, self.retention, None))
+
+    async def probe(self) -> None:
+        """Raise `RedisError` unless Redis can be reached and takes writes."""
+        await self.redis.set(keys.PROBE, "", ex=60)
+
+    async def _run(self, call: Call[T]) -> T:
+        arguments: list[Any] = [1, keys.PREFIX, *call.arguments]
+        try:
+            answer = await self.redis.execute_command("EVALSHA", call.script.sha, *arguments)
+        except NoScriptError:
+            answer = await self.redis.execute_command("EVAL", call.script.source, *arguments)
+        return call.read(answer)

@@ -1,0 +1,122 @@
+-- settle: write down what a shift did, give back what it is done with, and claim its next mail.
+--
+-- 1. If the shift's lease was taken away, others have its mail: nothing is written.
+-- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
+-- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
+--    final and its time to live begins; one with dead letters stays until they are dealt with.
+-- 4. A mailbox that is given back goes to the end of the ready list if it still has mail (to the
+--    front if the shift had not begun with it), and one left empty is always given up.
+-- 5. The next mail is claimed in the same call.
+--
+-- ARGV: now, shift, lease (ms), retention (ms), most mailboxes, about how many entries,
+--   number of mailboxes, then for each
+--     mailbox, 'keep' | 'end' | 'front', number of entries, then for each
+--       entry, finished (0 or 1), final state, number of outcomes, then for each
+--         handler, 'done' | 'retry' | 'dead', delay of the retry (ms), record
+-- Returns: {still ours (0 or 1), enqueue a shift (0 or 1), mail as claim returns it}
+
+local now = clock(ARGV[1])
+local shift = ARGV[2]
+local retention = ARGV[4]
+
+if not redis.call('ZSCORE', key('shifts'), shift) then
+  return {0, 0, {}}
+end
+
+local at = 7
+local function next_argument()
+  at = at + 1
+  return ARGV[at - 1]
+end
+
+local held = key('held:' .. shift)
+local doubted = redis.call('EXISTS', key('doubts')) == 1
+
+-- 2. `open` counts the handlers of an event that wait for a retry, `dead` those that gave up.
+local function write_outcomes(event, event_id, retried, count)
+  local written = {}
+  local open, dead = 0, 0
+  for _ = 1, count do
+    local handler, outcome, delay, record = next_argument(), next_argument(), next_argument(), next_argument()
+    written[#written + 1] = 'h:' .. handler
+    written[#written + 1] = record
+    if retried then
+      open = open - 1
+    end
+    if outcome == 'retry' then
+      open = open + 1
+      redis.call('ZADD', key('due'), now + tonumber(delay), event_id .. ' ' .. handler)
+    elseif outcome == 'dead' then
+      dead = dead + 1
+      redis.call('ZADD', key('dead'), now, event_id .. ' ' .. handler)
+    end
+  end
+  if open ~= 0 then
+    redis.call('HINCRBY', event, 'open', open)
+  end
+  if dead ~= 0 then
+    redis.call('HINCRBY', event, 'dead', dead)
+  end
+  return written
+end
+
+local function settle_entry(mailbox)
+  local entry, finished, state, count = next_argument(), next_argument(), next_argument(), tonumber(next_argument())
+  local event_id, handler = read_entry(entry)
+  local event = key('event:' .. event_id)
+  local written = write_outcomes(event, event_id, handler ~= nil, count)
+
+  if finished == '1' then
+    redis.call('LREM', key('mail:' .. mailbox), 1, entry)
+    if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
+      and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
+      redis.call('HDEL', key('doubts'), mailbox)
+    end
+    local counts = redis.call('HMGET', event, 'open', 'dead')
+    if tonumber(counts[1] or 0) > 0 then
+      state = 'retrying'
+    elseif tonumber(counts[2] or 0) > 0 then
+      state = 'dead'
+    else
+      redis.call('PEXPIRE', event, retention)
+    end
+    written[#written + 1] = 'state'
+    written[#written + 1] = state
+  elseif not handler then
+    written[#written + 1] = 'begun'
+    written[#written + 1] = '1'
+    written[#written + 1] = 'deaths'
+    written[#written + 1] = '0'
+  end
+  if #written > 0 and redis.call('EXISTS', event) == 1 then
+    redis.call('HSET', event, unpack(written))
+  end
+end
+
+local function give_back(mailbox, where)
+  local has_mail = redis.call('EXISTS', key('mail:' .. mailbox)) == 1
+  if where == 'keep' and has_mail then
+    return
+  end
+  redis.call('HDEL', held, mailbox)
+  if has_mail then
+    local list = 'ready'
+    if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1 then
+      list = 'careful'
+    end
+    redis.call(where == 'front' and 'LPUSH' or 'RPUSH', key(list), mailbox)
+  end
+end
+
+at = 8
+for _ = 1, tonumber(ARGV[7]) do
+  local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
+  for _ = 1, count do
+    settle_entry(mailbox)
+  end
+  give_back(mailbox, where)
+end
+
+local mail = take(shift, tonumber(ARGV[5]), tonumber(ARGV[6]))
+keep_lease(shift, now + tonumber(ARGV[3]))
+return {1, wants_shift(now), mail}

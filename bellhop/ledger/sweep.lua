@@ -1,0 +1,76 @@
+-- sweep: what the foreman does every second.
+--
+-- 1. Retries that are due go to the end of their mailboxes.
+-- 2. What a shift held whose lease has ended, or whose worker is known to be dead, goes onto
+--    `careful`, in front: from there it is taken one entry at a time, as many entries as the shift
+--    had in hand (`doubts`). If that was just one, the worker died under it, and it is counted.
+-- 3. The log is cut to the retention.
+-- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
+--    somebody was told so within the last two seconds and is about to. If the queue is not empty,
+--    a shift waits, whatever became of the note that says so.
+--
+-- ARGV: now, retention (ms), length of RQ's queue, then the names of workers that died
+-- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …}}
+-- Call it again if it returns 500 retries: there may be more.
+
+local now = clock(ARGV[1])
+
+local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, 500)
+for _, entry in ipairs(due) do
+  redis.call('ZREM', key('due'), entry)
+  local event_id = read_entry(entry)
+  local mailbox = redis.call('HGET', key('event:' .. event_id), 'mailbox')
+  if mailbox then
+    post(mailbox, entry)
+  end
+end
+
+local function free(shift)
+  local held = key('held:' .. shift)
+  local in_hand = redis.call('HGETALL', held)
+  for i = 1, #in_hand, 2 do
+    local mailbox, entries = in_hand[i], tonumber(in_hand[i + 1])
+    local first = redis.call('LINDEX', key('mail:' .. mailbox), 0)
+    if first then
+      local doubts = tonumber(redis.call('HGET', key('doubts'), mailbox) or 0)
+      redis.call('HSET', key('doubts'), mailbox, math.max(doubts, entries))
+      redis.call('LPUSH', key('careful'), mailbox)
+      if #in_hand == 2 and entries == 1 then
+        local event_id, handler = read_entry(first)
+        redis.call('HINCRBY', key('event:' .. event_id), handler and 'deaths:' .. handler or 'deaths', 1)
+      end
+    end
+  end
+  redis.call('DEL', held)
+  redis.call('ZREM', key('shifts'), shift)
+end
+
+local ended = redis.call('ZRANGE', key('shifts'), '-inf', now, 'BYSCORE')
+if #ARGV > 3 then
+  local dead = {}
+  for i = 4, #ARGV do
+    dead[ARGV[i]] = true
+  end
+  for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. now, '+inf', 'BYSCORE')) do
+    if dead[string.match(shift, '^(.*)/%d+$')] then
+      ended[#ended + 1] = shift
+    end
+  end
+end
+for _, shift in ipairs(ended) do
+  free(shift)
+end
+
+redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', now - tonumber(ARGV[2])))
+
+local enqueue = 0
+if tonumber(ARGV[3]) > 0 then
+  redis.call('SET', key('waiting'), now, 'PX', 60000)
+elseif mail_is_ready() then
+  local since = redis.call('GET', key('waiting'))
+  if not since or now - tonumber(since) >= 2000 then
+    redis.call('SET', key('waiting'), now, 'PX', 60000)
+    enqueue = 1
+  end
+end
+return {enqueue, #due, ended}

@@ -1,0 +1,296 @@
+"""Patterns, and the registry behind `@on`.
+
+In a pattern `*` stands for any run of characters, dots included. Names are case-sensitive and nothing
+else is special. Everything that can be wrong with a handler is refused when it is registered, in
+one sentence.
+"""
+
+import difflib
+import inspect
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, overload
+
+from bellhop.errors import BellhopError
+from bellhop.events import TYPES, SeamEvent
+from bellhop.handler import Context, Handler
+from bellhop.retries import ATTEMPTS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TIMEOUT = 30.0
+"""Seconds that a handler may take unless it says otherwise."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
+_MATCHES_KEPT = 2048
+
+
+class InvalidHandler(BellhopError):
+    """A handler that could never run as its author means; the message says what to change."""
+
+
+class Pattern:
+    """A pattern of event types. Compares equal to nothing; it is only for matching."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._match = re.compile(
+            ".*".join(re.escape(part) for part in text.split("*")), re.DOTALL
+        ).fullmatch
+
+    def matches(self, event_type: str) -> bool:
+        """Say whether the event type fits the whole pattern."""
+        return self._match(event_type) is not None
+
+    def known_types(self) -> list[str]:
+        """Return the known event types that fit."""
+        return [name for name in TYPES if self.matches(name)]
+
+
+class Registry:
+    """Handlers in the order of their registration."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+        self._patterns: dict[str, list[Pattern]] = {}
+        self._matches: dict[str, tuple[Handler, ...]] = {}
+
+    def __iter__(self) -> Iterator[Handler]:
+        return iter(self._handlers.values())
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def get(self, name: str) -> Handler | None:
+        """Return the handler of that name."""
+        return self._handlers.get(name)
+
+    def match(self, event_type: str) -> tuple[Handler, ...]:
+        """Return the handlers of an event type, in the order of their registration."""
+        found = self._matches.get(event_type)
+        if found is None:
+            found = tuple(
+                handler
+                for name, handler in self._handlers.items()
+                if any(pattern.matches(event_type) for pattern in self._patterns[name])
+            )
+            # A sender could make up any number of types.
+            if len(self._matches) >= _MATCHES_KEPT:
+                self._matches.clear()
+            self._matches[event_type] = found
+        return found
+
+    @overload
+    def on(self, function: F, /) -> F: ...
+
+    @overload
+    def on(
+        self,
+        /,
+        *patterns: str,
+        attempts: int = ATTEMPTS,
+        timeout: float = TIMEOUT,
+        name: str | None = None,
+        allow_unknown: bool = False,
+    ) -> Callable[[F], F]: ...
+
+    def on(
+        self,
+        /,
+        *patterns: Any,
+        attempts: int = ATTEMPTS,
+        timeout: float = TIMEOUT,
+        name: str | None = None,
+        allow_unknown: bool = False,
+    ) -> Any:
+        """Register a function as the handler of the event types that fit any of `patterns`.
+
+        The function takes the event, or the event and a `Context`; it may be `async`, and stays a plain
+        function. Without patterns, the annotation of its event says which types it handles.
+
+        attempts: how often it is tried before the event goes to the dead letters.
+        timeout: seconds that one run may take.
+        name: what it is called in the record; its module and name unless given. Keep it when you move
+            the function, so that retries find it.
+        allow_unknown: accept a pattern that fits no event type known today.
+
+        Raises `InvalidHandler`.
+        """
+        if len(patterns) == 1 and inspect.isfunction(patterns[0]):
+            return self.on()(patterns[0])
+
+        def register(function: F) -> F:
+            self._add(function, patterns, attempts, timeout, name, allow_unknown)
+            return function
+
+        return register
+
+    def _add(
+        self,
+        function: Callable[..., Any],
+        patterns: tuple[object, ...],
+        attempts: int,
+        timeout: float,
+        name: str | None,
+        allow_unknown: bool,
+    ) -> None:
+        label = name if name is not None else _default_name(function)
+        if not isinstance(label, str) or not _NAME.fullmatch(label):
+            raise InvalidHandler(
+                f"a handler's name is 1 to 200 letters, digits or _.<>:-, not {label!r}"
+            )
+        if label in self._handlers:
+            raise InvalidHandler(
+                f"there are two handlers named {label}: give one of them another name, "
+                'as in @on(…, name="…")'
+            )
+        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
+            raise InvalidHandler(f"{label}: attempts is a whole number from 1, not {attempts!r}")
+        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+            raise InvalidHandler(f"{label}: timeout is a number of seconds above 0, not {timeout!r}")
+        wants_context = _wants_context(function, label)
+        expected = _event_classes(function, label)
+        checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
+        if checked:
+            _check_annotation(checked, expected, label)
+        else:
+            checked = _patterns_of(expected, label)
+        self._handlers[label] = Handler(
+            name=label,
+            function=function,
+            patterns=tuple(pattern.text for pattern in checked),
+            attempts=attempts,
+            timeout=float(timeout),
+            is_async=_is_async(function),
+            wants_context=wants_context,
+        )
+        self._patterns[label] = checked
+        self._matches.clear()
+
+
+def _default_name(function: Callable[..., Any]) -> str:
+    module = getattr(function, "__module__", "")
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{module}.{name}"
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether there is one
+    )
+
+
+def _wants_context(function: Callable[..., Any], label: str) -> bool:
+    """Say whether the function takes a context, by trying which call would fit."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError) as error:
+        raise InvalidHandler(f"{label} is not a function that can be called") from error
+    positional = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.kind
+        in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    second = positional[1] if len(positional) > 1 else None
+    # A second parameter with a default of its own is the author's, unless it says it is for this.
+    for_context = second is not None and (
+        second.default is inspect.Parameter.empty
+        or second.name == "context"
+        or second.annotation in (Context, "Context", "bellhop.Context")
+    )
+    arguments = (None, None) if for_context else (None,)
+    try:
+        signature.bind(*arguments)
+    except TypeError as error:
+        raise InvalidHandler(
+            f"{label}{signature} cannot be called with an event, or an event and a context: {error}"
+        ) from error
+    return for_context
+
+
+def _event_classes(function: Callable[..., Any], label: str) -> tuple[type[SeamEvent], ...] | None:
+    """Return the event classes that the first parameter is annotated with, if it is."""
+    first = next(iter(inspect.signature(function).parameters.values()))
+    if first.annotation is inspect.Parameter.empty:
+        return None
+    target = function if hasattr(function, "__annotations__") else type(function).__call__
+    try:
+        annotation = typing.get_type_hints(target).get(first.name)
+    except (NameError, TypeError, AttributeError):
+        return None  # imported for type checkers only, for example
+    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
+    members = typing.get_args(annotation) if union else (annotation,)
+    if not all(isinstance(member, type) for member in members):
+        return None
+    strange = [member for member in members if not issubclass(member, SeamEvent)]
+    if strange == [object]:
+        return None
+    if strange:
+        raise InvalidHandler(
+            f"{label}: its event is annotated with {strange[0].__name__}, which is no event; "
+            "annotate it with an event class of bellhop, or not at all"
+        )
+    return members
+
+
+def _checked_pattern(pattern: object, label: str, allow_unknown: bool) -> Pattern:
+    if not isinstance(pattern, str) or not pattern:
+        raise InvalidHandler(
+            f'{label}: a pattern is a string such as "lock.unlocked" or "lock.*", not {pattern!r}'
+        )
+    checked = Pattern(pattern)
+    if not allow_unknown and not checked.known_types():
+        near = nearest(pattern)
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        raise InvalidHandler(
+            f'{label}: no known event type fits "{pattern}"; {hint}'
+            "(allow_unknown=True accepts it all the same)"
+        )
+    return checked
+
+
+def nearest(name: str) -> list[str]:
+    """Return up to three known event types, or patterns of them, that look like `name`."""
+    candidates = list(TYPES)
+    if "*" in name:
+        candidates += sorted({f"{known.rpartition('.')[0]}.*" for known in TYPES})
+    return difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
+
+
+def _check_annotation(
+    patterns: list[Pattern], expected: tuple[type[SeamEvent], ...] | None, label: str
+) -> None:
+    if expected is None:
+        return
+    for pattern in patterns:
+        for event_type in pattern.known_types():
+            if not issubclass(TYPES[event_type], expected):
+                names = " | ".join(one.__name__ for one in expected)
+                raise InvalidHandler(
+                    f'{label}: "{pattern.text}" brings {event_type} ({TYPES[event_type].__name__}), '
+                    f"which is not the {names} that its event is annotated with"
+                )
+
+
+def _patterns_of(expected: tuple[type[SeamEvent], ...] | None, label: str) -> list[Pattern]:
+    if expected is None:
+        raise InvalidHandler(
+            f'{label}: @on needs a pattern, as in @on("lock.*"), '
+            "or an event class as the annotation of the event"
+        )
+    if SeamEvent in expected:
+        return [Pattern("*")]
+    found = [name for name, known in TYPES.items() if issubclass(known, expected)]
+    if not found:
+        names = " | ".join(one.__name__ for one in expected)
+        raise InvalidHandler(f"{label}: no known event type is a {names}; give @on a pattern")
+    return [Pattern(name) for name in found]
+
+
+registry = Registry()
+"""The handlers of this process."""
+
+on = registry.on
