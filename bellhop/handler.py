@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-import structlog
-
 from bellhop.errors import BellhopError
 from bellhop.events import SeamEvent
 
@@ -30,6 +28,8 @@ class Context:
     @cached_property
     def log(self) -> Any:
         """A structlog logger that names the event, its device, the handler and the attempt."""
+        import structlog  # a third of a second that most handlers do without
+
         return structlog.get_logger("handlers").bind(
             event_id=self.event.event_id,
             event_type=self.event.event_type,
@@ -54,12 +54,6 @@ class Handler:
     timeout: float
     is_async: bool
     wants_context: bool
-
-    def call(self, event: SeamEvent, context: Context) -> Any:
-        """Call the function; for an async one, return its coroutine."""
-        if self.wants_context:
-            return self.function(event, context)
-        return self.function(event)
 
 
 class Retry(BellhopError):

@@ -149,7 +149,9 @@ class Registry:
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
             raise InvalidHandler(f"{label}: attempts is a whole number from 1, not {attempts!r}")
         if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
-            raise InvalidHandler(f"{label}: timeout is a number of seconds above 0, not {timeout!r}")
+            raise InvalidHandler(
+                f"{label}: timeout is a number of seconds above 0, not {timeout!r}"
+            )
         wants_context = _wants_context(function, label)
         expected = _event_classes(function, label)
         checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]

@@ -9,8 +9,6 @@ is not used: it reads the system's clock, raises `ValueError`, `binascii.Error` 
 junk, refuses a good signature that stands behind a malformed one, and, before 2.0, parses the body.
 """
 
-import base64
-import binascii
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -20,6 +18,7 @@ from datetime import UTC, datetime
 from svix.webhooks import Webhook
 
 from bellhop.errors import BellhopError
+from bellhop.secret import secret_problem
 
 TOLERANCE = 300
 """Seconds that a delivery's timestamp may differ from our clock, both ways (Svix's own limit)."""
@@ -141,16 +140,3 @@ def _checked(secret: str, place: int) -> str:
     if problem:
         raise InvalidSecret(f"signing secret number {place} {problem}")
     return secret
-
-
-def secret_problem(secret: str) -> str | None:
-    """Say what is wrong with a signing secret, without repeating any of it."""
-    if not secret.startswith("whsec_"):
-        return "does not begin with whsec_"
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
-        return "is not whsec_ followed by base64"
-    if not 24 <= len(key) <= 64:
-        return f"holds a key of {len(key)} bytes; Svix's have 24 to 64"
-    return None

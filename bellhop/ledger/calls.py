@@ -98,6 +98,7 @@ def claim(
 
 def settle(
     shift: str,
+    number: int,
     results: Sequence[SettledMail],
     *,
     lease: timedelta,
@@ -110,6 +111,7 @@ def settle(
     arguments: list[Argument] = [
         _now(now_ms),
         shift,
+        number,
         _milliseconds(lease),
         _milliseconds(retention),
         mailboxes,

@@ -2,6 +2,7 @@
 --
 -- The shift no longer waits in RQ's queue. If more is ready than it takes, the caller is told to
 -- enqueue the next shift: so a burst wakes one worker after the other until all are at work.
+-- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
 -- ARGV: now, shift, lease (ms), most mailboxes, about how many entries
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
@@ -12,6 +13,9 @@ local now = clock(ARGV[1])
 local shift = ARGV[2]
 
 redis.call('DEL', key('waiting'))
-local mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]))
+local mail = in_hand(shift)
+if #mail == 0 then
+  mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]))
+end
 keep_lease(shift, now + tonumber(ARGV[3]))
 return {wants_shift(now), mail}

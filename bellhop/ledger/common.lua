@@ -126,6 +126,21 @@ local function take(shift, mailboxes, entries)
   return taken
 end
 
+-- Return the mail that a shift holds already, as `take` did.
+local function in_hand(shift)
+  local mail = {}
+  local held = redis.call('HGETALL', key('held:' .. shift))
+  for i = 1, #held, 2 do
+    local mailbox, entries = held[i], tonumber(held[i + 1])
+    local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox)}
+    for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do
+      opened[#opened + 1] = open_entry(entry)
+    end
+    mail[#mail + 1] = opened
+  end
+  return mail
+end
+
 -- Extend the lease of a shift that holds mailboxes, and forget one that holds none.
 local function keep_lease(shift, ends)
   if redis.call('EXISTS', key('held:' .. shift)) == 1 then

@@ -15,6 +15,7 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `doubts`                 | hash       | for each of those, how many more entries to take singly        |
 | `shifts`                 | sorted set | shifts at work, by the time their lease ends                   |
 | `held:<shift>`           | hash       | the mailboxes a shift holds, with the number of entries        |
+| `settled:<shift>`        | string     | the number of its last settle, for one that is repeated        |
 | `waiting`                | string     | since when a shift waits in RQ's queue                         |
 | `due`                    | sorted set | retries, by the time they are due                              |
 | `log`                    | stream     | every accepted event, in order of arrival                      |

@@ -57,6 +57,7 @@ class Ledger:
     def settle(
         self,
         shift: str,
+        number: int,
         results: Sequence[SettledMail],
         *,
         lease: timedelta,
@@ -64,10 +65,15 @@ class Ledger:
         entries: int = 0,
         now_ms: int | None = None,
     ) -> Settled:
-        """Write down what a shift did, give mailboxes back, and claim its next mail."""
+        """Write down what a shift did, give mailboxes back, and claim its next mail.
+
+        `number` is another one for each settle of a shift. One that is repeated with the same number,
+        because its answer was lost, writes nothing and returns all the mail that the shift holds.
+        """
         return self._run(
             calls.settle(
                 shift,
+                number,
                 results,
                 lease=lease,
                 retention=self.retention,
@@ -88,15 +94,16 @@ class Ledger:
 
     def event(self, event_id: str) -> Mapping[str, bytes]:
         """Return the record of an event by field, empty if there is none."""
-        record = self.redis.hgetall(keys.event(event_id))
+        record: dict[Any, Any] = self.redis.hgetall(keys.event(event_id))
         return {name.decode(): value for name, value in record.items()}
 
     def _run(self, call: Call[T]) -> T:
-        arguments: list[Any] = [1, keys.PREFIX, *call.arguments]
+        execute: Any = self.redis.execute_command
+        arguments = [1, keys.PREFIX, *call.arguments]
         try:
-            answer = self.redis.execute_command("EVALSHA", call.script.sha, *arguments)
+            answer = execute("EVALSHA", call.script.sha, *arguments)
         except NoScriptError:
-            answer = self.redis.execute_command("EVAL", call.script.source, *arguments)
+            answer = execute("EVAL", call.script.source, *arguments)
         return call.read(answer)
 
 
@@ -116,9 +123,10 @@ class AsyncLedger:
         await self.redis.set(keys.PROBE, "", ex=60)
 
     async def _run(self, call: Call[T]) -> T:
-        arguments: list[Any] = [1, keys.PREFIX, *call.arguments]
+        execute: Any = self.redis.execute_command
+        arguments = [1, keys.PREFIX, *call.arguments]
         try:
-            answer = await self.redis.execute_command("EVALSHA", call.script.sha, *arguments)
+            answer = await execute("EVALSHA", call.script.sha, *arguments)
         except NoScriptError:
-            answer = await self.redis.execute_command("EVAL", call.script.source, *arguments)
+            answer = await execute("EVAL", call.script.source, *arguments)
         return call.read(answer)

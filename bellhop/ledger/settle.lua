@@ -1,5 +1,7 @@
 -- settle: write down what a shift did, give back what it is done with, and claim its next mail.
 --
+-- 0. A settle whose answer was lost on the way may come again: it is known by its number, nothing is
+--    written twice, and the answer is the mail that the shift holds.
 -- 1. If the shift's lease was taken away, others have its mail: nothing is written.
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
@@ -8,8 +10,8 @@
 --    front if the shift had not begun with it), and one left empty is always given up.
 -- 5. The next mail is claimed in the same call.
 --
--- ARGV: now, shift, lease (ms), retention (ms), most mailboxes, about how many entries,
---   number of mailboxes, then for each
+-- ARGV: now, shift, number of this settle, lease (ms), retention (ms), most mailboxes, about how
+--   many entries, number of mailboxes, then for each
 --     mailbox, 'keep' | 'end' | 'front', number of entries, then for each
 --       entry, finished (0 or 1), final state, number of outcomes, then for each
 --         handler, 'done' | 'retry' | 'dead', delay of the retry (ms), record
@@ -17,13 +19,17 @@
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]
-local retention = ARGV[4]
+local lease = tonumber(ARGV[4])
+local retention = ARGV[5]
 
+if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
+  return {1, wants_shift(now), in_hand(shift)}
+end
 if not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}}
 end
 
-local at = 7
+local at = 9
 local function next_argument()
   at = at + 1
   return ARGV[at - 1]
@@ -98,8 +104,8 @@ local function give_back(mailbox, where)
   if where == 'keep' and has_mail then
     return
   end
-  redis.call('HDEL', held, mailbox)
-  if has_mail then
+  -- One that was left empty before, and given up, may be somebody else's by now.
+  if redis.call('HDEL', held, mailbox) == 1 and has_mail then
     local list = 'ready'
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1 then
       list = 'careful'
@@ -108,8 +114,7 @@ local function give_back(mailbox, where)
   end
 end
 
-at = 8
-for _ = 1, tonumber(ARGV[7]) do
+for _ = 1, tonumber(ARGV[8]) do
   local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
   for _ = 1, count do
     settle_entry(mailbox)
@@ -117,6 +122,7 @@ for _ = 1, tonumber(ARGV[7]) do
   give_back(mailbox, where)
 end
 
-local mail = take(shift, tonumber(ARGV[5]), tonumber(ARGV[6]))
-keep_lease(shift, now + tonumber(ARGV[3]))
+local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]))
+keep_lease(shift, now + lease)
+redis.call('SET', key('settled:' .. shift), ARGV[3], 'PX', lease)
 return {1, wants_shift(now), mail}

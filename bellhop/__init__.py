@@ -1,0 +1,26 @@
+"""What a handler author imports: `on`, `Context`, `Retry`, `Drop`, and every event class.
+
+from bellhop import LockUnlockedEvent, on
+
+@on("lock.unlocked")
+def audit(event: LockUnlockedEvent):
+    print(event.device_id, event.method)
+"""
+
+from bellhop import events
+from bellhop.errors import BellhopError
+from bellhop.events import *  # noqa: F403 - every event class, as listed there
+from bellhop.handler import Context, Drop, Handler, Retry
+from bellhop.routing import InvalidHandler, Registry, on
+
+__all__ = [
+    "BellhopError",
+    "Context",
+    "Drop",
+    "Handler",
+    "InvalidHandler",
+    "Registry",
+    "Retry",
+    "on",
+]
+__all__ += events.__all__

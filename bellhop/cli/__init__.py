@@ -1,0 +1,64 @@
+"""The `bellhop` command. It starts the parts and is imported by nobody.
+
+A command's module is imported when the command is called, so that each starts fast.
+"""
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from bellhop.errors import BellhopError
+from bellhop.processes import EX_CONFIG
+
+_COMMANDS = {
+    "up": "bellhop.cli.up:up",
+    "receiver": "bellhop.cli.parts:receiver",
+    "worker": "bellhop.cli.parts:worker",
+    "send": "bellhop.cli.send:send",
+    "handlers": "bellhop.cli.handlers:handlers",
+    "one-worker": "bellhop.cli.parts:one_worker",
+}
+
+
+class _Commands(click.Group):
+    """Commands whose errors are one clear message each, with no traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        from redis.exceptions import RedisError
+
+        from bellhop.loading import HandlersNotLoaded
+
+        try:
+            return super().invoke(ctx)
+        except HandlersNotLoaded as error:
+            _fail(error, EX_CONFIG)
+        except BellhopError as error:
+            _fail(error, 1)
+        except RedisError as error:
+            _fail(f"Redis: {error}", 1)
+
+
+def _fail(message: object, code: int) -> NoReturn:
+    click.secho(f"bellhop: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    sys.exit(code)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bellhop")
+def main() -> None:
+    """Receive Seam's webhooks, lose and double none, and run your handlers.
+
+    Settings are BELLHOP_… variables, from the environment or .env.
+    """

@@ -1,0 +1,146 @@
+"""`bellhop send`: a plausible event, signed and posted as Svix does it."""
+
+import http.client
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import SplitResult, urlsplit
+
+import click
+
+from bellhop.cli.state import NotConfigured, signing_secret, webhook_url
+from bellhop.errors import BellhopError
+from bellhop.samples import read_field, sample
+from bellhop.settings import load_settings
+from bellhop.signature import sign
+
+_MEANINGS = {
+    200: "known already, not handled again",
+    202: "accepted",
+    400: "refused: the receiver does not know this secret, or its clock differs",
+    413: "refused: too large",
+    422: "refused: not a Seam event",
+    503: "not accepted: the receiver's Redis is away",
+}
+
+
+class NotSent(BellhopError):
+    """Nothing could be posted; the message says why."""
+
+
+class NotAccepted(BellhopError):
+    """The receiver refused the event."""
+
+
+@click.command()
+@click.argument("event_type")
+@click.option("-s", "--set", "fields", multiple=True, metavar="FIELD=VALUE", help="Set a field.")
+@click.option("--url", help="Where to post.  [the bellhop up of this directory]")
+@click.option("--secret", help="Signing secret.  [BELLHOP_WEBHOOK_SECRETS, or that of bellhop up]")
+@click.option("--count", type=click.IntRange(1), default=1, help="How many events.  [1]")
+@click.option("--repeat-id", is_flag=True, help="Send one delivery --count times (2 unless given).")
+def send(
+    event_type: str,
+    fields: tuple[str, ...],
+    url: str | None,
+    secret: str | None,
+    count: int,
+    repeat_id: bool,
+) -> None:
+    """Post a made-up event of EVENT_TYPE, and show the answer.
+
+    \b
+    bellhop send lock.unlocked -s method=keycode
+    bellhop send device.battery_status_changed -s battery_level=0.1 --count 3
+    """
+    settings = load_settings()
+    values = dict(_field(event_type, text) for text in fields)
+    key = secret or signing_secret(settings)
+    if not key:
+        raise NotConfigured(
+            "no signing secret: set BELLHOP_WEBHOOK_SECRETS, give --secret, or start `bellhop up` here"
+        )
+    target = _target(url or webhook_url(settings))
+    if repeat_id and count == 1:
+        count = 2
+    connection = _connection(target)
+    delivery = _delivery(event_type, values, key)
+    try:
+        statuses = []
+        for number in range(count):
+            if number and not repeat_id:
+                delivery = _delivery(event_type, values, key)
+            statuses.append(_post(connection, target, *delivery))
+    finally:
+        connection.close()
+    if any(status >= 300 for status in statuses):
+        raise NotAccepted(f"the receiver at {target.geturl()} did not take it")
+
+
+def _field(event_type: str, text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise click.UsageError(f"-s takes FIELD=VALUE, not {text!r}")
+    return name, read_field(event_type, name, value)
+
+
+def _delivery(
+    event_type: str, values: Mapping[str, object], secret: str
+) -> tuple[str, bytes, dict[str, str]]:
+    now = datetime.now(UTC)
+    event = sample(event_type, values, now=now, new_id=lambda: str(uuid.uuid4()))
+    body = json.dumps(event).encode()
+    headers = sign(f"msg_{os.urandom(12).hex()}", now, body, secret)
+    return str(event["event_id"]), body, headers
+
+
+def _target(url: str) -> SplitResult:
+    target = urlsplit(url)
+    if target.scheme not in ("http", "https") or not target.hostname:
+        raise click.UsageError(f"--url takes http://host:port/webhooks/seam, not {url!r}")
+    return target if target.path else target._replace(path="/webhooks/seam")
+
+
+def _connection(target: SplitResult) -> http.client.HTTPConnection:
+    kind = http.client.HTTPSConnection if target.scheme == "https" else http.client.HTTPConnection
+    try:
+        return kind(target.hostname or "", target.port, timeout=15)
+    except ValueError as error:
+        raise click.UsageError(f"--url: {error}") from error
+
+
+def _post(
+    connection: http.client.HTTPConnection,
+    target: SplitResult,
+    event_id: str,
+    body: bytes,
+    headers: Mapping[str, str],
+) -> int:
+    began = time.perf_counter()
+    try:
+        connection.request(
+            "POST",
+            target.path,
+            body,
+            {**headers, "content-type": "application/json", "user-agent": "bellhop-send"},
+        )
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise NotSent(
+            f"nothing answers at {target.geturl()} ({reason}): is `bellhop up` running?"
+        ) from error
+    took = (time.perf_counter() - began) * 1000
+    meaning = _MEANINGS.get(response.status, response.reason)
+    if sys.stdout.isatty():
+        color = "green" if response.status < 300 else "red"
+        status = click.style(str(response.status), fg=color, bold=True)
+    else:
+        status = str(response.status)
+    click.echo(f"{status} {meaning} in {took:.1f} ms  event {event_id}")
+    return response.status

@@ -1,0 +1,103 @@
+"""What the commands of one directory know of each other: its Redis, its secret, its URL."""
+
+import base64
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bellhop.connections import connect
+from bellhop.embedded import embedded_url
+from bellhop.errors import BellhopError
+from bellhop.settings import STATE, Settings
+
+_SECRET = "signing-secret"  # noqa: S105 - the name of its file
+_URL = "webhook-url"
+
+
+class NotConfigured(BellhopError):
+    """Something must be set first; the message says what."""
+
+
+class RedisUnreachable(BellhopError):
+    """Nothing answers at the configured Redis."""
+
+
+def redis_url(settings: Settings) -> str:
+    """Return the configured Redis, or that of a `bellhop up` in this directory."""
+    if settings.redis_url:
+        return settings.redis_url.get_secret_value()
+    url = embedded_url(STATE)
+    if url is None:
+        raise NotConfigured(
+            "no Redis: set BELLHOP_REDIS_URL, such as redis://localhost:6379/0, "
+            "or start everything with `bellhop up`"
+        )
+    return url
+
+
+def reachable_redis(url: str) -> Redis:
+    """Return a client of a Redis that answers, or raise `RedisUnreachable`."""
+    client = connect(url)
+    try:
+        client.ping()
+    except (RedisError, OSError) as error:
+        raise RedisUnreachable(
+            f"cannot reach Redis at {public_url(url)} ({error}): is it running, and is "
+            "BELLHOP_REDIS_URL right?"
+        ) from error
+    return client
+
+
+def public_url(url: str) -> str:
+    """Return a URL without the user and password that it may hold."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def signing_secret(settings: Settings) -> str | None:
+    """Return the first configured secret, or the one that `bellhop up` made."""
+    if settings.secrets:
+        return settings.secrets[0]
+    path = STATE / _SECRET
+    return path.read_text(encoding="ascii").strip() if path.exists() else None
+
+
+def made_secret() -> str:
+    """Return the secret of this directory, made if it has none yet."""
+    path = STATE / _SECRET
+    if not path.exists():
+        write_private(path, f"whsec_{base64.b64encode(os.urandom(24)).decode()}\n")
+    return path.read_text(encoding="ascii").strip()
+
+
+def keep_webhook_url(url: str) -> None:
+    """Note where `bellhop up` listens, for `bellhop send`."""
+    write_private(STATE / _URL, f"{url}\n")
+
+
+def webhook_url(settings: Settings) -> str:
+    """Return where `bellhop up` listens, or where the receiver would."""
+    path = STATE / _URL
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip()
+    return f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
+
+
+def local_host(host: str) -> str:
+    """Return how to reach an address that the receiver listens on from here."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"[{host}]" if ":" in host else host
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    temporary.replace(path)

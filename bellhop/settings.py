@@ -1,0 +1,152 @@
+"""The `BELLHOP_…` variables, from the environment or from `.env` in the current directory."""
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from bellhop.errors import BellhopError
+from bellhop.secret import secret_problem
+
+PREFIX = "BELLHOP_"
+ENV_FILE = ".env"
+STATE = Path(".bellhop")
+"""Where `bellhop up` keeps its Redis and its signing secret."""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class InvalidSettings(BellhopError):
+    """A setting has a wrong value; the message names each, and what is expected."""
+
+
+def _words(value: Any) -> Any:
+    return tuple(re.split(r"[,\s]+", value.strip(", \n\t"))) if isinstance(value, str) else value
+
+
+def read_duration(value: Any) -> Any:
+    """Turn `90s`, `15m`, `36h` or `14d`, or a plain number of seconds, into a `timedelta`."""
+    if isinstance(value, str):
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", value.strip())
+        if not match:
+            raise ValueError("not a duration")
+        return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+    return value
+
+
+def _byte_count(value: Any) -> Any:
+    count = TypeAdapter(ByteSize).validate_python(value)
+    if not 1024 <= count <= 64 * 1024**2:
+        raise ValueError("out of range")
+    return int(count)
+
+
+Duration = Annotated[timedelta, BeforeValidator(read_duration)]
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+
+_EXPECTED = {
+    "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
+    "redis_url": "redis://host:6379/0, rediss://… or unix:///path/to/socket",
+    "handlers": "import paths of modules or packages, separated by commas or spaces",
+    "host": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
+    "port": "a port number from 0 to 65535",
+    "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
+    "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
+    "retention": "a duration such as 14d, 36h or 90m, at least 1h",
+    "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
+    "on_invalid": "quarantine or reject",
+    "log_format": "json or console",
+    "log_level": "debug, info, warning or error",
+}
+
+
+class Settings(BaseSettings):
+    """What can be set. Every default is meant for production."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", env_ignore_empty=True
+    )
+
+    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
+    redis_url: SecretStr | None = None
+    handlers: Words = ("handlers",)
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(8000, ge=0, le=65535)
+    concurrency: int = Field(100, ge=1, le=10_000)
+    slice: Duration = Field(timedelta(seconds=10), ge=timedelta(seconds=1))
+    retention: Duration = Field(timedelta(days=14), ge=timedelta(hours=1))
+    max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
+    on_invalid: Literal["quarantine", "reject"] = "quarantine"
+    log_format: Literal["json", "console"] | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_scheme(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not value.get_secret_value().startswith(_REDIS_SCHEMES):
+            raise ValueError("unknown scheme")
+        return value
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _check_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for place, secret in enumerate(value, 1):
+            if problem := secret_problem(secret.get_secret_value()):
+                raise ValueError(f"number {place} {problem}")
+        return value
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The signing secrets in the clear."""
+        return tuple(secret.get_secret_value() for secret in self.webhook_secrets)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the settings; `given` values go before the environment, unless they are `None`.
+
+    Raises `InvalidSettings`, which names every wrong one.
+    """
+    _check_names({**dotenv_values(ENV_FILE), **os.environ})
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        problems = {str(problem["loc"][0]): problem for problem in error.errors()}
+        raise InvalidSettings(
+            "\n".join(_explain(name, problem) for name, problem in problems.items())
+        ) from None
+
+
+def _explain(name: str, problem: Mapping[str, Any]) -> str:
+    variable = f"{PREFIX}{name.upper()}"
+    if name == "webhook_secrets":
+        detail = problem["msg"].removeprefix("Value error, ")
+        return f"{variable}: {detail}; expected {_EXPECTED[name]}"
+    if name == "redis_url":  # may hold a password
+        return f"{variable}: expected {_EXPECTED[name]}"
+    return f"{variable}: expected {_EXPECTED.get(name, 'another value')}, got {problem['input']!r}"
+
+
+def _check_names(environment: Mapping[str, object]) -> None:
+    """Refuse a variable that is nearly the name of a setting: it is a typo, not somebody else's."""
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    for name in environment:
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
+            if near:
+                raise InvalidSettings(f"{name} is not a setting; did you mean {near[0]}?")

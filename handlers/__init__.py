@@ -1,0 +1,1 @@
+"""Your room: every module in here is loaded, and its @on functions are your handlers."""

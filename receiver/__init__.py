@@ -1,0 +1,1 @@
+"""Process one: takes webhooks in, and answers when Redis has them."""

@@ -1,0 +1,98 @@
+"""One table from what became of a delivery to what its sender is told.
+
+The sender keeps response bodies, so errors say no more than it knows (RFC 9457).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
+from typing import Any
+
+Header = tuple[bytes, bytes]
+
+
+class Outcome(Enum):
+    """What became of a request to the webhook endpoint."""
+
+    ACCEPTED = "accepted"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+    NOT_AN_EVENT = "not an event"
+    BAD_SIGNATURE = "bad signature"
+    TOO_LARGE = "too large"
+    METHOD = "method"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that is the same every time, as the two messages of ASGI."""
+
+    status: int
+    start: dict[str, Any]
+    body: dict[str, Any]
+
+    async def __call__(self, send: Any) -> None:
+        """Send it."""
+        await send(self.start)
+        await send(self.body)
+
+
+def _answer(
+    status: HTTPStatus, content: dict[str, Any], media_type: bytes, headers: Sequence[Header] = ()
+) -> Answer:
+    body = json.dumps(content).encode()
+    return Answer(
+        status,
+        {
+            "type": "http.response.start",
+            "status": int(status),
+            "headers": [
+                (b"content-type", media_type),
+                (b"content-length", str(len(body)).encode()),
+                *headers,
+            ],
+        },
+        {"type": "http.response.body", "body": body},
+    )
+
+
+def _fine(status: HTTPStatus, outcome: Outcome) -> Answer:
+    return _answer(status, {"outcome": outcome.value}, b"application/json")
+
+
+def problem(status: HTTPStatus, detail: str, *headers: Header) -> Answer:
+    """Return an error as `application/problem+json`."""
+    content = {"title": status.phrase, "status": int(status), "detail": detail}
+    return _answer(status, content, b"application/problem+json", headers)
+
+
+_CLOSE = (b"connection", b"close")
+
+ANSWERS = {
+    Outcome.ACCEPTED: _fine(HTTPStatus.ACCEPTED, Outcome.ACCEPTED),
+    Outcome.DUPLICATE: _fine(HTTPStatus.OK, Outcome.DUPLICATE),
+    Outcome.QUARANTINED: _fine(HTTPStatus.ACCEPTED, Outcome.QUARANTINED),
+    Outcome.NOT_AN_EVENT: problem(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "The body is not a Seam event.",
+        # Svix stops its retries of this message; another attempt would bring the same body.
+        (b"webhook-delivery", b"abort-message"),
+    ),
+    Outcome.BAD_SIGNATURE: problem(HTTPStatus.BAD_REQUEST, "The signature could not be verified."),
+    Outcome.TOO_LARGE: problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes.", _CLOSE
+    ),
+    Outcome.METHOD: problem(
+        HTTPStatus.METHOD_NOT_ALLOWED, "Webhooks are sent with POST.", (b"allow", b"POST")
+    ),
+    Outcome.UNAVAILABLE: problem(
+        HTTPStatus.SERVICE_UNAVAILABLE, "The event could not be stored.", (b"retry-after", b"5")
+    ),
+    Outcome.FAILED: problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here."),
+}
+
+NOT_FOUND = problem(HTTPStatus.NOT_FOUND, "Nothing is here. Webhooks go to /webhooks/seam.")

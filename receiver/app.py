@@ -1,0 +1,85 @@
+"""The Starlette app: the webhook endpoint and what an orchestrator asks."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from redis.exceptions import RedisError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bellhop.connections import connect_async
+from bellhop.ledger import AsyncLedger
+from bellhop.queue import ShiftBell
+from bellhop.settings import Settings
+from bellhop.signature import Verifier
+from receiver.answers import NOT_FOUND, problem
+from receiver.intake import Intake
+from receiver.webhook import WebhookEndpoint
+
+WEBHOOK_PATH = "/webhooks/seam"
+
+_NOT_READY = problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "Redis cannot be reached, or takes no writes.",
+    (b"retry-after", b"5"),
+)
+
+
+def create_app(settings: Settings, redis_url: str) -> Starlette:
+    """Return the receiver's app. Raises `InvalidSecret` if there is no signing secret."""
+    redis = connect_async(redis_url)
+    ledger = AsyncLedger(redis, settings.retention)
+    intake = Intake(ledger, ShiftBell(redis))
+    webhook = WebhookEndpoint(
+        Verifier(settings.secrets),
+        intake,
+        max_body=settings.max_body,
+        on_invalid=settings.on_invalid,
+    )
+
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await ledger.probe()
+        except (RedisError, OSError):
+            await _NOT_READY(send)
+        else:
+            await JSONResponse({"status": "ready"})(scope, receive, send)
+
+    async def not_found(_scope: Any, _receive: Any, send: Any) -> None:
+        await NOT_FOUND(send)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        await intake.close()
+        await redis.aclose()
+
+    app = Starlette(
+        routes=[
+            Route(WEBHOOK_PATH, webhook),
+            Route("/health/live", live),
+            Route("/health/ready", _Asgi(ready)),
+        ],
+        lifespan=lifespan,
+    )
+    app.router.default = not_found
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Asgi:
+    """Tells Starlette that a route is an ASGI callable, not a function of a request."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        await self._app(scope, receive, send)

@@ -1,0 +1,131 @@
+"""Group commit: deliveries that arrive while Redis is busy with a batch become the next batch.
+
+There is no timer. Alone, a delivery is a batch of its own and waits for nobody; under load, the batches
+grow with the time a call takes, and one call of the accept script carries them all.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+
+from bellhop.connections import is_outage
+from bellhop.ledger import Arrival, AsyncLedger, Quarantined, Receipt
+from bellhop.queue import ShiftBell
+
+MOST_DELIVERIES = 500
+MOST_BYTES = 4 * 1024 * 1024
+
+_log = structlog.get_logger("receiver")
+
+Item = Arrival | Quarantined
+
+
+class Unavailable(Exception):
+    """Redis could not take the delivery, or did not say so in time."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    item: Item
+    done: "asyncio.Future[bool]"
+
+
+class Intake:
+    """Puts deliveries into the ledger, many at a time."""
+
+    def __init__(self, ledger: AsyncLedger, bell: ShiftBell) -> None:
+        self._ledger = ledger
+        self._bell = bell
+        self._waiting: list[_Waiting] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._rings: set[asyncio.Task[None]] = set()
+        self._outage = False
+
+    async def accept(self, item: Item) -> bool:
+        """Return, once Redis has acknowledged it, whether the delivery was new.
+
+        Raises `Unavailable`; then the sender has to come again.
+        """
+        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(item, done))
+        if self._flushing is None:
+            self._flushing = asyncio.create_task(self._flush_all())
+        return await done
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        if self._flushing:
+            await self._flushing
+        if self._rings:
+            await asyncio.gather(*self._rings, return_exceptions=True)
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                await self._flush(self._next_batch())
+        finally:
+            self._flushing = None
+
+    def _next_batch(self) -> list[_Waiting]:
+        size = 0
+        for count, waiting in enumerate(self._waiting):
+            size += len(waiting.item.body)
+            if count == MOST_DELIVERIES or (count and size > MOST_BYTES):
+                break
+        else:
+            batch, self._waiting = self._waiting, []
+            return batch
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        return batch
+
+    async def _flush(self, batch: Sequence[_Waiting]) -> None:
+        try:
+            receipt = await self._commit([waiting.item for waiting in batch])
+        except Exception as error:
+            self._report(error)
+            for waiting in batch:
+                if not waiting.done.done():
+                    waiting.done.set_exception(Unavailable())
+            return
+        if self._outage:
+            self._outage = False
+            _log.warning("Redis is back")
+        for waiting, new in zip(batch, receipt.new, strict=True):
+            if not waiting.done.done():
+                waiting.done.set_result(new)
+        if receipt.wants_shift:
+            self._ring()
+
+    async def _commit(self, items: Sequence[Item]) -> Receipt:
+        try:
+            return await self._ledger.accept(items)
+        except RedisConnectionError:
+            # The server may have been restarted behind a pooled connection. If the first call got through
+            # all the same, the second says "duplicate", which is true, and answered as well.
+            receipt = await self._ledger.accept(items)
+            return receipt._replace(wants_shift=True)
+
+    def _report(self, error: Exception) -> None:
+        """Log one line for each outage, not one for each request."""
+        if isinstance(error, RedisError) and is_outage(error):
+            if not self._outage:
+                self._outage = True
+                _log.error("Redis cannot take events; answering 503", error=str(error))
+        else:
+            _log.error("cannot accept events", exc_info=error)
+
+    def _ring(self) -> None:
+        task = asyncio.create_task(self._ring_once())
+        self._rings.add(task)
+        task.add_done_callback(self._rings.discard)
+
+    async def _ring_once(self) -> None:
+        try:
+            await self._bell.ring()
+        except RedisError as error:
+            # The foreman sees mail and an empty queue, and asks for a shift within seconds.
+            _log.warning("could not enqueue a shift", error=str(error))

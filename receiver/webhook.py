@@ -1,0 +1,133 @@
+"""The endpoint that Seam posts to.
+
+A plain ASGI callable, mounted as a route of the Starlette app: Starlette's Request and Response cost more
+than the signature. What costs least comes first: headers, then size, then HMAC, then the schema. Redis is asked
+only about deliveries that are signed.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import structlog
+
+from bellhop.events import NotASeamEvent, parse
+from bellhop.ledger import Arrival, Quarantined
+from bellhop.signature import Delivery, InvalidSignature, Verifier
+from receiver.answers import ANSWERS, Outcome
+from receiver.intake import Intake, Unavailable
+
+_log = structlog.get_logger("receiver")
+
+
+class Disconnected(Exception):
+    """The sender went away before its body was complete."""
+
+
+class TooLarge(Exception):
+    """The body is larger than allowed."""
+
+
+class WebhookEndpoint:
+    """Verifies, parses and accepts deliveries.
+
+    max_body: bytes. `on_invalid`: what becomes of a signed body that is no Seam event. `now` returns an aware
+    datetime.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        intake: Intake,
+        *,
+        max_body: int,
+        on_invalid: Literal["quarantine", "reject"],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._verifier = verifier
+        self._intake = intake
+        self._max_body = max_body
+        self._rejects = on_invalid == "reject"
+        self._now = now
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer one request."""
+        try:
+            outcome = await self._handle(scope, receive)
+        except Disconnected:
+            return
+        except Exception:
+            _log.exception("a request failed")
+            outcome = Outcome.FAILED
+        await ANSWERS[outcome](send)
+
+    async def _handle(self, scope: Any, receive: Any) -> Outcome:
+        if scope["method"] != "POST":
+            return Outcome.METHOD
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        try:
+            claim = self._verifier.read_headers(headers, self._now())
+            body = await self._read(headers, receive)
+            delivery = self._verifier.verify(claim, body)
+        except InvalidSignature as error:
+            _log.warning("refused a webhook", reason=str(error))
+            return Outcome.BAD_SIGNATURE
+        except TooLarge:
+            _log.warning("refused a webhook", reason=f"its body is over {self._max_body} bytes")
+            return Outcome.TOO_LARGE
+        return await self._accept(delivery)
+
+    async def _accept(self, delivery: Delivery) -> Outcome:
+        item: Arrival | Quarantined
+        try:
+            event = parse(delivery.body).event
+            item = Arrival(
+                delivery.delivery_id, event.event_id, event.event_type, event.mailbox, delivery.body
+            )
+        except NotASeamEvent as error:
+            _log.warning(
+                "a signed body is no Seam event",
+                delivery_id=delivery.delivery_id,
+                problems=error.problems,
+                kept=not self._rejects,
+            )
+            if self._rejects:
+                return Outcome.NOT_AN_EVENT
+            item = Quarantined(delivery.delivery_id, "\n".join(error.problems), delivery.body)
+        try:
+            new = await self._intake.accept(item)
+        except Unavailable:
+            return Outcome.UNAVAILABLE
+        if isinstance(item, Quarantined):
+            return Outcome.QUARANTINED if new else Outcome.DUPLICATE
+        _log.debug(
+            "accepted" if new else "duplicate",
+            event_id=item.event_id,
+            event_type=item.event_type,
+            mailbox=item.mailbox,
+        )
+        return Outcome.ACCEPTED if new else Outcome.DUPLICATE
+
+    async def _read(self, headers: dict[str, str], receive: Any) -> bytes:
+        """Return the body, and never hold more than is allowed of it."""
+        announced = headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self._max_body:
+            raise TooLarge
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+            if len(body) > self._max_body:
+                raise TooLarge
+            return body
+        pieces = bytearray()
+        while True:
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            pieces += message.get("body", b"")
+            if len(pieces) > self._max_body:
+                raise TooLarge
+            if not message.get("more_body"):
+                return bytes(pieces)
+            message = await receive()

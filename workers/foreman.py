@@ -1,0 +1,56 @@
+"""The foreman: brings due retries back, frees what dead workers held, and asks for shifts."""
+
+from collections.abc import Sequence
+
+import structlog
+from redis.exceptions import RedisError
+
+from bellhop.connections import is_outage
+from bellhop.ledger import Ledger
+from bellhop.ledger.calls import RETRIES_A_SWEEP
+from bellhop.queue import enqueue_shift, queued_shifts
+
+PERIOD = 1.0
+"""Seconds between two sweeps."""
+
+_log = structlog.get_logger("foreman")
+
+
+class Foreman:
+    """Sweeps the ledger. Any number may do so side by side."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._unreported: list[str] = []
+        self._outage = False
+
+    def sweep(self, dead_workers: Sequence[str] = ()) -> None:
+        """Sweep once. If Redis is away, the dead are remembered for the next time."""
+        self._unreported += dead_workers
+        try:
+            self._sweep()
+        except RedisError as error:
+            if not is_outage(error):
+                _log.exception("cannot sweep")
+            elif not self._outage:
+                _log.error("Redis is away", error=str(error))
+                self._outage = True
+            return
+        self._unreported = []
+        if self._outage:
+            _log.warning("Redis is back")
+            self._outage = False
+
+    def _sweep(self) -> None:
+        while True:
+            swept = self._ledger.sweep(
+                queued=queued_shifts(self._ledger.redis), dead_workers=self._unreported
+            )
+            for shift in swept.ended:
+                _log.warning(
+                    "a worker ended in the middle of a shift; its mail is free", shift=shift
+                )
+            if swept.wants_shift:
+                enqueue_shift(self._ledger.redis)
+            if swept.retries < RETRIES_A_SWEEP:
+                return

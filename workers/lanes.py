@@ -1,0 +1,151 @@
+"""A lane: one mailbox in a shift's hands, its entries run one after the other.
+
+Nothing here calls a handler: a lane says which run is next and takes its outcome. The shift runs the
+sync ones in the main thread and hands lanes that wait for an async one to the event loop, so a lane
+belongs to one thread at a time. Its results may be collected from any.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Literal
+
+import structlog
+
+from bellhop.events import NotASeamEvent, parse
+from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
+from bellhop.routing import Registry
+from workers.records import Attempts
+from workers.running import Run
+
+DEATHS = 3
+"""How many workers may die under an entry before it goes to the dead letters."""
+
+_log = structlog.get_logger("workers")
+
+
+class Lane:
+    """The entries of one mailbox that a shift claimed, in order.
+
+    `careful`: a worker died with this mailbox in hand, so every outcome is written down before the next
+    handler runs: if the worker dies again, it is known under which.
+    """
+
+    def __init__(self, mail: Mail, registry: Registry) -> None:
+        self.mailbox = mail.mailbox
+        self.careful = mail.alone
+        self.begun = False
+        self.entries_done = 0
+        self._registry = registry
+        self._results: deque[SettledEntry] = deque()
+        self._unwritten: list[Outcome] = []
+        self._entry: Entry | None = None
+        self.error: BaseException | None = None
+        """What went wrong with the lane itself, in another thread."""
+        self._stopping = False
+        self._runs = self._steps(mail.entries)
+        self.next: Run | None = None
+        """The run to do next, or `None` when the lane is through. Known once it has begun."""
+
+    def begin(self) -> None:
+        """Find out what is to be run first."""
+        self.begun = True
+        self.next = next(self._runs, None)
+
+    def took(self, outcome: Outcome) -> None:
+        """Take the outcome of `next`, and go on to the one after it."""
+        self._unwritten.append(outcome)
+        if self.careful:
+            self.write_progress()
+        self.next = next(self._runs, None)
+
+    def stop(self) -> None:
+        """Let the entry under way be the last."""
+        self._stopping = True
+
+    @property
+    def through(self) -> bool:
+        """Whether nothing is left to run."""
+        return self.begun and self.next is None
+
+    @property
+    def has_results(self) -> bool:
+        """Whether something waits to be written."""
+        return bool(self._results)
+
+    def write_progress(self) -> None:
+        """Have the outcomes of the unfinished entry so far written, lest they be repeated."""
+        if self._entry and self._unwritten:
+            self._results.append(SettledEntry(self._entry.name, False, self._unwritten))
+            self._unwritten = []
+
+    def collect(self) -> SettledMail | None:
+        """Return what is to be written, or `None`. A lane that is through is given back by it."""
+        give_back: Literal["keep", "end"] = "end" if self.through else "keep"
+        results = []
+        while self._results:
+            results.append(self._results.popleft())
+        if give_back == "keep" and not results:
+            return None
+        return SettledMail(self.mailbox, give_back, results)
+
+    def give_back(self) -> SettledMail:
+        """Return the mailbox of a lane that has not begun, so that somebody else can take it."""
+        return SettledMail(self.mailbox, "front", ())
+
+    def _steps(self, entries: tuple[Entry, ...]) -> Iterator[Run]:
+        for entry in entries:
+            if self._stopping:
+                return
+            self._entry = entry
+            matched = 0
+            for run in self._runs_of(entry):
+                matched += 1
+                if entry.deaths >= DEATHS and matched == 1:
+                    run.doomed = f"worker died: {entry.deaths} workers ended under it"
+                yield run
+            state: Literal["done", "unhandled"] = (
+                "done" if matched or entry.records or entry.handler else "unhandled"
+            )
+            outcomes, self._unwritten = self._unwritten, []
+            self._entry = None
+            self._results.append(SettledEntry(entry.name, True, outcomes, state))
+            self.entries_done += 1
+
+    def _runs_of(self, entry: Entry) -> Iterator[Run]:
+        """Yield the runs of an entry, without the handlers whose outcome is on record."""
+        if entry.body is None:
+            _log.error("the record of an event is gone", event_id=entry.event_id)
+            return
+        try:
+            event = parse(entry.body).event
+        except NotASeamEvent as error:
+            # Only a version that understands less than the one that accepted it gets here.
+            _log.error("cannot read an accepted event", event_id=entry.event_id, error=str(error))
+            self._unwritten.append(
+                Attempts(None).dead(entry.handler or "*", entry.received_ms, 0.0, str(error))
+            )
+            return
+        if entry.handler:
+            handlers = tuple(filter(None, [self._registry.get(entry.handler)]))
+            if not handlers:
+                reason = f"there is no handler named {entry.handler} any more"
+                _log.error("handler gave up", event_id=entry.event_id, error=reason)
+                self._unwritten.append(
+                    Attempts(entry.records.get(entry.handler)).dead(
+                        entry.handler, entry.received_ms, 0.0, reason
+                    )
+                )
+        else:
+            handlers = tuple(
+                handler
+                for handler in self._registry.match(event.event_type)
+                if handler.name not in entry.records
+            )
+        for handler in handlers:
+            yield Run(
+                handler,
+                event,
+                Attempts(entry.records.get(handler.name)),
+                entry.delivery_id,
+                entry.received_ms,
+            )

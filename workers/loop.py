@@ -1,0 +1,61 @@
+"""The event loop of a worker: async handlers of many devices at a time, each device in order."""
+
+import asyncio
+import threading
+from queue import SimpleQueue
+
+from workers.lanes import Lane
+from workers.running import run_async
+
+
+class HandlerLoop:
+    """An event loop in a thread of its own, started when the first async handler needs it.
+
+    It lives as long as the worker, so that handlers can keep clients and pools on it.
+    """
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
+        """Run the lane's async handlers; put it into `returned` when it is through or needs another."""
+        loop = self._loop or self._start()
+        loop.call_soon_threadsafe(self._begin, lane, returned)
+
+    def cancel_all(self) -> None:
+        """Cancel every handler that runs; their lanes are returned."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        loop = _new_loop()
+        threading.Thread(target=loop.run_forever, name="async-handlers", daemon=True).start()
+        self._loop = loop
+        return loop
+
+    def _begin(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
+        task = asyncio.get_running_loop().create_task(self._run(lane, returned))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
+        try:
+            while (run := lane.next) and run.handler.is_async and not run.doomed:
+                lane.took(await run_async(run))
+                if lane.careful:
+                    break
+        except BaseException as error:
+            lane.error = error
+            if not isinstance(error, Exception | asyncio.CancelledError):
+                raise
+        finally:
+            returned.put(lane)
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:  # no wheel for this platform
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,94 @@
+"""What the ledger remembers of a handler and an event: every attempt, and how it ended.
+
+A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since the
+epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying` or `dead`; a record
+that is not `done` has the last `error`, with its traceback where there is one.
+"""
+
+import json
+import traceback
+from datetime import timedelta
+from typing import Any
+
+from bellhop.events import SeamEvent
+from bellhop.events.masking import DOTS
+from bellhop.ledger import Outcome
+
+_LONGEST_ERROR = 300
+_LONGEST_TRACEBACK = 8_000
+_ATTEMPTS_KEPT = 50
+
+
+class Attempts:
+    """The attempts so far of one handler with one event."""
+
+    def __init__(self, record: str | None) -> None:
+        self._attempts: list[list[Any]] = []
+        self._before = 0
+        if record:
+            read = json.loads(record)
+            self._attempts = read["attempts"]
+            self._before = read.get("earlier", 0)
+
+    @property
+    def number(self) -> int:
+        """The number of the next attempt, from 1."""
+        return self._before + len(self._attempts) + 1
+
+    def done(self, handler: str, started_ms: int, took_ms: float) -> Outcome:
+        """The handler returned."""
+        if not self._attempts:
+            # By far the most frequent record, so it is not worth a JSON encoder.
+            return Outcome(
+                handler,
+                "done",
+                0,
+                f'{{"state": "done", "attempts": [[{started_ms}, {took_ms:.2f}, null]]}}',
+            )
+        return Outcome(handler, "done", 0, self._record("done", started_ms, took_ms, None))
+
+    def dropped(self, handler: str, started_ms: int, took_ms: float, reason: str) -> Outcome:
+        """The handler wants to be done with the event."""
+        return Outcome(handler, "done", 0, self._record("dropped", started_ms, took_ms, reason))
+
+    def retry(
+        self, handler: str, started_ms: int, took_ms: float, error: str, wait: timedelta
+    ) -> Outcome:
+        """The handler is to be tried again."""
+        record = self._record("retrying", started_ms, took_ms, error)
+        return Outcome(handler, "retry", max(0, round(wait.total_seconds() * 1000)), record)
+
+    def dead(self, handler: str, started_ms: int, took_ms: float, error: str) -> Outcome:
+        """The handler used up its attempts."""
+        return Outcome(handler, "dead", 0, self._record("dead", started_ms, took_ms, error))
+
+    def _record(self, state: str, started_ms: int, took_ms: float, error: str | None) -> str:
+        short = error.strip().rpartition("\n")[2][:_LONGEST_ERROR] if error else None
+        attempts = [*self._attempts, [started_ms, round(took_ms, 2), short]]
+        record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
+        earlier = self._before + len(attempts) - len(record["attempts"])
+        if earlier:
+            record["earlier"] = earlier
+        if error:
+            record["error"] = error
+        return json.dumps(record, ensure_ascii=False)
+
+
+def describe(error: BaseException, event: SeamEvent) -> str:
+    """Return the error with its traceback, from the handler's first line on, without door codes."""
+    frames = error.__traceback__
+    while frames and frames.tb_next and "/workers/" in frames.tb_frame.f_code.co_filename:
+        frames = frames.tb_next
+    text = "".join(traceback.format_exception(type(error), error, frames))
+    if len(text) > _LONGEST_TRACEBACK:
+        half = _LONGEST_TRACEBACK // 2
+        text = f"{text[:half]}\n  […]\n{text[-half:]}"
+    return mask_text(text, event)
+
+
+def mask_text(text: str, event: SeamEvent) -> str:
+    """Replace every door code of the event in a text."""
+    for secret in sorted(event.secrets(), key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, DOTS)
+    return text

@@ -1,0 +1,181 @@
+"""Running one handler once: what it may do, and what becomes of it.
+
+1. It returns: done.
+2. It raises `Drop`: done, with the reason kept.
+3. It raises `Retry`: tried again, when it says; no error.
+4. It raises anything else, or runs out of time: tried again after a wait that doubles, until its
+   attempts are used up. Then the event is a dead letter of this handler.
+
+Another handler of the same event sees nothing of it.
+"""
+
+import asyncio
+import random
+import signal
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
+
+import structlog
+
+from bellhop.events import SeamEvent
+from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
+from bellhop.ledger import Outcome
+from bellhop.retries import backoff
+from workers.records import Attempts, describe, mask_text
+
+_log = structlog.get_logger("workers")
+
+
+@dataclass(slots=True)
+class Run:
+    """One handler about to be called with one event.
+
+    `doomed`: why it is not to be called any more, but to go to the dead letters.
+    """
+
+    handler: Handler
+    event: SeamEvent
+    attempts: Attempts
+    delivery_id: str
+    received_ms: int
+    doomed: str = ""
+
+    def context(self) -> Context:
+        """What the handler may know besides the event."""
+        return Context(
+            event=self.event,
+            handler=self.handler.name,
+            attempt=self.attempts.number,
+            delivery_id=self.delivery_id,
+            received_at=datetime.fromtimestamp(self.received_ms / 1000, UTC),
+        )
+
+    def call(self) -> Any:
+        """Call the function; for an async one, return its coroutine."""
+        if self.handler.wants_context:
+            return self.handler.function(self.event, self.context())
+        return self.handler.function(self.event)
+
+
+def run_sync(run: Run) -> Outcome:
+    """Call a sync handler in the main thread, where its timeout can interrupt it."""
+    started, clock = _now_ms(), time.perf_counter()
+    error: BaseException | None = None
+    try:
+        try:
+            _alarm(run.handler.timeout)
+            run.call()
+        except HandlerTimeout:
+            raise
+        except (Exception, SystemExit, GeneratorExit) as raised:
+            error = raised
+        finally:
+            _alarm(0)
+    except HandlerTimeout as raised:
+        # It may come in the very moment the handler is through; then it is one run too many.
+        _alarm(0)
+        error = raised
+    return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+
+
+async def run_async(run: Run) -> Outcome:
+    """Await an async handler, and cancel it when its time is up."""
+    started, clock = _now_ms(), time.perf_counter()
+    error: BaseException | None = None
+    try:
+        async with asyncio.timeout(run.handler.timeout) as limit:
+            await run.call()
+    except TimeoutError as raised:
+        error = HandlerTimeout() if limit.expired() else raised
+        error.__traceback__ = raised.__traceback__
+    except asyncio.CancelledError as raised:
+        task = asyncio.current_task()
+        if task and task.cancelling():
+            raise
+        error = raised
+    except (Exception, SystemExit, GeneratorExit) as raised:
+        error = raised
+    return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+
+
+def give_up(run: Run) -> Outcome:
+    """Send the event of a doomed run to the handler's dead letters."""
+    _logger(run).error("handler gave up", error=run.doomed)
+    return run.attempts.dead(run.handler.name, _now_ms(), 0.0, run.doomed)
+
+
+def interrupt_on_alarm() -> None:
+    """Let `run_sync` interrupt handlers of this process. Call it in the main thread."""
+    signal.signal(signal.SIGALRM, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise HandlerTimeout
+
+
+def _alarm(seconds: float) -> None:
+    # Again every second, for a handler that swallows it.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if seconds else 0)
+
+
+def _outcome(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:
+    name = run.handler.name
+    if error is None:
+        _log.debug(
+            "handled",
+            event_id=run.event.event_id,
+            event_type=run.event.event_type,
+            handler=name,
+            attempt=run.attempts.number,
+            ms=round(took, 2),
+        )
+        return run.attempts.done(name, started, took)
+    if isinstance(error, Drop):
+        reason = mask_text(str(error), run.event)
+        _logger(run).info("handler dropped the event", reason=reason)
+        return run.attempts.dropped(name, started, took, reason)
+    if isinstance(error, Retry):
+        text = mask_text(str(error), run.event)
+        wait = error.after
+    elif isinstance(error, HandlerTimeout):
+        where = describe(error, run.event).rpartition("\n")[0].strip()
+        limit = f"took longer than its timeout of {run.handler.timeout:g} s"
+        text = f"{where}\n{limit}" if error.__traceback__ else limit
+        wait = None
+    else:
+        text = describe(error, run.event)
+        wait = None
+
+    summary = text.strip().rpartition("\n")[2]
+    if run.attempts.number >= run.handler.attempts:
+        _logger(run).error("handler gave up", error=summary, **_traceback(text, error))
+        return run.attempts.dead(name, started, took, text)
+    if wait is None:
+        wait = backoff(run.attempts.number, jitter=random.random())
+    line = _logger(run).info if isinstance(error, Retry) else _logger(run).warning
+    line(
+        "handler asked to be tried again" if isinstance(error, Retry) else "handler failed",
+        error=summary,
+        retry_in=_short(wait),
+        **_traceback(text, error),
+    )
+    return run.attempts.retry(name, started, took, text, wait)
+
+
+def _traceback(text: str, error: BaseException) -> dict[str, str]:
+    return {} if isinstance(error, Retry) else {"exception": text.strip()}
+
+
+def _short(wait: timedelta) -> str:
+    return f"{wait.total_seconds():.1f}s"
+
+
+def _logger(run: Run) -> Any:
+    return run.context().log
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
