@@ -1,0 +1,68 @@
+# make up      runs Bellhop on this machine, with a Redis of its own unless BELLHOP_REDIS_URL is set
+# make test    runs the tests
+# make check   format, lint, types, import directions
+# make lock    pins the newest versions that pyproject.toml allows (needs uv)
+# make lowest  runs the tests with the oldest versions that pyproject.toml allows (needs uv)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check format lock lowest clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+up: $(VENV)/.runtime
+	@exec $(BIN)/bellhop up $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo | tail -n 4
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+$(VENV)/.python:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "Bellhop needs Python 3.11 or newer; there is no $(PYTHON). Say which: make PYTHON=…"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Bellhop needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) -V). Say which: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "$(PYTHON) cannot make a virtual environment: install its venv package (Debian: apt install python3-venv)"; exit 1; }
+	@echo "Making $(VENV); this happens once."
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.python
+	@$(PIP) -r requirements.lock
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
+	@$(PIP) -r requirements-dev.lock
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/.runtime
+
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group build
+
+lock:
+	$(LOCK) --output-file requirements.lock --upgrade
+	$(LOCK) --group dev --output-file requirements-dev.lock --constraint requirements.lock
+
+lowest:
+	uv venv --quiet --clear .venv-lowest
+	uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev
+	.venv-lowest/bin/python -m pytest -n auto $(ARGS)
+
+clean:
+	rm -rf $(VENV) .venv-lowest build dist .mypy_cache .ruff_cache .hypothesis .import_linter_cache

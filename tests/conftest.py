@@ -1,0 +1,61 @@
+"""A real Redis server for each test process, the one that `bellhop up` embeds, empty for each test."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bellhop.connections import connect
+from bellhop.embedded import EmbeddedRedis
+from bellhop.ledger import Ledger
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let no variable or .env of the machine reach a test."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("BELLHOP_"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    server = EmbeddedRedis(tmp_path_factory.mktemp("redis") / ".bellhop")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(_server: EmbeddedRedis) -> str:
+    """The URL of an empty Redis."""
+    with connect(_server.url) as client:
+        client.flushall()
+    return _server.url
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    """A client of an empty Redis."""
+    with connect(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(redis: Redis) -> Ledger:
+    """A ledger with nothing in it."""
+    return Ledger(redis, timedelta(days=14))
+
+
+@pytest.fixture
+def new_id() -> Iterator[str]:
+    """Ids that are not repeated within a test: take them with next()."""
+    return (f"id{number}" for number in itertools.count(1))
