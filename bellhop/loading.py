@@ -1,10 +1,12 @@
 """Importing the user's handlers."""
 
 import importlib
+import os
 import pkgutil
 import sys
+import sysconfig
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from bellhop.errors import BellhopError
@@ -14,28 +16,44 @@ class HandlersNotLoaded(BellhopError):
     """A handler module could not be imported; the message names the file and the line."""
 
 
+_IMPORTING = (
+    "<frozen ",
+    f"{Path(importlib.__file__).parent}{os.sep}",
+    f"{Path(__file__).parent}{os.sep}",
+)
+_LIBRARIES = tuple(
+    f"{sysconfig.get_path(kind)}{os.sep}" for kind in ("stdlib", "platstdlib", "purelib", "platlib")
+)
+
+
 def load_handlers(paths: Sequence[str]) -> list[str]:
     """Import each module or package in `paths`, packages with all their modules, and name them.
 
-    `@on` registers what they hold. The current directory is importable, as with `python -m`.
-    Raises `HandlersNotLoaded`.
+    `@on` registers what they hold. A directory of modules is a package, with `__init__.py` or
+    without. The current directory is importable, as with `python -m`. Raises `HandlersNotLoaded`.
     """
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
-    loaded = []
-    for path in paths:
-        module = _load(path)
-        loaded.append(path)
-        if hasattr(module, "__path__"):
-            for found in pkgutil.walk_packages(module.__path__, f"{path}.", onerror=_raise):
-                _load(found.name)
-                loaded.append(found.name)
-    return loaded
+    return list(dict.fromkeys(name for path in paths for name in _load_all(path)))
 
 
-def _raise(name: str) -> None:
-    raise HandlersNotLoaded(f"cannot load {name}: {_reason(sys.exception())}")
+def _load_all(name: str) -> Iterator[str]:
+    package = _load(name)
+    yield name
+    folders = list(getattr(package, "__path__", ()))
+    modules = {found.name for found in pkgutil.iter_modules(folders)}
+    for module in sorted(modules.union(*map(_folders_of_modules, folders))):
+        yield from _load_all(f"{name}.{module}")
+
+
+def _folders_of_modules(folder: str) -> set[str]:
+    """Name the directories with modules in a package's: pkgutil wants an `__init__.py`."""
+    return {
+        entry.name
+        for entry in Path(folder).glob("*/")
+        if entry.name.isidentifier() and any(entry.rglob("*.py"))
+    }
 
 
 def _load(name: str) -> object:
@@ -52,20 +70,19 @@ def _load(name: str) -> object:
         raise HandlersNotLoaded(f"cannot load {name}: {_reason(error)}") from error
 
 
-def _reason(error: BaseException | None) -> str:
-    """Say what went wrong and where, by the last line that is not the import system's or ours."""
-    if error is None:
-        return "unknown error"
-    what = str(error) if isinstance(error, BellhopError) else f"{type(error).__name__}: {error}"
+def _reason(error: BaseException) -> str:
+    """Say what went wrong and where: at the last line that its author, and no library, wrote."""
+    what = str(error)
+    if not isinstance(error, BellhopError):
+        what = f"{type(error).__name__}: {what}".rstrip(": ")
     if isinstance(error, SyntaxError):
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
-    ours = str(Path(__file__).parent)
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith((ours, "<frozen importlib"))
-        and "importlib" not in frame.filename
+        if not frame.filename.startswith(_IMPORTING)
     ]
+    frames = [one for one in frames if not one.filename.startswith(_LIBRARIES)] or frames
     if not frames:
         return what
     return f"{what} ({frames[-1].filename}, line {frames[-1].lineno})"

@@ -3,20 +3,23 @@
 `bellhop up` watches a receiver and a pool with it, and a pool its workers.
 """
 
+import multiprocessing
 import os
 import selectors
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from threading import Thread
+from typing import Protocol
 
 import structlog
 
 EX_CONFIG = 78
 """Exit code of a process that another start will not help (sysexits.h)."""
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PARENT = "BELLHOP_SUPERVISOR_PID"
 _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
@@ -24,27 +27,107 @@ _SETTLED_AFTER = 5.0
 _log = structlog.get_logger("processes")
 
 
+class Process(Protocol):
+    """What a supervisor does with a running child, whichever way it was started."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return the exit code, negative for a signal, or `None` while it runs."""
+
+    def terminate(self) -> None:
+        """Ask it to finish."""
+
+    def kill(self) -> None:
+        """End it."""
+
+
+Start = Callable[[str], Process]
+"""Starts a child under a name, which is another one each time."""
+
+
+def command(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Start:
+    """Return a start of a program, in a session of its own.
+
+    A terminal's Ctrl-C then reaches the supervisor alone, which passes it on once.
+    """
+
+    def start(_name: str) -> Process:
+        return subprocess.Popen(
+            list(arguments),
+            env={**(environment or os.environ), _PARENT: str(os.getpid())},
+            start_new_session=True,
+        )
+
+    return start
+
+
+def forked(target: Callable[[str], None]) -> Start:
+    """Return a start that forks this process and calls `target(name)`.
+
+    It takes milliseconds, since all is imported already. The caller must have no other threads.
+    """
+    return lambda name: _Forked(target, name)
+
+
+class _Forked:
+    def __init__(self, target: Callable[[str], None], name: str) -> None:
+        self._parent = os.getpid()
+        self._process = multiprocessing.get_context("fork").Process(
+            target=self._run, args=(target, name)
+        )
+        # No signal may meet the child while it still has our handlers.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self.pid = self._process.pid or 0
+
+    def _run(self, target: Callable[[str], None], name: str) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (*_SIGNALS, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.setsid()
+        _end_without(self._parent)
+        target(name)
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def terminate(self) -> None:
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
 @dataclass
 class Child:
-    """A process to keep alive: how it is started, and how it has fared."""
+    """A process to keep alive, and how it has fared."""
 
     role: str
-    command: Callable[[str], Sequence[str]]
-    environment: Mapping[str, str] | None = None
+    start: Start
     starts: int = 0
     failures: int = 0
     name: str = ""
-    process: subprocess.Popen[bytes] | None = None
-    started: float = field(default=0.0)
-    next_start: float = field(default=0.0)
+    process: Process | None = None
+    started: float = 0.0
+    next_start: float = 0.0
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self.process is not None and self.process.poll() is None
 
 
 class Supervisor:
     """Keeps children alive until it is told to stop.
 
-    `command(name)` returns the arguments of a child; `name` is another one for each start. `tick(dead)`
-    is called at least once a `period` (seconds), at once when children died, with their names.
-    A child that exits with `EX_CONFIG` has said why, and ends it all, unless `patient`.
+    `tick(dead)` is called at least once a `period` (seconds), and at once when children died, with
+    their names. A child that exits with `EX_CONFIG` ends it all, unless `patient`: then it waits
+    until it is restarted. `grace`: seconds that children have to finish.
     """
 
     def __init__(
@@ -62,22 +145,18 @@ class Supervisor:
         self._children: list[Child] = []
         self._signals = 0
         self._stop_code: int | None = None
+        self._parent = os.environ.pop(_PARENT, None)
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
         signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
-    def add(
-        self,
-        role: str,
-        command: Callable[[str], Sequence[str]],
-        environment: Mapping[str, str] | None = None,
-    ) -> Child:
+    def add(self, role: str, start: Start) -> Child:
         """Start a child. Those of a role are stopped together, in the order of the first of each."""
-        child = Child(role, command, environment)
+        child = Child(role, start)
         self._children.append(child)
         self._start(child)
         return child
@@ -86,48 +165,45 @@ class Supervisor:
         """Let a child finish, and start it anew. May be called from another thread."""
         child.failures = 0
         child.next_start = 0.0
-        if child.process and child.process.poll() is None:
+        if child.process and child.alive:
             child.process.terminate()
-        self.wake()
+        self._wake()
 
     def stop(self, code: int = 0) -> None:
         """Make `run` stop the children and return `code`."""
         if self._stop_code is None:
             self._stop_code = code
-        self.wake()
-
-    def wake(self) -> None:
-        """Make `run` look around now."""
-        try:
-            os.write(self._wake_writer, b"\0")
-        except BlockingIOError:
-            pass  # it is about to, anyway
+        self._wake()
 
     def run(self) -> int:
         """Keep the children alive until a signal or `stop`; return the exit code."""
-        selector = selectors.DefaultSelector()
-        selector.register(self._wake_reader, selectors.EVENT_READ)
-        try:
-            next_tick = time.monotonic()
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._wake_reader, selectors.EVENT_READ)
+            next_tick = 0.0
             while self._stop_code is None:
                 dead = self._reap()
                 if self._tick and (dead or time.monotonic() >= next_tick):
                     self._tick(dead)
                     next_tick = time.monotonic() + self._period
                 self._start_missing()
-                selector.select(timeout=min(self._period, 1.0))
-                self._drain()
+                if self._parent and os.getppid() != int(self._parent):
+                    self.stop()
+                self._wait(selector, self._period)
             self._stop_children(selector)
             return self._stop_code
-        finally:
-            signal.set_wakeup_fd(-1)
-            selector.close()
 
-    def _on_signal(self, number: int, _frame: object) -> None:
+    def _on_signal(self, _number: int, _frame: object) -> None:
         self._signals += 1
-        self.stop(0 if number in (signal.SIGTERM, signal.SIGINT) else 128 + number)
+        self.stop()
 
-    def _drain(self) -> None:
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_writer, b"\0")
+        except BlockingIOError:
+            pass  # it is about to, anyway
+
+    def _wait(self, selector: selectors.BaseSelector, seconds: float) -> None:
+        selector.select(timeout=seconds)
         try:
             while os.read(self._wake_reader, 4096):
                 pass
@@ -138,12 +214,7 @@ class Supervisor:
         child.starts += 1
         child.name = f"{child.role}-{os.getpid()}-{child.starts}-{os.urandom(3).hex()}"
         child.started = time.monotonic()
-        # In a session of its own: a terminal's Ctrl-C reaches us alone, and we pass it on once.
-        child.process = subprocess.Popen(
-            list(child.command(child.name)),
-            env={**(child.environment or os.environ), _PARENT: str(os.getpid())},
-            start_new_session=True,
-        )
+        child.process = child.start(child.name)
 
     def _start_missing(self) -> None:
         now = time.monotonic()
@@ -158,20 +229,22 @@ class Supervisor:
                 continue
             dead.append(child.name)
             child.process = None
-            now = time.monotonic()
-            if code == EX_CONFIG and not self._patient:
-                self.stop(code)
-                continue
-            if code == EX_CONFIG:
-                child.next_start = float("inf")  # until `restart`
-                continue
-            child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
-            pause = min(0.25 * 2**child.failures, _LONGEST_PAUSE) if child.failures > 1 else 0.0
-            child.next_start = now + pause
-            if code != 0:
-                how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-                _log.error("a process died and is replaced", role=child.role, died_of=how)
+            self._plan_start(child, code)
         return dead
+
+    def _plan_start(self, child: Child, code: int) -> None:
+        now = time.monotonic()
+        if code == EX_CONFIG:
+            child.next_start = float("inf")
+            if not self._patient:
+                self.stop(code)
+            return
+        child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
+        pause = min(0.25 * 2**child.failures, _LONGEST_PAUSE) if child.failures > 1 else 0.0
+        child.next_start = max(child.next_start, now + pause)
+        if code != 0:
+            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
+            _log.error("a process died and is replaced", role=child.role, died_of=how)
 
     def _stop_children(self, selector: selectors.BaseSelector) -> None:
         """Ask the children to finish, role after role, and end those that outlive the grace.
@@ -182,34 +255,30 @@ class Supervisor:
         for role in dict.fromkeys(child.role for child in self._children):
             children = [child for child in self._children if child.role == role]
             for child in children:
-                if child.process and child.process.poll() is None:
+                if child.process and child.alive:
                     child.process.terminate()
             deadline = time.monotonic() + self._grace
-            while alive := [one for one in children if one.process and one.process.poll() is None]:
+            while any(child.alive for child in children):
                 if self._signals > asked or time.monotonic() > deadline:
-                    for child in alive:
-                        _kill(child)
-                selector.select(timeout=0.5)
-                self._drain()
+                    for child in children:
+                        if child.process and child.alive:
+                            child.process.kill()
+                self._wait(selector, 0.2)
         if self._tick:
             self._tick([child.name for child in self._children])
-
-
-def _kill(child: Child) -> None:
-    if child.process:
-        child.process.kill()
-        child.process.wait()
 
 
 def end_with_parent() -> None:
     """Ask this process to finish when the supervisor that started it, if one did, is gone."""
     parent = os.environ.pop(_PARENT, None)
-    if parent is None:
-        return
+    if parent is not None:
+        _end_without(int(parent))
 
+
+def _end_without(parent: int) -> None:
     def watch() -> None:
-        while os.getppid() == int(parent):
+        while os.getppid() == parent:
             time.sleep(0.5)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    threading.Thread(target=watch, name="watch-parent", daemon=True).start()
+    Thread(target=watch, name="watch-parent", daemon=True).start()

@@ -6,6 +6,7 @@ one sentence.
 """
 
 import difflib
+import functools
 import inspect
 import re
 import types
@@ -25,6 +26,7 @@ TIMEOUT = 30.0
 
 _NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
+_LONGEST_TIMEOUT = 24 * 3600
 
 
 class InvalidHandler(BellhopError):
@@ -118,7 +120,7 @@ class Registry:
 
         Raises `InvalidHandler`.
         """
-        if len(patterns) == 1 and inspect.isfunction(patterns[0]):
+        if len(patterns) == 1 and callable(patterns[0]) and not _is_event_class(patterns[0]):
             return self.on()(patterns[0])
 
         def register(function: F) -> F:
@@ -148,9 +150,14 @@ class Registry:
             )
         if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
             raise InvalidHandler(f"{label}: attempts is a whole number from 1, not {attempts!r}")
-        if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not timeout > 0:
+        if (
+            not isinstance(timeout, int | float)
+            or isinstance(timeout, bool)
+            or not 0 < timeout <= _LONGEST_TIMEOUT
+        ):
             raise InvalidHandler(
-                f"{label}: timeout is a number of seconds above 0, not {timeout!r}"
+                f"{label}: timeout is a number of seconds above 0, "
+                f"at most {_LONGEST_TIMEOUT} (a day), not {timeout!r}"
             )
         wants_context = _wants_context(function, label)
         expected = _event_classes(function, label)
@@ -218,17 +225,18 @@ def _event_classes(function: Callable[..., Any], label: str) -> tuple[type[SeamE
     first = next(iter(inspect.signature(function).parameters.values()))
     if first.annotation is inspect.Parameter.empty:
         return None
-    target = function if hasattr(function, "__annotations__") else type(function).__call__
+    # This annotation alone: that of the context may be imported for type checkers only.
+    alone = types.SimpleNamespace(__annotations__={first.name: first.annotation})
     try:
-        annotation = typing.get_type_hints(target).get(first.name)
-    except (NameError, TypeError, AttributeError):
-        return None  # imported for type checkers only, for example
+        annotation = typing.get_type_hints(alone, globalns=_globals_of(function))[first.name]
+    except (NameError, TypeError, AttributeError, SyntaxError):
+        return None
     union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
     members = typing.get_args(annotation) if union else (annotation,)
     if not all(isinstance(member, type) for member in members):
         return None
     strange = [member for member in members if not issubclass(member, SeamEvent)]
-    if strange == [object]:
+    if strange in ([object], [Any]):
         return None
     if strange:
         raise InvalidHandler(
@@ -236,6 +244,18 @@ def _event_classes(function: Callable[..., Any], label: str) -> tuple[type[SeamE
             "annotate it with an event class of bellhop, or not at all"
         )
     return members
+
+
+def _globals_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """Return the names that the annotations of a function, or of an object that is called, mean."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    written = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
+    return getattr(written, "__globals__", {})
+
+
+def _is_event_class(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, SeamEvent)
 
 
 def _checked_pattern(pattern: object, label: str, allow_unknown: bool) -> Pattern:

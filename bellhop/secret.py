@@ -1,7 +1,7 @@
 """What a signing secret looks like."""
 
 import base64
-import binascii
+from contextlib import suppress
 
 
 def secret_problem(secret: str) -> str | None:
@@ -11,9 +11,11 @@ def secret_problem(secret: str) -> str | None:
     """
     if not secret.startswith("whsec_"):
         return "does not begin with whsec_"
-    try:
-        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except (binascii.Error, ValueError):
+    text = secret.removeprefix("whsec_")
+    key: bytes | None = None
+    with suppress(ValueError):
+        key = base64.b64decode(text, validate=True)
+    if key is None or len(base64.b64encode(key)) != len(text):  # Python overlooks a surplus =
         return "is not whsec_ followed by base64"
     if not 24 <= len(key) <= 64:
         return f"holds a key of {len(key)} bytes; Svix's have 24 to 64"

@@ -25,6 +25,7 @@ from bellhop.secret import secret_problem
 
 PREFIX = "BELLHOP_"
 ENV_FILE = ".env"
+_ENCODING = "utf-8-sig"  # some editors put a byte order mark in front
 STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
@@ -37,7 +38,7 @@ class InvalidSettings(BellhopError):
 
 
 def _words(value: Any) -> Any:
-    return tuple(re.split(r"[,\s]+", value.strip(", \n\t"))) if isinstance(value, str) else value
+    return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
 
 
 def read_duration(value: Any) -> Any:
@@ -46,7 +47,10 @@ def read_duration(value: Any) -> Any:
         match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", value.strip())
         if not match:
             raise ValueError("not a duration")
-        return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+        try:
+            return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
+        except OverflowError as error:
+            raise ValueError("too long") from error
     return value
 
 
@@ -68,7 +72,7 @@ _EXPECTED = {
     "port": "a port number from 0 to 65535",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
-    "retention": "a duration such as 14d, 36h or 90m, at least 1h",
+    "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
     "on_invalid": "quarantine or reject",
     "log_format": "json or console",
@@ -80,17 +84,24 @@ class Settings(BaseSettings):
     """What can be set. Every default is meant for production."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=ENV_FILE, extra="ignore", env_ignore_empty=True
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding=_ENCODING,
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
     redis_url: SecretStr | None = None
-    handlers: Words = ("handlers",)
+    handlers: Words = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
     concurrency: int = Field(100, ge=1, le=10_000)
     slice: Duration = Field(timedelta(seconds=10), ge=timedelta(seconds=1))
-    retention: Duration = Field(timedelta(days=14), ge=timedelta(hours=1))
+    retention: Duration = Field(
+        timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
+    )
     max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
     log_format: Literal["json", "console"] | None = None
@@ -98,9 +109,14 @@ class Settings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _check_scheme(cls, value: SecretStr | None) -> SecretStr | None:
-        if value and not value.get_secret_value().startswith(_REDIS_SCHEMES):
-            raise ValueError("unknown scheme")
+    def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            url = value.get_secret_value()
+            if not url.startswith(_REDIS_SCHEMES):
+                raise ValueError("unknown scheme")
+            from redis.connection import parse_url  # slow to import, and often there is no URL
+
+            parse_url(url)  # raises ValueError, for example for a port that is no number
         return value
 
     @field_validator("webhook_secrets")
@@ -122,7 +138,12 @@ def load_settings(**given: Any) -> Settings:
 
     Raises `InvalidSettings`, which names every wrong one.
     """
-    _check_names({**dotenv_values(ENV_FILE), **os.environ})
+    try:
+        in_file = dotenv_values(ENV_FILE, encoding=_ENCODING)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise InvalidSettings(f"cannot read {ENV_FILE}: {reason}") from None
+    _check_names({**in_file, **os.environ})
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
@@ -139,7 +160,9 @@ def _explain(name: str, problem: Mapping[str, Any]) -> str:
         return f"{variable}: {detail}; expected {_EXPECTED[name]}"
     if name == "redis_url":  # may hold a password
         return f"{variable}: expected {_EXPECTED[name]}"
-    return f"{variable}: expected {_EXPECTED.get(name, 'another value')}, got {problem['input']!r}"
+    given = problem["input"]
+    shown = f"{given.total_seconds():g}s" if isinstance(given, timedelta) else repr(given)
+    return f"{variable}: expected {_EXPECTED.get(name, 'another value')}, got {shown}"
 
 
 def _check_names(environment: Mapping[str, object]) -> None:

@@ -2,7 +2,9 @@
 
 import gc
 import os
+import signal
 import socket
+import sys
 
 import structlog
 import uvicorn
@@ -14,6 +16,8 @@ from receiver.app import WEBHOOK_PATH, create_app
 
 GRACE = 15
 """Seconds that requests under way have to finish: as long as the sender waits for an answer."""
+
+_BACKLOG = 2048
 
 _log = structlog.get_logger("receiver")
 
@@ -29,9 +33,9 @@ def bind(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
-    except (OSError, socket.gaierror) as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that can be no host's
         sock.close()
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise CannotListen(
             f"cannot listen on {host} port {port}: {reason}; choose another with --port or BELLHOP_PORT"
         ) from error
@@ -39,12 +43,11 @@ def bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None = None) -> None:
-    """Serve until a signal. What was accepted by then is answered."""
-    end_with_parent()
-    sock = sock or bind(settings.host, settings.port)
+def make_server(settings: Settings, redis_url: str) -> uvicorn.Server:
+    """Return the receiver's app in its server, not yet running."""
     config = uvicorn.Config(
         create_app(settings, redis_url),
+        backlog=_BACKLOG,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -52,10 +55,23 @@ def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None 
         timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=75,
         lifespan="on",
+        ws="none",
     )
+    return uvicorn.Server(config)
+
+
+def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None = None) -> None:
+    """Serve until a signal. What was accepted by then is answered."""
+    end_with_parent()
+    sock = sock or bind(settings.host, settings.port)
+    server = make_server(settings, redis_url)
+    # When it has finished, uvicorn raises the signal again that told it to.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+    sock.listen(_BACKLOG)  # so that whoever reads the next line can connect
     host, port = sock.getsockname()[:2]
     _log.info("receiver ready", url=f"http://{host}:{port}{WEBHOOK_PATH}", pid=os.getpid())
     # What is there now stays: the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()
-    uvicorn.Server(config).run(sockets=[sock])
+    server.run(sockets=[sock])

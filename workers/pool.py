@@ -1,15 +1,17 @@
 """A pool of worker processes, replaced when they die, with a foreman beside them."""
 
-import os
+import gc
+import random
 import socket
 import sys
+from functools import partial
 
 import structlog
 
 from bellhop.connections import connect
 from bellhop.ledger import Ledger
-from bellhop.loading import load_handlers
-from bellhop.processes import Supervisor, end_with_parent
+from bellhop.loading import HandlersNotLoaded, load_handlers
+from bellhop.processes import EX_CONFIG, Supervisor, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
 from workers.foreman import PERIOD, Foreman
@@ -23,26 +25,28 @@ _log = structlog.get_logger("workers")
 
 
 def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
-    """Keep `workers` processes at work until a signal; return the exit code."""
+    """Keep `workers` processes at work until a signal; return the exit code.
+
+    It is `EX_CONFIG` if the handlers could not be loaded; who calls this tells why.
+    """
+    gc.freeze()  # what is imported stays shared between the processes
     foreman = Foreman(Ledger(connect(redis_url), settings.retention))
     supervisor = Supervisor(grace=GRACE, tick=foreman.sweep, period=PERIOD)
-    environment = {**os.environ, "BELLHOP_REDIS_URL": redis_url}
+    start = forked(partial(_work, settings, redis_url))
     for _ in range(workers):
-        supervisor.add(
-            f"{socket.gethostname()}-worker",
-            lambda name: [sys.executable, "-m", "bellhop.cli", "one-worker", name],
-            environment,
-        )
+        supervisor.add(f"{socket.gethostname()}-worker", start)
     return supervisor.run()
 
 
-def run_worker(settings: Settings, redis_url: str, name: str) -> None:
-    """Be one worker of a pool until a signal. Raises `HandlersNotLoaded`."""
-    end_with_parent()
-    load_handlers(settings.handlers)
-    redis = connect(redis_url)
+def _work(settings: Settings, redis_url: str, name: str) -> None:
+    """Be one worker of a pool until a signal."""
+    random.seed()
+    try:
+        load_handlers(settings.handlers)
+    except HandlersNotLoaded:
+        sys.exit(EX_CONFIG)
     runtime = Runtime(
-        Ledger(redis, settings.retention),
+        Ledger(connect(redis_url), settings.retention),
         registry,
         worker=name,
         concurrency=settings.concurrency,

@@ -8,12 +8,14 @@ that is not `done` has the last `error`, with its traceback where there is one.
 import json
 import traceback
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from bellhop.events import SeamEvent
 from bellhop.events.masking import DOTS
 from bellhop.ledger import Outcome
 
+_OURS = Path(__file__).parent
 _LONGEST_ERROR = 300
 _LONGEST_TRACEBACK = 8_000
 _ATTEMPTS_KEPT = 50
@@ -75,11 +77,12 @@ class Attempts:
 
 
 def describe(error: BaseException, event: SeamEvent) -> str:
-    """Return the error with its traceback, from the handler's first line on, without door codes."""
-    frames = error.__traceback__
-    while frames and frames.tb_next and "/workers/" in frames.tb_frame.f_code.co_filename:
-        frames = frames.tb_next
-    text = "".join(traceback.format_exception(type(error), error, frames))
+    """Return the error with its traceback, without our own frames, and without door codes."""
+    report = traceback.TracebackException.from_exception(error)
+    report.stack = traceback.StackSummary.from_list(
+        [frame for frame in report.stack if Path(frame.filename).parent != _OURS]
+    )
+    text = "".join(report.format())
     if len(text) > _LONGEST_TRACEBACK:
         half = _LONGEST_TRACEBACK // 2
         text = f"{text[:half]}\n  […]\n{text[-half:]}"

@@ -18,7 +18,6 @@ _COMMANDS = {
     "worker": "bellhop.cli.parts:worker",
     "send": "bellhop.cli.send:send",
     "handlers": "bellhop.cli.handlers:handlers",
-    "one-worker": "bellhop.cli.parts:one_worker",
 }
 
 

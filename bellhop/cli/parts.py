@@ -7,6 +7,7 @@ import click
 
 from bellhop.cli.state import NotConfigured, reachable_redis, redis_url
 from bellhop.logs import configure_logs
+from bellhop.processes import EX_CONFIG
 from bellhop.settings import load_settings
 
 
@@ -47,37 +48,23 @@ def worker(count: int, checked: bool) -> None:
     configure_logs(settings.log_format, settings.log_level)
     url = redis_url(settings)
     reachable_redis(url).close()
-    if not checked:
-        check_handlers()
-    from bellhop.processes import end_with_parent
     from workers.pool import run_pool
 
-    end_with_parent()
-    sys.exit(run_pool(settings, url, count))
+    code = run_pool(settings, url, count)
+    if code == EX_CONFIG and not checked:
+        check_handlers()
+    sys.exit(code)
 
 
-@click.command(hidden=True)
-@click.argument("name")
-def one_worker(name: str) -> None:
-    """Be one process of a pool."""
-    settings = load_settings()
-    configure_logs(settings.log_format, settings.log_level)
-    from workers.pool import run_worker
-
-    run_worker(settings, redis_url(settings), name)
-
-
-def check_handlers(*options: str) -> str:
-    """Load the handlers in a process of their own, so that a mistake is told once; return the table.
-
-    Exits as that process does if they cannot be loaded.
-    """
-    done = subprocess.run(
+def start_check(*options: str) -> "subprocess.Popen[str]":
+    """Load the handlers in a process of their own, which prints their table or what is wrong."""
+    return subprocess.Popen(
         [sys.executable, "-m", "bellhop.cli", "handlers", *options],
-        check=False,
         stdout=subprocess.PIPE,
         text=True,
     )
-    if done.returncode:
-        sys.exit(done.returncode)
-    return done.stdout
+
+
+def check_handlers() -> None:
+    """Say, once and not in every worker, why the handlers cannot be loaded."""
+    start_check("--plain").communicate()

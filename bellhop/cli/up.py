@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import signal
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -13,7 +14,7 @@ from pathlib import Path
 import click
 import structlog
 
-from bellhop.cli.parts import check_handlers
+from bellhop.cli.parts import start_check
 from bellhop.cli.state import (
     keep_webhook_url,
     local_host,
@@ -25,6 +26,7 @@ from bellhop.embedded import EmbeddedRedis
 from bellhop.errors import BellhopError
 from bellhop.logs import configure_logs
 from bellhop.processes import Child, Supervisor
+from bellhop.processes import command as process
 from bellhop.settings import STATE, Settings, load_settings
 
 GRACE = 40.0
@@ -72,12 +74,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     secrets = settings.secrets or (made_secret(),)
     webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
     keep_webhook_url(webhook)
-    try:
-        table = _handlers_table()
-    except SystemExit:
-        if not reload:
-            raise
-        table = ""
+    check = _start_check()
     environment = {
         **os.environ,
         "BELLHOP_REDIS_URL": url,
@@ -90,10 +87,11 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     supervisor = Supervisor(
         grace=GRACE, tick=_Watch(embedded) if embedded else None, patient=reload
     )
-    supervisor.add("receiver", lambda _: [*command, "receiver"], environment)
+    supervisor.add("receiver", process([*command, "receiver"], environment))
     pool = supervisor.add(
-        "workers", lambda _: [*command, "worker", "-n", str(workers), "--checked"], environment
+        "workers", process([*command, "worker", "-n", str(workers), "--checked"], environment)
     )
+    table = check.communicate()[0]
     _introduce(settings, webhook, secrets[0], url, table, embedded=embedded is not None)
     threading.Thread(target=_tell_when_ready, args=(webhook,), daemon=True).start()
     if reload:
@@ -103,9 +101,8 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     return code
 
 
-def _handlers_table() -> str:
-    options = ["--table", *(["--color"] if sys.stdout.isatty() else [])]
-    return check_handlers(*options)
+def _start_check() -> "subprocess.Popen[str]":
+    return start_check("--table", *(["--color"] if sys.stdout.isatty() else []))
 
 
 def _introduce(
@@ -175,12 +172,13 @@ def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
     for _ in watch(
         *_folders(settings.handlers), watch_filter=PythonFilter(), raise_interrupt=False
     ):
-        try:
-            click.echo(_handlers_table().rstrip() + "\n")
-        except SystemExit:
+        check = _start_check()
+        table = check.communicate()[0]
+        if check.returncode:
             click.echo("bellhop: the old handlers stay until that is mended", err=True)
-            continue
-        supervisor.restart(pool)
+        else:
+            click.echo(f"{table.rstrip()}\n")
+            supervisor.restart(pool)
 
 
 def _folders(handlers: Sequence[str]) -> list[Path]:

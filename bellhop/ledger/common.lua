@@ -82,7 +82,7 @@ end
 -- are settled.
 --
 -- A mailbox under which a worker died waits on `careful`, not on `ready`. It is taken alone, one
--- entry at a time, so that the next death tells which entry it was.
+-- entry at a time, and nothing beside it, so that the next death tells which entry it was.
 local function take(shift, mailboxes, entries)
   local taken = {}
   if mailboxes <= 0 or entries <= 0 then
@@ -90,7 +90,8 @@ local function take(shift, mailboxes, entries)
   end
   local held = key('held:' .. shift)
 
-  if redis.call('EXISTS', held) == 0 then
+  local holds = redis.call('HLEN', held)
+  if holds == 0 then
     local mailbox = redis.call('LPOP', key('careful'))
     if mailbox then
       local entry = redis.call('LINDEX', key('mail:' .. mailbox), 0)
@@ -99,6 +100,8 @@ local function take(shift, mailboxes, entries)
         return {{mailbox, 1, open_entry(entry)}}
       end
     end
+  elseif holds == 1 and redis.call('HEXISTS', key('doubts'), redis.call('HKEYS', held)[1]) == 1 then
+    return taken
   end
 
   local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)
@@ -126,15 +129,17 @@ local function take(shift, mailboxes, entries)
   return taken
 end
 
--- Return the mail that a shift holds already, as `take` did.
+-- Return the mail that a shift holds already, as `take` did: the entries that it has not finished.
 local function in_hand(shift)
   local mail = {}
   local held = redis.call('HGETALL', key('held:' .. shift))
   for i = 1, #held, 2 do
     local mailbox, entries = held[i], tonumber(held[i + 1])
     local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox)}
-    for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do
-      opened[#opened + 1] = open_entry(entry)
+    if entries > 0 then
+      for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do
+        opened[#opened + 1] = open_entry(entry)
+      end
     end
     mail[#mail + 1] = opened
   end

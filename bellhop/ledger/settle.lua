@@ -23,6 +23,7 @@ local lease = tonumber(ARGV[4])
 local retention = ARGV[5]
 
 if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
+  keep_lease(shift, now + lease)
   return {1, wants_shift(now), in_hand(shift)}
 end
 if not redis.call('ZSCORE', key('shifts'), shift) then
@@ -66,14 +67,16 @@ local function write_outcomes(event, event_id, retried, count)
   return written
 end
 
+-- Return how many entries left the mailbox.
 local function settle_entry(mailbox)
   local entry, finished, state, count = next_argument(), next_argument(), next_argument(), tonumber(next_argument())
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local written = write_outcomes(event, event_id, handler ~= nil, count)
 
+  local left = 0
   if finished == '1' then
-    redis.call('LREM', key('mail:' .. mailbox), 1, entry)
+    left = redis.call('LREM', key('mail:' .. mailbox), 1, entry)
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
       and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
       redis.call('HDEL', key('doubts'), mailbox)
@@ -97,12 +100,19 @@ local function settle_entry(mailbox)
   if #written > 0 and redis.call('EXISTS', event) == 1 then
     redis.call('HSET', event, unpack(written))
   end
+  return left
 end
 
-local function give_back(mailbox, where)
+local function give_back(mailbox, where, left)
   local has_mail = redis.call('EXISTS', key('mail:' .. mailbox)) == 1
   if where == 'keep' and has_mail then
+    if left > 0 and redis.call('HEXISTS', held, mailbox) == 1 then
+      redis.call('HINCRBY', held, mailbox, -left)
+    end
     return
+  end
+  if doubted and not has_mail then
+    redis.call('HDEL', key('doubts'), mailbox)
   end
   -- One that was left empty before, and given up, may be somebody else's by now.
   if redis.call('HDEL', held, mailbox) == 1 and has_mail then
@@ -116,13 +126,20 @@ end
 
 for _ = 1, tonumber(ARGV[8]) do
   local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
+  local left = 0
   for _ = 1, count do
-    settle_entry(mailbox)
+    left = left + settle_entry(mailbox)
   end
-  give_back(mailbox, where)
+  give_back(mailbox, where, left)
 end
 
 local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]))
 keep_lease(shift, now + lease)
-redis.call('SET', key('settled:' .. shift), ARGV[3], 'PX', lease)
+-- While the shift holds mail its number is remembered, however long the answer takes to get through:
+-- sweep forgets it with the lease.
+if redis.call('EXISTS', held) == 1 then
+  redis.call('SET', key('settled:' .. shift), ARGV[3])
+else
+  redis.call('SET', key('settled:' .. shift), ARGV[3], 'PX', lease)
+end
 return {1, wants_shift(now), mail}

@@ -32,16 +32,20 @@ local function free(shift)
     local mailbox, entries = in_hand[i], tonumber(in_hand[i + 1])
     local first = redis.call('LINDEX', key('mail:' .. mailbox), 0)
     if first then
-      local doubts = tonumber(redis.call('HGET', key('doubts'), mailbox) or 0)
-      redis.call('HSET', key('doubts'), mailbox, math.max(doubts, entries))
-      redis.call('LPUSH', key('careful'), mailbox)
+      local doubts = math.max(tonumber(redis.call('HGET', key('doubts'), mailbox) or 0), entries)
+      if doubts > 0 then
+        redis.call('HSET', key('doubts'), mailbox, doubts)
+        redis.call('LPUSH', key('careful'), mailbox)
+      else
+        redis.call('LPUSH', key('ready'), mailbox)
+      end
       if #in_hand == 2 and entries == 1 then
         local event_id, handler = read_entry(first)
         redis.call('HINCRBY', key('event:' .. event_id), handler and 'deaths:' .. handler or 'deaths', 1)
       end
     end
   end
-  redis.call('DEL', held)
+  redis.call('DEL', held, key('settled:' .. shift))
   redis.call('ZREM', key('shifts'), shift)
 end
 
@@ -61,14 +65,16 @@ for _, shift in ipairs(ended) do
   free(shift)
 end
 
-redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', now - tonumber(ARGV[2])))
+-- A retention of a hundred years reaches back beyond 1970.
+redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', math.max(0, now - tonumber(ARGV[2]))))
 
 local enqueue = 0
 if tonumber(ARGV[3]) > 0 then
   redis.call('SET', key('waiting'), now, 'PX', 60000)
 elseif mail_is_ready() then
   local since = redis.call('GET', key('waiting'))
-  if not since or now - tonumber(since) >= 2000 then
+  -- A clock that was set back must not make it wait for an hour.
+  if not since or math.abs(now - tonumber(since)) >= 2000 then
     redis.call('SET', key('waiting'), now, 'PX', 60000)
     enqueue = 1
   end

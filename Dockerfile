@@ -1,0 +1,65 @@
+# One image for all of Bellhop: its command is `up` (everything), `receiver` or `worker`.
+#
+#   docker build -t bellhop .
+#   docker run --read-only --tmpfs /tmp -v bellhop:/app/.bellhop -p 8000:8000 bellhop
+#
+# Your handlers: COPY them to /app/handlers in an image FROM this one, or mount them there.
+
+ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim
+
+FROM ${PYTHON_IMAGE} AS builder
+
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN ["python", "-m", "venv", "--without-pip", "/opt/venv"]
+WORKDIR /src
+COPY requirements.lock ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python -m pip --python /opt/venv/bin/python install --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY bellhop bellhop
+COPY receiver receiver
+COPY workers workers
+# What only the build needed goes again; `pip check` tells if something else came to need it.
+RUN python -m pip --python /opt/venv/bin/python install --no-deps --no-build-isolation . \
+    && python -m pip --python /opt/venv/bin/python uninstall --yes \
+        editables hatchling packaging pathspec pluggy tomlkit trove-classifiers \
+    && python -m pip --python /opt/venv/bin/python check
+
+
+FROM ${PYTHON_IMAGE}
+
+WORKDIR /app
+RUN groupadd --gid 10001 bellhop \
+    && useradd --uid 10001 --gid bellhop --no-create-home --home-dir /app \
+        --shell /usr/sbin/nologin bellhop \
+    && install --directory --owner=bellhop --group=bellhop --mode=700 /app/.bellhop
+COPY --from=builder /opt/venv /opt/venv
+ENV PATH=/opt/venv/bin:$PATH
+# The slim image has no bytecode of the standard library, and a user who may not write would compile
+# it at every start. Importing everything once, as root, leaves that of the modules in use.
+RUN ["python", "-c", "import bellhop.cli.up, bellhop.cli.send, receiver.serve, workers.pool"]
+COPY handlers handlers
+
+ENV BELLHOP_HOST=0.0.0.0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+EXPOSE 8000
+# Where `up` keeps its Redis and its signing secret.
+VOLUME ["/app/.bellhop"]
+STOPSIGNAL SIGTERM
+
+# `up` and `receiver` are asked whether they take events, on BELLHOP_PORT. A worker serves no HTTP:
+# its Redis is asked instead, as /health/ready does; the pool itself replaces workers that die.
+HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "-c", "\
+import os, sys\n\
+if b'worker' in open('/proc/1/cmdline', 'rb').read().split(b'\\0'):\n\
+    from bellhop.cli.state import reachable_redis, redis_url\n\
+    from bellhop.settings import load_settings\n\
+    sys.exit(not reachable_redis(redis_url(load_settings())).ping())\n\
+from http.client import HTTPConnection\n\
+connection = HTTPConnection('127.0.0.1', int(os.environ.get('BELLHOP_PORT') or 8000), timeout=5)\n\
+connection.request('GET', '/health/ready')\n\
+sys.exit(connection.getresponse().status != 200)\n\
+"]
+
+ENTRYPOINT ["bellhop"]
+CMD ["up"]

@@ -1,0 +1,171 @@
+"""The receiver as a process: it starts, it finishes what it has begun, and it may be killed."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+import pytest
+
+from bellhop.ledger import Ledger
+from receiver.app import WEBHOOK_PATH
+from receiver.serve import CannotListen, bind
+from tests.conftest import SECRET
+from tests.receiver.conftest import Delivery, eventually, read_answer
+
+
+class Process:
+    """`bellhop receiver`, in a process of its own."""
+
+    def __init__(self, redis_url: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", "bellhop.cli", "receiver"],
+            env={
+                **os.environ,
+                "BELLHOP_REDIS_URL": redis_url,
+                "BELLHOP_WEBHOOK_SECRETS": SECRET,
+                "BELLHOP_PORT": "0",
+            },
+            stderr=subprocess.PIPE,
+        )
+        assert self.popen.stderr
+        # Whoever reads that it is ready can connect.
+        ready = json.loads(self.popen.stderr.readline())
+        assert ready["message"] == "receiver ready"
+        self.port = urlsplit(ready["url"]).port or 0
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def refuses_connections(self) -> bool:
+        try:
+            self.connect().close()
+        except ConnectionError:
+            return True
+        return False
+
+    def end(self) -> None:
+        self.popen.kill()
+        self.popen.wait()
+        assert self.popen.stderr
+        self.popen.stderr.close()
+
+
+@pytest.fixture
+def process(redis_url: str) -> Iterator[Process]:
+    process = Process(redis_url)
+    yield process
+    process.end()
+
+
+class Load:
+    """Senders that deliver one event after another until nobody answers."""
+
+    def __init__(self, process: Process, senders: int) -> None:
+        self.accepted: list[str] = []
+        self.others: list[int] = []
+        self._process = process
+        self._threads = [threading.Thread(target=self._send) for _ in range(senders)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._process.port, timeout=30)
+        try:
+            while True:
+                delivery = Delivery()
+                connection.request("POST", WEBHOOK_PATH, delivery.body, delivery.headers)
+                response = connection.getresponse()
+                response.read()
+                if response.status == 202:
+                    self.accepted.append(delivery.event_id)
+                else:
+                    self.others.append(response.status)
+        except (OSError, http.client.HTTPException):
+            pass  # nobody answers any more
+        finally:
+            connection.close()
+
+    def join(self) -> None:
+        """Wait until all have found that nobody answers."""
+        for thread in self._threads:
+            thread.join()
+
+
+def test_ctrl_c_is_no_failure(process: Process) -> None:
+    process.popen.send_signal(signal.SIGINT)
+    assert process.popen.wait() == 0
+
+
+def test_on_sigterm_every_request_that_was_taken_is_answered(
+    process: Process, ledger: Ledger
+) -> None:
+    deliveries = [Delivery() for _ in range(20)]
+    with ExitStack() as open_connections:
+        connections = [open_connections.enter_context(process.connect()) for _ in deliveries]
+        for connection, delivery in zip(connections, deliveries, strict=True):
+            size = str(len(delivery.body))
+            connection.sendall(delivery.head(content_length=size, expect="100-continue"))
+        for connection in connections:  # then it is being handled
+            assert connection.recv(25, socket.MSG_WAITALL) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+        process.popen.send_signal(signal.SIGTERM)
+        eventually(process.refuses_connections)
+        for connection, delivery in zip(connections, deliveries, strict=True):
+            connection.sendall(delivery.body)
+        answers = [read_answer(connection)[0] for connection in connections]
+
+    assert {answer.status for answer in answers} == {202}
+    assert {answer.headers["connection"] for answer in answers} == {"close"}
+    assert process.popen.wait() == 0
+    assert all(ledger.event(delivery.event_id) for delivery in deliveries)
+
+
+def test_stopped_under_load_it_has_kept_what_it_accepted(process: Process, ledger: Ledger) -> None:
+    load = Load(process, senders=6)
+    eventually(lambda: len(load.accepted) > 100)
+    process.popen.send_signal(signal.SIGTERM)
+    assert process.popen.wait() == 0
+    load.join()
+    assert load.others == []
+    assert all(ledger.event(event_id) for event_id in load.accepted)
+
+
+def test_killed_under_load_it_has_kept_what_it_accepted(process: Process, ledger: Ledger) -> None:
+    load = Load(process, senders=6)
+    eventually(lambda: len(load.accepted) > 100)
+    process.popen.kill()
+    process.popen.wait()
+    load.join()
+    assert load.others == []
+    assert all(ledger.event(event_id) for event_id in load.accepted)
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen) as caught:
+            bind("127.0.0.1", port)
+    assert str(caught.value) == (
+        f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
+        "choose another with --port or BELLHOP_PORT"
+    )
+
+
+@pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid", "a..b", "x" * 300, "::x"])
+def test_an_address_that_is_not_ours_is_named(host: str) -> None:
+    with pytest.raises(CannotListen, match=r"^cannot listen on .+ port 0: .+; choose another"):
+        bind(host, 0)
+
+
+def test_it_listens_on_ipv6_where_there_is_any() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    bind("::1", 0).close()

@@ -1,0 +1,194 @@
+"""Bellhop's own processes, as a user runs them."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bellhop.samples import sample
+from bellhop.signature import sign
+from tests.conftest import SECRET
+
+DEADLINE = 60.0
+
+
+def eventually(
+    condition: Callable[[], object], what: str, *, within: float = DEADLINE, shown: object = ""
+) -> None:
+    """Wait until the condition holds. If it never does, fail with what `shown` returns."""
+    ends = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > ends:
+            seen = shown() if callable(shown) else shown
+            raise AssertionError(f"not within {within:g} s: {what}\n{seen}")
+        time.sleep(0.02)
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def delivery(
+    event_type: str = "lock.unlocked", *, secret: str = SECRET, **fields: object
+) -> tuple[bytes, dict[str, str], str]:
+    """Return the body, the headers and the event id of a signed request."""
+    now = datetime.now(UTC)
+    event = {**sample(event_type, now=now, new_id=lambda: str(uuid.uuid4())), **fields}
+    body = json.dumps(event).encode()
+    return body, sign(f"msg_{os.urandom(12).hex()}", now, body, secret), str(event["event_id"])
+
+
+class House:
+    """A directory with handlers, and the processes that a test starts in it."""
+
+    def __init__(self, path: Path, redis_url: str | None) -> None:
+        self.path = path
+        self.port = free_port()
+        self.webhook = f"http://127.0.0.1:{self.port}/webhooks/seam"
+        self._processes: list[subprocess.Popen[str]] = []
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("BELLHOP")},
+            "BELLHOP_PORT": str(self.port),
+            "PYTHONUNBUFFERED": "1",
+        }
+        if redis_url:
+            self.environment["BELLHOP_REDIS_URL"] = redis_url
+            self.environment["BELLHOP_WEBHOOK_SECRETS"] = SECRET
+        (path / "handlers").mkdir()
+        (path / "handlers" / "__init__.py").write_text("")
+
+    def handlers(self, code: str) -> None:
+        """Write the handlers. They call `ran(…)` to leave a line for `lines`."""
+        (self.path / "handlers" / "mine.py").write_text(
+            "import asyncio, os, signal, time\n"
+            "from bellhop import *\n"
+            f"_log = open({str(self.path / 'ran')!r}, 'a', buffering=1)\n"
+            "def ran(*words): _log.write(' '.join(map(str, words)) + '\\n')\n" + code
+        )
+
+    def lines(self) -> list[str]:
+        """What the handlers left so far."""
+        path = self.path / "ran"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def command(self, *arguments: str) -> list[str]:
+        """A bellhop command as a list of arguments."""
+        return [sys.executable, "-m", "bellhop.cli", *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a bellhop command; its output goes to a file."""
+        with (self.path / f"{arguments[0]}-{len(self._processes)}.out").open("w") as output:
+            process = subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.path,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                text=True,
+            )
+        self._processes.append(process)
+        return process
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a bellhop command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.path,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+        )
+
+    def output(self) -> str:
+        """What all started commands printed so far."""
+        return "\n".join(path.read_text() for path in sorted(self.path.glob("*.out")))
+
+    def await_ready(self) -> None:
+        """Wait for the receiver."""
+
+        def ready() -> bool:
+            try:
+                return httpx.get(f"http://127.0.0.1:{self.port}/health/ready").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        eventually(ready, "the receiver is ready", shown=self.output)
+
+    def await_lines(self, count: int) -> None:
+        """Wait until the handlers have left so many lines."""
+        eventually(
+            lambda: len(self.lines()) >= count,
+            f"{count} lines of handlers",
+            shown=lambda: f"{self.lines()}\n{self.output()}",
+        )
+
+    def post(self, event_type: str = "lock.unlocked", **fields: object) -> httpx.Response:
+        """Post a signed event."""
+        body, headers, _ = delivery(event_type, **fields)
+        return httpx.post(self.webhook, content=body, headers=headers)
+
+    def end(self) -> None:
+        """End every process that the test started, with what they started."""
+        for process in self._processes:
+            for pid in [process.pid, *descendants(process.pid)]:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            process.wait()
+
+
+def descendants(pid: int) -> Sequence[int]:
+    """Return the processes below one, nearest first."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
+    ).stdout
+    children: dict[int, list[int]] = {}
+    for row in listed.splitlines():
+        child, parent = map(int, row.split())
+        children.setdefault(parent, []).append(child)
+    found, ask = [], [pid]
+    while ask:
+        below = children.get(ask.pop(0), [])
+        found += below
+        ask += below
+    return found
+
+
+def command_line(pid: int) -> str:
+    """Return the arguments a process was started with."""
+    return subprocess.run(
+        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True
+    ).stdout
+
+
+@pytest.fixture
+def house(tmp_path: Path, redis_url: str) -> Iterator[House]:
+    """A directory to run receiver and workers in, on the test's Redis."""
+    house = House(tmp_path, redis_url)
+    yield house
+    house.end()
+
+
+@pytest.fixture
+def lonely_house(tmp_path: Path) -> Iterator[House]:
+    """A directory to run `bellhop up` in, with nothing configured."""
+    house = House(tmp_path, None)
+    yield house
+    house.end()

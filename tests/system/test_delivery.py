@@ -1,0 +1,206 @@
+"""From the request to the handler, on receiver and worker processes, with things going wrong."""
+
+import os
+import signal
+import threading
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from bellhop.connections import connect
+from tests.system.conftest import House, delivery, descendants, eventually
+
+
+def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
+    house: House,
+) -> None:
+    house.handlers(
+        '@on("lock.*")\n'
+        "def handle(event):\n"
+        "    ran(event.device_id, event.event_id, os.getpid())\n"
+        "    time.sleep(0.002)\n"
+    )
+    house.start("receiver")
+    house.start("worker", "-n", "2")
+    house.await_ready()
+    eventually(lambda: house.output().count("worker ready") == 2, "both workers are ready")
+    requests = [delivery(device_id=f"door{number % 50}") for number in range(2000)]
+    accepted: dict[str, list[str]] = defaultdict(list)
+
+    def post_for_some_devices(client: httpx.Client, connection: int) -> None:
+        # All events of a device go over one connection, so that their order is known.
+        for number, (body, headers, event_id) in enumerate(requests):
+            device = number % 50
+            if device % 32 == connection:
+                answer = client.post(house.webhook, content=body, headers=headers)
+                assert answer.status_code == 202
+                accepted[f"door{device}"].append(event_id)
+
+    with ThreadPoolExecutor(32) as threads, httpx.Client() as client:
+        for done in [threads.submit(post_for_some_devices, client, n) for n in range(32)]:
+            done.result()
+    house.await_lines(2000)
+
+    handled: dict[str, list[str]] = defaultdict(list)
+    workers = set()
+    for line in house.lines():
+        device, event_id, worker = line.split()
+        handled[device].append(event_id)
+        workers.add(worker)
+    assert handled == accepted
+    assert len(workers) == 2
+
+
+def test_a_delivery_that_comes_again_is_answered_200_and_not_handled_again(house: House) -> None:
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+    body, headers, event_id = delivery()
+
+    first = httpx.post(house.webhook, content=body, headers=headers)
+    again = httpx.post(house.webhook, content=body, headers=headers)
+    _, other_headers, _ = delivery(event_id=event_id)
+    new_body, new_headers, _ = delivery(event_id=event_id)
+    renamed = httpx.post(house.webhook, content=new_body, headers=new_headers)
+    house.post(event_id="next")
+    house.await_lines(2)
+
+    assert [first.status_code, again.status_code, renamed.status_code] == [202, 200, 200]
+    assert house.lines() == [event_id, "next"]
+
+
+def test_an_event_whose_worker_is_killed_is_handled_by_another(house: House) -> None:
+    house.handlers(
+        '@on("lock.*")\n'
+        "def handle(event):\n"
+        "    ran(event.event_id, os.getpid())\n"
+        "    if event.event_id == 'kills' and not os.path.exists('killed'):\n"
+        "        open('killed', 'w').close()\n"
+        "        time.sleep(25)\n"
+    )
+    house.start("receiver")
+    pool = house.start("worker", "-n", "2")
+    house.await_ready()
+    for event_id in ("kills", "behind"):
+        assert house.post(event_id=event_id, device_id="front").status_code == 202
+    house.await_lines(1)
+    worker = int(house.lines()[0].split()[1])
+    assert worker in descendants(pool.pid)
+
+    os.kill(worker, signal.SIGKILL)
+    house.await_lines(3)
+
+    assert [line.split()[0] for line in house.lines()] == ["kills", "kills", "behind"]
+    assert str(worker) not in house.lines()[1]
+    eventually(lambda: len(descendants(pool.pid)) == 2, "the worker is replaced")
+
+
+def test_what_a_killed_receiver_answered_202_is_handled(house: House) -> None:
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    receiver = house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+    accepted: set[str] = set()
+    under_way = threading.Event()
+
+    def post_until_it_is_gone() -> None:
+        with httpx.Client() as client:
+            for _ in range(5000):
+                body, headers, event_id = delivery()
+                try:
+                    answer = client.post(house.webhook, content=body, headers=headers)
+                except httpx.TransportError:
+                    return
+                assert answer.status_code == 202
+                accepted.add(event_id)
+                if len(accepted) > 50:
+                    under_way.set()
+
+    with ThreadPoolExecutor(4) as threads:
+        senders = [threads.submit(post_until_it_is_gone) for _ in range(4)]
+        assert under_way.wait(30)
+        os.kill(receiver.pid, signal.SIGKILL)
+        for sender in senders:
+            sender.result()
+    eventually(lambda: accepted <= set(house.lines()), "all that was accepted is handled")
+
+    assert len(house.lines()) == len(set(house.lines()))
+
+
+def test_workers_go_on_by_themselves_when_redis_comes_back(lonely_house: House) -> None:
+    from bellhop.embedded import EmbeddedRedis
+
+    house = lonely_house
+    server = EmbeddedRedis(house.path / ".bellhop")
+    server.start()
+    house.environment["BELLHOP_REDIS_URL"] = server.url
+    house.environment["BELLHOP_WEBHOOK_SECRETS"] = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+    assert house.post(event_id="before").status_code == 202
+    house.await_lines(1)
+
+    server.stop()
+    refused = house.post(event_id="during")
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+    server.start()
+    assert house.post(event_id="after").status_code == 202
+    house.await_lines(2)
+
+    assert house.lines() == ["before", "after"]
+    house.end()
+    server.stop()
+
+
+def test_a_pool_that_is_asked_to_stop_finishes_what_it_runs(house: House) -> None:
+    house.handlers(
+        '@on("lock.*")\n'
+        "def handle(event):\n"
+        "    ran('began', event.event_id)\n"
+        "    time.sleep(1)\n"
+        "    ran('ended', event.event_id)\n"
+    )
+    house.start("receiver")
+    pool = house.start("worker")
+    house.await_ready()
+    house.post(event_id="first", device_id="front")
+    house.post(event_id="second", device_id="front")
+    house.await_lines(1)
+
+    pool.terminate()
+    assert pool.wait(20) == 0
+    assert house.lines() == ["began first", "ended first"]
+
+    house.start("worker")
+    house.await_lines(4)
+    assert house.lines()[2:] == ["began second", "ended second"]
+
+
+@pytest.mark.parametrize("callback", ["func", "success_callback_name"])
+def test_whoever_can_write_to_redis_cannot_run_code(
+    house: House, redis_url: str, callback: str
+) -> None:
+    from rq import Callback, Queue
+    from rq.serializers import JSONSerializer
+
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+    with connect(redis_url) as redis:
+        queue = Queue("bellhop", connection=redis, serializer=JSONSerializer)
+        if callback == "func":
+            queue.enqueue("os.system", "touch run-by-a-stranger")
+        else:
+            queue.enqueue("workers.shift.work", on_success=Callback("os.abort"))
+    house.post(event_id="real")
+    house.await_lines(1)
+
+    assert house.lines() == ["real"]
+    assert not (house.path / "run-by-a-stranger").exists()
+    assert "died_of" not in house.output()

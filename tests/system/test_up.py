@@ -1,0 +1,118 @@
+"""`bellhop up`: everything on one machine, started and stopped as a newcomer does."""
+
+import os
+import re
+import signal
+from pathlib import Path
+
+from tests.system.conftest import House, command_line, descendants, eventually
+
+ROOT = Path(__file__).parents[2]
+
+
+def start_up(house: House, *options: str) -> int:
+    """Start it, wait until it is ready, and return its pid."""
+    process = house.start("up", "--port", str(house.port), "--workers", "1", *options)
+    house.await_ready()
+    return process.pid
+
+
+def test_a_test_event_reaches_the_example_handler(lonely_house: House) -> None:
+    house = lonely_house
+    (house.path / "handlers" / "example.py").write_text((ROOT / "handlers/example.py").read_text())
+    start_up(house)
+
+    sent = house.run("send", "lock.unlocked", "-s", "method=keycode")
+    assert (sent.returncode, sent.stdout[:12]) == (0, "202 accepted")
+    eventually(lambda: "🔒 lock.unlocked at" in house.output(), "the handler's line appears")
+    assert "by keycode" in house.output()
+
+    repeated = house.run("send", "access_code.set_on_device", "--repeat-id")
+    assert [line.split()[0] for line in repeated.stdout.splitlines()] == ["202", "200"]
+    eventually(lambda: "🔑 access_code.set_on_device" in house.output(), "so does the other's")
+    assert house.output().count("🔑") == 1
+
+
+def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -> None:
+    house = lonely_house
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    pid = start_up(house)
+    assert "201" not in house.run("send", "lock.unlocked", "-s", "event_id=once").stdout
+    house.await_lines(1)
+    started = descendants(pid)
+    secret = (house.path / ".bellhop/signing-secret").read_text()
+
+    os.kill(pid, signal.SIGINT)
+    eventually(lambda: not any(command_line(one) for one in started), "all processes are gone")
+    eventually(lambda: "bellhop: stopped" in house.output(), "it says so")
+
+    start_up(house)
+    again = house.run("send", "lock.unlocked", "-s", "event_id=once")
+    assert again.stdout.startswith("200 known already")
+    assert (house.path / ".bellhop/signing-secret").read_text() == secret
+    assert house.lines() == ["once"]
+
+
+def test_a_second_one_on_the_same_data_is_refused(lonely_house: House) -> None:
+    start_up(lonely_house)
+
+    second = lonely_house.run("up", "--port", "0")
+
+    assert second.returncode == 1
+    assert re.match(r"bellhop: bellhop up is running on .* already", second.stderr)
+    assert "Traceback" not in second.stderr
+
+
+def test_after_a_kill_it_starts_again_on_the_same_data(lonely_house: House) -> None:
+    house = lonely_house
+    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    pid = start_up(house)
+    house.run("send", "lock.unlocked", "-s", "event_id=once")
+    house.await_lines(1)
+    children = descendants(pid)
+
+    os.kill(pid, signal.SIGKILL)
+    orphans = [one for one in children if "valkey" not in command_line(one)]
+    eventually(lambda: not any(command_line(one) for one in orphans), "its children follow")
+
+    start_up(house)
+    assert house.run("send", "lock.unlocked", "-s", "event_id=once").stdout.startswith("200")
+
+
+def test_with_reload_a_handler_is_picked_up_on_save(lonely_house: House) -> None:
+    house = lonely_house
+    house.handlers('@on("lock.*")\ndef handle(event): ran("old")\n')
+    start_up(house, "--reload")
+    house.run("send", "lock.unlocked")
+    house.await_lines(1)
+
+    house.handlers('@on("lock.*")\ndef handle(event): ran("new")\n')
+
+    def new_one_runs() -> bool:
+        house.run("send", "lock.unlocked")
+        return "new" in house.lines()
+
+    eventually(new_one_runs, "the new handler runs")
+
+
+def test_with_reload_a_broken_handler_is_told_and_the_old_one_stays(lonely_house: House) -> None:
+    house = lonely_house
+    house.handlers('@on("lock.*")\ndef handle(event): ran("old")\n')
+    start_up(house, "--reload")
+
+    house.handlers("@on('lock.unlokced')\ndef handle(event): ran('new')\n")
+    eventually(lambda: "did you mean lock.unlocked" in house.output(), "the mistake is told")
+    house.run("send", "lock.unlocked")
+    house.await_lines(1)
+
+    assert house.lines() == ["old"]
+    assert "Traceback" not in house.output()
+
+
+def test_the_signing_secret_is_not_in_output_that_may_be_kept(lonely_house: House) -> None:
+    start_up(lonely_house)
+
+    secret = (lonely_house.path / ".bellhop/signing-secret").read_text().strip()
+    assert secret.startswith("whsec_")
+    assert secret not in lonely_house.output()
+    assert (lonely_house.path / ".bellhop/signing-secret").stat().st_mode & 0o077 == 0

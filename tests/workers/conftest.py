@@ -1,0 +1,63 @@
+"""A worker without its process: handlers of a test, and shifts done on demand."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from bellhop import Registry
+from bellhop.events import parse
+from bellhop.ledger import Arrival, Ledger
+from workers.running import interrupt_on_alarm
+from workers.shift import Runtime, Shift
+
+
+class Workplace:
+    """A registry of handlers, a ledger with mail, and a worker that can be told to do a shift."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.registry = Registry()
+        self.on = self.registry.on
+        self.runtime = Runtime(ledger, self.registry, worker="w", concurrency=50, slice=30.0)
+        self._numbers = itertools.count(1)
+
+    def deliver(self, event_type: str = "lock.unlocked", device: str = "front", **more: Any) -> str:
+        """Accept an event, and return its id."""
+        number = next(self._numbers)
+        event_id = f"e{number}"
+        content = {"event_id": event_id, "event_type": event_type, "device_id": device, **more}
+        body = json.dumps(content).encode()
+        event = parse(body).event
+        self.ledger.accept([Arrival(f"msg_{number}", event_id, event_type, event.mailbox, body)])
+        return event_id
+
+    def work(self) -> None:
+        """Do one shift."""
+        Shift(self.runtime).run()
+
+    def later(self, wait: timedelta = timedelta(days=1)) -> None:
+        """Let the foreman sweep as if so much time had passed."""
+        seconds, _ = self.ledger.redis.time()
+        now = (seconds + wait.total_seconds()) * 1000
+        self.ledger.sweep(queued=0, now_ms=round(now))
+
+    def record(self, event_id: str, handler: Callable[..., Any]) -> dict[str, Any]:
+        """Return what is on record of a handler and an event."""
+        name = next(known.name for known in self.registry if known.function is handler)
+        read: dict[str, Any] = json.loads(self.ledger.event(event_id)[f"h:{name}"])
+        return read
+
+    def state(self, event_id: str) -> str:
+        """Return the state of an event."""
+        return self.ledger.event(event_id)["state"].decode()
+
+
+@pytest.fixture
+def workplace(ledger: Ledger) -> Iterator[Workplace]:
+    """A worker with no handlers and no mail."""
+    interrupt_on_alarm()
+    yield Workplace(ledger)
