@@ -1,7 +1,7 @@
 # One image for all of Bellhop: its command is `up` (everything), `receiver` or `worker`.
 #
 #   docker build -t bellhop .
-#   docker run --read-only --tmpfs /tmp -v bellhop:/app/.bellhop -p 8000:8000 bellhop
+#   docker run --init --read-only --tmpfs /tmp -v bellhop:/app/.bellhop -p 8000:8000 bellhop
 #
 # Your handlers: COPY them to /app/handlers in an image FROM this one, or mount them there.
 

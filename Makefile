@@ -61,7 +61,7 @@ lock:
 
 lowest:
 	uv venv --quiet --clear .venv-lowest
-	uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev
+	uv pip install --quiet --python .venv-lowest --resolution lowest-direct -e . --group dev --group build
 	.venv-lowest/bin/python -m pytest -n auto $(ARGS)
 
 clean:

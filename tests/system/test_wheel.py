@@ -1,0 +1,64 @@
+"""The wheel, installed apart from the source, with somebody else's handlers package."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.system.conftest import House
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this source."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        check=True,
+        cwd=ROOT,
+        capture_output=True,
+    )
+    [built] = folder.glob("bellhop-*.whl")
+    return built
+
+
+def test_it_holds_the_three_packages_and_nothing_of_the_user(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        "bellhop",
+        "receiver",
+        "workers",
+    }
+    assert {"bellhop/py.typed", "bellhop/ledger/accept.lua"} <= set(names)
+
+
+def test_it_works_beside_a_foreign_handlers_package(
+    wheel: Path, house: House, tmp_path: Path
+) -> None:
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(wheel) as archive:  # a pure wheel is installed by unpacking it
+        archive.extractall(installed)
+    # In front of the source, which the tests' own environment knows.
+    house.environment["PYTHONPATH"] = str(installed)
+    house.environment["BELLHOP_HANDLERS"] = "hotel.doors"
+    (tmp_path / "hotel").mkdir()
+    (tmp_path / "hotel" / "__init__.py").write_text("")
+    (tmp_path / "hotel" / "doors.py").write_text(
+        "import bellhop\n"
+        '@bellhop.on("lock.*")\n'
+        "def note(event):\n"
+        "    with open('ran', 'a') as file:\n"
+        "        print(event.event_id, bellhop.__file__, file=file)\n"
+    )
+    house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+
+    assert house.post(event_id="one").status_code == 202
+    house.await_lines(1)
+    assert house.lines() == [f"one {installed / 'bellhop' / '__init__.py'}"]
