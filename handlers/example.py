@@ -7,11 +7,11 @@ from bellhop import AccessCodeEvent, Context, LockEvent, on
 def print_lock(event: LockEvent) -> None:
     """Tell what happened at which door."""
     how = getattr(event, "method", None)
-    print(f"🔒 {event.event_type} at {event.device_id}" + (f" by {how}" if how else ""), flush=True)
+    print(f"🔒 {event.event_type} at {event.device_id}" + (f" by {how}" if how else ""))
 
 
 @on("access_code.*")
 async def print_access_code(event: AccessCodeEvent, context: Context) -> None:
     """Tell what became of which access code."""
-    print(f"🔑 {event.event_type} for {event.access_code_id}", flush=True)
+    print(f"🔑 {event.event_type} for {event.access_code_id}")
     context.log.debug("an async handler, with a context", attempt=context.attempt)

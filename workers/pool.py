@@ -1,6 +1,7 @@
 """A pool of worker processes, replaced when they die, with a foreman beside them."""
 
 import gc
+import io
 import random
 import socket
 import sys
@@ -41,6 +42,8 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
 def _work(settings: Settings, redis_url: str, name: str) -> None:
     """Be one worker of a pool until a signal."""
     random.seed()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what handlers print is seen when they print it
+        sys.stdout.reconfigure(line_buffering=True)
     try:
         load_handlers(settings.handlers)
     except HandlersNotLoaded:

@@ -7,16 +7,13 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
-from bellhop.samples import sample
-from bellhop.signature import sign
+from bellhop.testing import signed_request
 from tests.conftest import SECRET
 
 DEADLINE = 60.0
@@ -46,10 +43,8 @@ def delivery(
     event_type: str = "lock.unlocked", *, secret: str = SECRET, **fields: object
 ) -> tuple[bytes, dict[str, str], str]:
     """Return the body, the headers and the event id of a signed request."""
-    now = datetime.now(UTC)
-    event = {**sample(event_type, now=now, new_id=lambda: str(uuid.uuid4())), **fields}
-    body = json.dumps(event).encode()
-    return body, sign(f"msg_{os.urandom(12).hex()}", now, body, secret), str(event["event_id"])
+    request = signed_request(event_type, secret=secret, **fields)
+    return request.body, request.headers, json.loads(request.body)["event_id"]
 
 
 class House:
@@ -140,7 +135,7 @@ class House:
 
     def post(self, event_type: str = "lock.unlocked", **fields: object) -> httpx.Response:
         """Post a signed event."""
-        body, headers, _ = delivery(event_type, **fields)
+        body, headers = signed_request(event_type, secret=SECRET, **fields)
         return httpx.post(self.webhook, content=body, headers=headers)
 
     def end(self) -> None:

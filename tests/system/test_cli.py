@@ -124,7 +124,9 @@ def test_a_port_that_is_taken_is_named(house: House) -> None:
         taken.listen()
         for part in ("receiver", "up"):
             message = refuses(house, part)
-            assert f"cannot listen on 127.0.0.1 port {house.port}: Address already in use" in message
+            assert (
+                f"cannot listen on 127.0.0.1 port {house.port}: Address already in use" in message
+            )
 
 
 def test_a_redis_that_cannot_be_reached_is_named_without_its_password(house: House) -> None:

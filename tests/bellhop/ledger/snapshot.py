@@ -28,7 +28,9 @@ def of(redis: Redis) -> dict[str, Any]:
         "waiting": None,
     }
     names = sorted(key.decode() for key in redis.keys("*"))
-    for name, value, lives_ms in zip(names, _values(redis, names), _lives(redis, names), strict=True):
+    for name, value, lives_ms in zip(
+        names, _values(redis, names), _lives(redis, names), strict=True
+    ):
         assert name.startswith(keys.PREFIX), f"{name} lacks the hash tag"
         kind, _, rest = name.removeprefix(keys.PREFIX).partition(":")
         match kind:

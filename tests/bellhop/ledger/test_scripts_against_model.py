@@ -276,7 +276,9 @@ class LedgerMachine(RuleBasedStateMachine):
         for event_id, event in self.found["events"].items():
             last = self._last_outcomes(event_id)
             assert event["records"] == dict(last)
-            dead = {f"{event_id} {handler}" for handler, record in last if record.startswith("dead")}
+            dead = {
+                f"{event_id} {handler}" for handler, record in last if record.startswith("dead")
+            }
             assert event["dead"] == len(dead)
             assert {name for name in self.found["dead"] if split(name)[0] == event_id} == dead
 
