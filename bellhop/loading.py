@@ -75,7 +75,7 @@ def _reason(error: BaseException) -> str:
     what = str(error)
     if not isinstance(error, BellhopError):
         what = f"{type(error).__name__}: {what}".rstrip(": ")
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename:
         return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
     frames = [
         frame

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
 from typing import Protocol
@@ -197,10 +198,8 @@ class Supervisor:
         self.stop()
 
     def _wake(self) -> None:
-        try:
+        with suppress(BlockingIOError):  # then it is about to, anyway
             os.write(self._wake_writer, b"\0")
-        except BlockingIOError:
-            pass  # it is about to, anyway
 
     def _wait(self, selector: selectors.BaseSelector, seconds: float) -> None:
         selector.select(timeout=seconds)
@@ -230,7 +229,21 @@ class Supervisor:
             dead.append(child.name)
             child.process = None
             self._plan_start(child, code)
+        if os.getpid() == 1:
+            self._reap_orphans()
         return dead
+
+    def _reap_orphans(self) -> None:
+        """Bury what a killed child left: the first process of a container inherits it."""
+        ours = {child.process.pid for child in self._children if child.process}
+        while True:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None or ended.si_pid in ours:
+                return  # ours are asked for their exit code
+            os.waitpid(ended.si_pid, 0)
 
     def _plan_start(self, child: Child, code: int) -> None:
         now = time.monotonic()

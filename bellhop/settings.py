@@ -116,7 +116,8 @@ class Settings(BaseSettings):
                 raise ValueError("unknown scheme")
             from redis.connection import parse_url  # slow to import, and often there is no URL
 
-            parse_url(url)  # raises ValueError, for example for a port that is no number
+            # Raises ValueError, for example for a port that is no number.
+            parse_url(url)  # type: ignore[no-untyped-call]
         return value
 
     @field_validator("webhook_secrets")

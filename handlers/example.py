@@ -13,5 +13,4 @@ def print_lock(event: LockEvent) -> None:
 @on("access_code.*")
 async def print_access_code(event: AccessCodeEvent, context: Context) -> None:
     """Tell what became of which access code."""
-    print(f"🔑 {event.event_type} for {event.access_code_id}")
-    context.log.debug("an async handler, with a context", attempt=context.attempt)
+    print(f"🔑 {event.event_type} for {event.access_code_id} (attempt {context.attempt})")

@@ -4,7 +4,6 @@ import gc
 import os
 import signal
 import socket
-import sys
 
 import structlog
 import uvicorn
@@ -65,9 +64,9 @@ def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None 
     end_with_parent()
     sock = sock or bind(settings.host, settings.port)
     server = make_server(settings, redis_url)
-    # When it has finished, uvicorn raises the signal again that told it to.
+    # It listens to signals only while it runs, and raises them again when it has finished.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, server.handle_exit)
     sock.listen(_BACKLOG)  # so that whoever reads the next line can connect
     host, port = sock.getsockname()[:2]
     _log.info("receiver ready", url=f"http://{host}:{port}{WEBHOOK_PATH}", pid=os.getpid())

@@ -128,6 +128,7 @@ def _outcome(run: Run, error: BaseException | None, started: int, took: float) -
             "handled",
             event_id=run.event.event_id,
             event_type=run.event.event_type,
+            device_id=getattr(run.event, "device_id", None),
             handler=name,
             attempt=run.attempts.number,
             ms=round(took, 2),

@@ -4,6 +4,7 @@ A command's module is imported when the command is called, so that each starts f
 """
 
 import importlib
+import signal
 import sys
 from typing import NoReturn
 
@@ -11,6 +12,9 @@ import click
 
 from bellhop.errors import BellhopError
 from bellhop.processes import EX_CONFIG
+
+# The first process of a container ignores what it has no handler for; commands are still to be imported.
+signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 _COMMANDS = {
     "up": "bellhop.cli.up:up",

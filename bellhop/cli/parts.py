@@ -1,5 +1,7 @@
 """`bellhop receiver` and `bellhop worker`: the parts, for as many machines as needed."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -60,6 +62,7 @@ def start_check(*options: str) -> "subprocess.Popen[str]":
     """Load the handlers in a process of their own, which prints their table or what is wrong."""
     return subprocess.Popen(
         [sys.executable, "-m", "bellhop.cli", "handlers", *options],
+        env={**os.environ, "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns)},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -2,13 +2,12 @@
 
 import importlib.util
 import os
-import signal
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import click
@@ -58,7 +57,6 @@ def up(host: str | None, port: int | None, workers: int, reload: bool) -> None:
     settings = settings.model_copy(update={"port": sock.getsockname()[1]})
     sock.close()
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         if embedded:
             embedded.start()
@@ -74,6 +72,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     secrets = settings.secrets or (made_secret(),)
     webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
     keep_webhook_url(webhook)
+    _introduce(settings, webhook, secrets[0], url, embedded=embedded is not None)
     check = _start_check()
     environment = {
         **os.environ,
@@ -91,9 +90,9 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     pool = supervisor.add(
         "workers", process([*command, "worker", "-n", str(workers), "--checked"], environment)
     )
-    table = check.communicate()[0]
-    _introduce(settings, webhook, secrets[0], url, table, embedded=embedded is not None)
-    threading.Thread(target=_tell_when_ready, args=(webhook,), daemon=True).start()
+    if table := check.communicate()[0].rstrip():
+        click.echo(f"{table}\n")
+    threading.Thread(target=_tell_when_ready, args=(settings,), daemon=True).start()
     if reload:
         threading.Thread(target=_reload, args=(settings, supervisor, pool), daemon=True).start()
     code = supervisor.run()
@@ -106,7 +105,7 @@ def _start_check() -> "subprocess.Popen[str]":
 
 
 def _introduce(
-    settings: Settings, webhook: str, secret: str, url: str, table: str, *, embedded: bool
+    settings: Settings, webhook: str, secret: str, url: str, *, embedded: bool
 ) -> None:
     """Print what a person needs to know to go on."""
     terminal = sys.stdout.isatty()
@@ -126,24 +125,23 @@ def _introduce(
         line("secret", f"in {STATE}/signing-secret")
     line("redis", f"embedded, data in {STATE}/redis" if embedded else public_url(url))
     line("handlers", ", ".join(settings.handlers))
-    click.echo(table.rstrip() + "\n" if table.strip() else "")
     sys.stdout.flush()
 
 
-def _tell_when_ready(webhook: str) -> None:
-    ready = webhook.replace("/webhooks/seam", "/health/ready")
+def _tell_when_ready(settings: Settings) -> None:
     wait = threading.Event()
     while not wait.wait(0.1):
+        connection = HTTPConnection(local_host(settings.host).strip("[]"), settings.port, timeout=2)
         try:
-            with urllib.request.urlopen(ready, timeout=2):  # noqa: S310 - our own URL
+            connection.request("GET", "/health/ready")
+            if connection.getresponse().status == HTTPStatus.OK:
                 break
-        except (urllib.error.URLError, OSError):
+        except (OSError, HTTPException):
             continue
-    hint = (
-        click.style("bellhop send lock.unlocked", bold=True)
-        if sys.stdout.isatty()
-        else ("bellhop send lock.unlocked")
-    )
+        finally:
+            connection.close()
+    hint = "bellhop send lock.unlocked"
+    hint = click.style(hint, bold=True) if sys.stdout.isatty() else hint
     click.echo(f"Ready. Try, in another terminal: {hint}    (Ctrl-C stops)")
 
 

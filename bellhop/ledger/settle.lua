@@ -39,32 +39,29 @@ end
 local held = key('held:' .. shift)
 local doubted = redis.call('EXISTS', key('doubts')) == 1
 
--- 2. `open` counts the handlers of an event that wait for a retry, `dead` those that gave up.
-local function write_outcomes(event, event_id, retried, count)
+-- 2. `open` counts the entries of an event for one handler, in its mailbox or in `due`; `dead` those in
+--    `dead`. An outcome may come twice, if a worker died before it finished the entry.
+local function write_outcomes(event, event_id, open, count)
   local written = {}
-  local open, dead = 0, 0
+  local dead = 0
   for _ = 1, count do
     local handler, outcome, delay, record = next_argument(), next_argument(), next_argument(), next_argument()
     written[#written + 1] = 'h:' .. handler
     written[#written + 1] = record
-    if retried then
-      open = open - 1
-    end
     if outcome == 'retry' then
-      open = open + 1
-      redis.call('ZADD', key('due'), now + tonumber(delay), event_id .. ' ' .. handler)
+      open = open + redis.call('ZADD', key('due'), now + tonumber(delay), event_id .. ' ' .. handler)
     elseif outcome == 'dead' then
-      dead = dead + 1
-      redis.call('ZADD', key('dead'), now, event_id .. ' ' .. handler)
+      dead = dead + redis.call('ZADD', key('dead'), now, event_id .. ' ' .. handler)
     end
   end
-  if open ~= 0 then
+  local known = redis.call('EXISTS', event) == 1
+  if known and open ~= 0 then
     redis.call('HINCRBY', event, 'open', open)
   end
-  if dead ~= 0 then
+  if known and dead ~= 0 then
     redis.call('HINCRBY', event, 'dead', dead)
   end
-  return written
+  return written, known
 end
 
 -- Return how many entries left the mailbox.
@@ -72,11 +69,10 @@ local function settle_entry(mailbox)
   local entry, finished, state, count = next_argument(), next_argument(), next_argument(), tonumber(next_argument())
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
-  local written = write_outcomes(event, event_id, handler ~= nil, count)
+  local left = finished == '1' and redis.call('LREM', key('mail:' .. mailbox), 1, entry) or 0
+  local written, known = write_outcomes(event, event_id, handler and -left or 0, count)
 
-  local left = 0
   if finished == '1' then
-    left = redis.call('LREM', key('mail:' .. mailbox), 1, entry)
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
       and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
       redis.call('HDEL', key('doubts'), mailbox)
@@ -97,7 +93,7 @@ local function settle_entry(mailbox)
     written[#written + 1] = 'deaths'
     written[#written + 1] = '0'
   end
-  if #written > 0 and redis.call('EXISTS', event) == 1 then
+  if known and #written > 0 then
     redis.call('HSET', event, unpack(written))
   end
   return left
@@ -110,9 +106,6 @@ local function give_back(mailbox, where, left)
       redis.call('HINCRBY', held, mailbox, -left)
     end
     return
-  end
-  if doubted and not has_mail then
-    redis.call('HDEL', key('doubts'), mailbox)
   end
   -- One that was left empty before, and given up, may be somebody else's by now.
   if redis.call('HDEL', held, mailbox) == 1 and has_mail then

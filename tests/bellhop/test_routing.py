@@ -547,7 +547,8 @@ def test_a_pattern_that_is_no_string_is_refused(pattern: Any, handlers: Registry
 
 
 def test_an_event_class_in_the_place_of_a_pattern_is_refused(handlers: Registry) -> None:
-    message = refusal(lambda: handlers.on(LockUnlockedEvent)(plain))  # type: ignore[arg-type]
+    on: Any = handlers.on
+    message = refusal(lambda: on(LockUnlockedEvent)(plain))
     assert "a pattern is a string" in message
 
 

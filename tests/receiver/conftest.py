@@ -87,7 +87,7 @@ class Receiver:
         self._socket.listen(128)
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = make_server(Settings(webhook_secrets=(SECRET,), **settings), redis_url)  # type: ignore[arg-type]
+        self._server = make_server(Settings(webhook_secrets=(SECRET,), **settings), redis_url)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)

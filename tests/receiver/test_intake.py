@@ -14,7 +14,7 @@ from redis import Redis
 from bellhop.connections import connect_async
 from bellhop.ledger import Arrival, AsyncLedger, Ledger, Quarantined, keys
 from bellhop.queue import ShiftBell, queued_shifts
-from receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Unavailable
+from receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Item, Unavailable
 from tests.receiver.conftest import eventually
 
 _numbers = itertools.count(1)
@@ -139,7 +139,7 @@ def test_each_is_told_of_its_own_delivery(redis_url: str) -> None:
 
     async def run() -> list[bool]:
         async with Desk(redis_url) as intake:
-            items = (first, first, again, other, strange, strange)
+            items: list[Item] = [first, first, again, other, strange, strange]
             return await asyncio.gather(*map(intake.accept, items))
 
     assert asyncio.run(run()) == [True, False, False, True, True, False]

@@ -200,7 +200,7 @@ def altered() -> Delivery:
     return delivery
 
 
-REFUSED = {
+REFUSED: dict[str, Callable[[], Delivery]] = {
     "another secret": lambda: Delivery(secret=OTHER),
     "an altered body": altered,
     "a body that is not UTF-8": lambda: Delivery(b'{"event_id": "\xff"}'),
@@ -318,11 +318,13 @@ def test_a_connection_serves_on_after_a_refusal(receiver: Receiver) -> None:
 
 def test_a_sender_that_leaves_in_the_middle_harms_nobody(receiver: Receiver, redis: Redis) -> None:
     gone = Delivery()
-    with receiver.connect() as connection:
-        connection.sendall(gone.head(content_length="500", expect="100-continue"))
-        assert connection.recv(100).startswith(b"HTTP/1.1 100")
-        connection.sendall(gone.body[:10])
-    assert receiver.post(Delivery()).status_code == 202
+    with capture_logs() as lines:
+        with receiver.connect() as connection:
+            connection.sendall(gone.head(content_length="500", expect="100-continue"))
+            assert connection.recv(100).startswith(b"HTTP/1.1 100")
+            connection.sendall(gone.body[:10])
+        assert receiver.post(Delivery()).status_code == 202
+    assert [line["event"] for line in lines] == ["accepted"]
     assert not redis.exists(keys.event(gone.event_id))
 
 
@@ -345,6 +347,16 @@ def test_a_chunked_body_at_the_limit_is_accepted(strict_receiver: Receiver, ledg
 
 def test_a_body_over_the_limit_is_refused(strict_receiver: Receiver, redis: Redis) -> None:
     assert_problem(strict_receiver.post(padded(4097)), 413)
+    assert redis.dbsize() == 0
+
+
+def test_a_chunk_over_the_limit_is_refused(strict_receiver: Receiver, redis: Redis) -> None:
+    delivery = padded(4097)
+    with strict_receiver.connect() as connection:
+        head = delivery.head(transfer_encoding="chunked")
+        connection.sendall(head + b"1001\r\n" + delivery.body + b"\r\n0\r\n\r\n")
+        response, _ = read_answer(connection)
+    assert response.status == 413
     assert redis.dbsize() == 0
 
 

@@ -1,8 +1,8 @@
 """The ledger as a plain Python program: what its Lua scripts must do, without Redis.
 
 Four operations, with the arguments and answers of `Ledger`. Where the scripts have keys, this has
-attributes; `snapshot` lays both out alike. Only what the server's own clock does is left out: here a
-note never expires, and an event that may be forgotten is only marked as such.
+attributes; `snapshot` lays both out alike. Only what the server's own clock does is left out: here
+nothing expires, and an event that may be forgotten is only marked as such.
 
 What it promises:
 
@@ -38,7 +38,7 @@ MOST_BYTES = 4 * 1024 * 1024
 
 RETRIES_A_SWEEP = 500
 A_SHIFT_IS_LATE_AFTER = 2_000
-"""Milliseconds after which a shift that was asked for, and is not in the queue, is asked for again."""
+"""Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
 
 
 @dataclass
@@ -53,10 +53,6 @@ class Event:
     state: str = "accepted"
     records: dict[str, str] = field(default_factory=dict)
     """What each handler did, by its name."""
-    retrying: set[str] = field(default_factory=set)
-    """Handlers that are to be tried again."""
-    dead: set[str] = field(default_factory=set)
-    """Handlers that gave up."""
     begun: bool = False
     """Whether some handlers' outcomes were written before all had run."""
     deaths: dict[str | None, int] = field(default_factory=dict)
@@ -252,9 +248,9 @@ class LedgerModel:
             self.doubts[mailbox] -= 1
             if self.doubts[mailbox] == 0:
                 del self.doubts[mailbox]
-        if event.retrying:
+        if self._retries(event_id):
             event.state = "retrying"
-        elif event.dead:
+        elif self._dead_letters(event_id):
             event.state = "dead"
         else:
             event.state = settled.state
@@ -263,19 +259,23 @@ class LedgerModel:
 
     def _write(self, event_id: str, event: Event, outcome: Outcome, now: int) -> None:
         event.records[outcome.handler] = outcome.record
-        event.retrying.discard(outcome.handler)
         if outcome.kind == "retry":
-            event.retrying.add(outcome.handler)
             self.due[f"{event_id} {outcome.handler}"] = now + outcome.delay_ms
         elif outcome.kind == "dead":
-            event.dead.add(outcome.handler)
             self.dead[f"{event_id} {outcome.handler}"] = now
+
+    def _retries(self, event_id: str) -> int:
+        """Return how many entries there are of an event for one of its handlers."""
+        waiting = [*self.due, *self.mail.get(self.events[event_id].mailbox, [])]
+        return sum(name.startswith(f"{event_id} ") for name in waiting)
+
+    def _dead_letters(self, event_id: str) -> int:
+        return sum(name.startswith(f"{event_id} ") for name in self.dead)
 
     def _give_back(self, shift: str, mailbox: str, where: str, finished: int) -> None:
         """Give a mailbox back, or keep it. One that is left empty is always given up."""
         in_hand = self._in_hand(shift)
         if not self.mail.get(mailbox):
-            self.doubts.pop(mailbox, None)
             in_hand.pop(mailbox, None)
         elif mailbox not in in_hand:
             pass  # it was left empty and given up before, and may be somebody else's by now
@@ -289,7 +289,7 @@ class LedgerModel:
     # sweep
 
     def sweep(self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int) -> Swept:
-        """Bring due retries back, free what dead workers held, and see that a shift is asked for."""
+        """Bring due retries back, free what dead workers held, and see that a shift comes."""
         due = sorted((time, name) for name, time in self.due.items() if time <= now_ms)
         due = due[:RETRIES_A_SWEEP]
         for _, name in due:
@@ -308,9 +308,10 @@ class LedgerModel:
             self.waiting = now_ms
         elif self.ready or self.careful:
             # A clock that was set back must not make it wait for an hour.
-            if self.waiting is None or abs(now_ms - self.waiting) >= A_SHIFT_IS_LATE_AFTER:
+            since = self.waiting
+            wants_shift = since is None or abs(now_ms - since) >= A_SHIFT_IS_LATE_AFTER
+            if wants_shift:
                 self.waiting = now_ms
-                wants_shift = True
         return Swept(wants_shift, len(due), tuple(ended))
 
     def _shifts_by_lease(self, ended: Any) -> list[str]:
@@ -356,8 +357,8 @@ class LedgerModel:
                     "received": event.received_ms,
                     "state": event.state,
                     "records": event.records,
-                    "open": len(event.retrying),
-                    "dead": len(event.dead),
+                    "open": self._retries(event_id),
+                    "dead": self._dead_letters(event_id),
                     "begun": event.begun,
                     "deaths": {name: count for name, count in event.deaths.items() if count},
                     "may be forgotten": event.may_be_forgotten,
@@ -373,7 +374,11 @@ class LedgerModel:
             "doubts": self.doubts,
             "shifts": {name: shift.lease_ends for name, shift in self.shifts.items()},
             "held": {name: shift.in_hand for name, shift in self.shifts.items()},
-            "last settle": self.last_settle,
+            "last settle": {
+                # It is forgotten some day after the shift has given everything back.
+                shift: (number, shift not in self.shifts)
+                for shift, number in self.last_settle.items()
+            },
             "due": self.due,
             "dead": self.dead,
             "waiting": self.waiting,

@@ -6,7 +6,21 @@ from redis import Redis
 
 from bellhop.ledger import keys
 
-_NUMBERS = ("received", "open", "dead")
+# One call for all: a test takes thousands of snapshots.
+_READ = """
+local read = {
+  string = function(name) return redis.call('GET', name) end,
+  list = function(name) return redis.call('LRANGE', name, 0, -1) end,
+  hash = function(name) return redis.call('HGETALL', name) end,
+  zset = function(name) return redis.call('ZRANGE', name, 0, -1, 'WITHSCORES') end,
+  stream = function(name) return redis.call('XRANGE', name, '-', '+') end,
+}
+local found = {}
+for i, name in ipairs(redis.call('KEYS', '*')) do
+  found[i] = {name, read[redis.call('TYPE', name).ok](name), redis.call('PTTL', name)}
+end
+return found
+"""
 
 
 def of(redis: Redis) -> dict[str, Any]:
@@ -27,84 +41,57 @@ def of(redis: Redis) -> dict[str, Any]:
         "dead": {},
         "waiting": None,
     }
-    names = sorted(key.decode() for key in redis.keys("*"))
-    for name, value, lives_ms in zip(
-        names, _values(redis, names), _lives(redis, names), strict=True
-    ):
+    indexed: dict[str, int] = {}
+    answer: Any = redis.eval(_READ, 0)
+    for raw_name, value, lives_ms in answer:
+        name = raw_name.decode()
         assert name.startswith(keys.PREFIX), f"{name} lacks the hash tag"
         kind, _, rest = name.removeprefix(keys.PREFIX).partition(":")
         match kind:
             case "event":
-                found["events"][rest] = _event(value, lives_ms)
+                found["events"][rest] = _event(_pairs(value), lives_ms)
             case "delivery":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found["deliveries"][rest] = value.decode()
             case "quarantined":
+                fields = _pairs(value)
                 found["quarantine"][rest] = (
-                    value[b"body"],
-                    value[b"problems"].decode(),
-                    int(value[b"received"]),
+                    fields["body"],
+                    fields["problems"].decode(),
+                    int(fields["received"]),
                 )
             case "quarantine":
-                pass  # the index of the above, compared below
+                indexed = _numbers(value)
             case "log":
-                found["log"] = [fields[b"event"].decode() for _, fields in value]
-            case "mail" | "held":
-                found[kind][rest] = _text(value)
+                found["log"] = [fields[1].decode() for _, fields in value]
+            case "mail":
+                found["mail"][rest] = [entry.decode() for entry in value]
+            case "held":
+                found["held"][rest] = _numbers(value)
+            case "ready" | "careful":
+                found[kind] = [mailbox.decode() for mailbox in value]
+            case "doubts" | "shifts" | "due" | "dead":
+                found[kind] = _numbers(value)
             case "settled":
-                found["last settle"][rest] = int(value)
+                found["last settle"][rest] = (int(value), lives_ms > 0)
             case "waiting":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found["waiting"] = int(value)
             case _:
-                assert not rest, f"{name} is in no table"
-                assert kind in found, f"{name} is in no table"
-                found[kind] = _text(value)
-    indexed = _text(redis.zrange(keys.QUARANTINE, 0, -1, withscores=True))
-    assert dict(indexed) == {name: of[2] for name, of in found["quarantine"].items()}
-    for shift in found["held"]:
-        lives = redis.pttl(f"{keys.PREFIX}settled:{shift}")
-        assert lives < 0, f"{shift} holds mail, but its last settle will be forgotten"
+                raise AssertionError(f"{name} is in no table")
+    assert indexed == {name: entry[2] for name, entry in found["quarantine"].items()}
     return found
 
 
-def _values(redis: Redis, names: list[str]) -> list[Any]:
-    types = redis.pipeline(transaction=False)
-    for name in names:
-        types.type(name)
-    values = redis.pipeline(transaction=False)
-    for name, kind in zip(names, types.execute(), strict=True):
-        match kind:
-            case b"string":
-                values.get(name)
-            case b"list":
-                values.lrange(name, 0, -1)
-            case b"hash":
-                values.hgetall(name)
-            case b"zset":
-                values.zrange(name, 0, -1, withscores=True)
-            case b"stream":
-                values.xrange(name)
-    return values.execute()
+def _pairs(flat: list[bytes]) -> dict[str, bytes]:
+    return dict(zip(map(bytes.decode, flat[::2]), flat[1::2], strict=True))
 
 
-def _lives(redis: Redis, names: list[str]) -> list[int]:
-    lives = redis.pipeline(transaction=False)
-    for name in names:
-        lives.pttl(name)
-    return lives.execute()
+def _numbers(flat: list[bytes]) -> dict[str, int]:
+    return {name: int(number) for name, number in _pairs(flat).items()}
 
 
-def _text(value: Any) -> Any:
-    """Return a list as texts, and a hash or a sorted set as integers by text."""
-    if isinstance(value, dict):
-        return {name.decode(): int(number) for name, number in value.items()}
-    if value and isinstance(value[0], tuple):
-        return {name.decode(): int(score) for name, score in value}
-    return [item.decode() for item in value]
-
-
-def _event(fields: dict[bytes, bytes], lives_ms: int) -> dict[str, Any]:
+def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
     event: dict[str, Any] = {
         "records": {},
         "open": 0,
@@ -113,8 +100,8 @@ def _event(fields: dict[bytes, bytes], lives_ms: int) -> dict[str, Any]:
         "deaths": {},
         "may be forgotten": lives_ms > 0,
     }
-    for raw_name, value in fields.items():
-        name, _, rest = raw_name.decode().partition(":")
+    for field, value in fields.items():
+        name, _, rest = field.partition(":")
         match name:
             case "h":
                 event["records"][rest] = value.decode()
