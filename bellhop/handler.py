@@ -43,8 +43,8 @@ class Context:
 class Handler:
     """A user's function and how it wants to be called.
 
-    timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes to
-    the dead letters.
+    timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes
+    to the dead letters.
     """
 
     name: str

@@ -1,7 +1,7 @@
 """One log for everything: Bellhop, uvicorn, RQ and the user's handlers, as JSON or for a person.
 
-Failures, retries, refusals and starts are at INFO or above; each accepted delivery and each success is at
-DEBUG. Door codes are masked.
+Failures, retries, refusals and starts are at INFO or above; each accepted delivery and each success
+is at DEBUG. Door codes are masked.
 """
 
 import logging

@@ -156,7 +156,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
 
     def add(self, role: str, start: Start) -> Child:
-        """Start a child. Those of a role are stopped together, in the order of the first of each."""
+        """Start a child. Children of one role are stopped together, one role after the other."""
         child = Child(role, start)
         self._children.append(child)
         self._start(child)

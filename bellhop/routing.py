@@ -1,8 +1,8 @@
 """Patterns, and the registry behind `@on`.
 
-In a pattern `*` stands for any run of characters, dots included. Names are case-sensitive and nothing
-else is special. Everything that can be wrong with a handler is refused when it is registered, in
-one sentence.
+In a pattern `*` stands for any run of characters, dots included. Names are case-sensitive and
+nothing else is special. Everything that can be wrong with a handler is refused when it is
+registered, in one sentence.
 """
 
 import difflib
@@ -109,13 +109,13 @@ class Registry:
     ) -> Any:
         """Register a function as the handler of the event types that fit any of `patterns`.
 
-        The function takes the event, or the event and a `Context`; it may be `async`, and stays a plain
-        function. Without patterns, the annotation of its event says which types it handles.
+        The function takes the event, or the event and a `Context`; it may be `async`, and stays a
+        plain function. Without patterns, the annotation of its event says which types it handles.
 
         attempts: how often it is tried before the event goes to the dead letters.
         timeout: seconds that one run may take.
-        name: what it is called in the record; its module and name unless given. Keep it when you move
-            the function, so that retries find it.
+        name: what it is called in the record; its module and name unless given. Keep it when you
+            move the function, so that retries find it.
         allow_unknown: accept a pattern that fits no event type known today.
 
         Raises `InvalidHandler`.
@@ -289,10 +289,11 @@ def _check_annotation(
         return
     for pattern in patterns:
         for event_type in pattern.known_types():
-            if not issubclass(TYPES[event_type], expected):
+            brought = TYPES[event_type]
+            if not issubclass(brought, expected):
                 names = " | ".join(one.__name__ for one in expected)
                 raise InvalidHandler(
-                    f'{label}: "{pattern.text}" brings {event_type} ({TYPES[event_type].__name__}), '
+                    f'{label}: "{pattern.text}" brings {event_type} ({brought.__name__}), '
                     f"which is not the {names} that its event is annotated with"
                 )
 

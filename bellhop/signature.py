@@ -1,12 +1,13 @@
 """Bytes in, `Delivery` or `InvalidSignature` out.
 
-A webhook is signed as Svix and Standard Webhooks do it: HMAC-SHA256 over `id.timestamp.body`, sent in
-`svix-id`, `svix-timestamp` and `svix-signature` (or the same with `webhook-`), several signatures
-separated by spaces, each `v1,<base64>`; other versions are for other kinds of keys.
+A webhook is signed as Svix and Standard Webhooks do it: HMAC-SHA256 over `id.timestamp.body`, sent
+in `svix-id`, `svix-timestamp` and `svix-signature` (or the same with `webhook-`), several
+signatures separated by spaces, each `v1,<base64>`; other versions are for other kinds of keys.
 
 `svix` makes the signature that is expected, and it is compared in constant time. Its own `verify()`
-is not used: it reads the system's clock, raises `ValueError`, `binascii.Error` or `UnicodeDecodeError` on
-junk, refuses a good signature that stands behind a malformed one, and, before 2.0, parses the body.
+is not used: it reads the system's clock, raises `ValueError`, `binascii.Error` or
+`UnicodeDecodeError` on junk, refuses a good signature that stands behind a malformed one, and,
+before 2.0, parses the body.
 """
 
 import hmac
@@ -112,7 +113,7 @@ class Verifier:
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: datetime
 ) -> Delivery:
-    """Return the delivery if `secrets` signed it within the tolerance, or raise `InvalidSignature`."""
+    """Return the delivery if `secrets` signed it in time, or raise `InvalidSignature`."""
     verifier = Verifier(secrets)
     return verifier.verify(verifier.read_headers(headers, now), body)
 

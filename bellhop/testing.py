@@ -29,8 +29,8 @@ class SignedRequest(NamedTuple):
 def make_event(event_type: str, /, **fields: object) -> SeamEvent:
     """Return a plausible event of a known type, with `fields` as in Seam's JSON.
 
-    It is of the type's own class. Raises `UnknownEventType`, `UnknownField`, or `NotASeamEvent` if a
-    field cannot have the value.
+    It is of the type's own class. Raises `UnknownEventType`, `UnknownField`, or `NotASeamEvent` if
+    a field cannot have the value.
     """
     return parse(_body(event_type, fields)).event
 

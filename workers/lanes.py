@@ -1,8 +1,8 @@
 """A lane: one mailbox in a shift's hands, its entries run one after the other.
 
-Nothing here calls a handler: a lane says which run is next and takes its outcome. The shift runs the
-sync ones in the main thread and hands lanes that wait for an async one to the event loop, so a lane
-belongs to one thread at a time. Its results may be collected from any.
+Nothing here calls a handler: a lane says which run is next and takes its outcome. The shift runs
+the sync ones in the main thread and hands lanes that wait for an async one to the event loop, so a
+lane belongs to one thread at a time. Its results may be collected from any.
 """
 
 from collections import deque
@@ -26,8 +26,8 @@ _log = structlog.get_logger("workers")
 class Lane:
     """The entries of one mailbox that a shift claimed, in order.
 
-    `careful`: a worker died with this mailbox in hand, so every outcome is written down before the next
-    handler runs: if the worker dies again, it is known under which.
+    `careful`: a worker died with this mailbox in hand, so every outcome is written down before the
+    next handler runs: if the worker dies again, it is known under which.
     """
 
     def __init__(self, mail: Mail, registry: Registry) -> None:
@@ -54,7 +54,7 @@ class Lane:
     def took(self, outcome: Outcome) -> None:
         """Take the outcome of `next`, and go on to the one after it."""
         self._unwritten.append(outcome)
-        if self.careful:
+        if self.careful and self._entry and not self._entry.handler:
             self.write_progress()
         self.next = next(self._runs, None)
 

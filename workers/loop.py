@@ -19,7 +19,7 @@ class HandlerLoop:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
-        """Run the lane's async handlers; put it into `returned` when it is through or needs another."""
+        """Run the lane's async handlers; then put it into `returned`, through or not."""
         loop = self._loop or self._start()
         loop.call_soon_threadsafe(self._begin, lane, returned)
 

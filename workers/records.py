@@ -1,8 +1,8 @@
 """What the ledger remembers of a handler and an event: every attempt, and how it ended.
 
-A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since the
-epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying` or `dead`; a record
-that is not `done` has the last `error`, with its traceback where there is one.
+A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since
+the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying` or `dead`; a
+record that is not `done` has the last `error`, with its traceback where there is one.
 """
 
 import json

@@ -99,7 +99,7 @@ class ShiftWorker(SimpleWorker):
     def unsubscribe(self) -> None:
         """Nothing was subscribed."""
 
-    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+    def request_stop(self, signum: int, _frame: FrameType | None) -> None:
         """Finish the entry under way and give the rest back; a second signal ends it at once."""
         if self._runtime.stopping:
             signal.signal(signum, signal.SIG_DFL)

@@ -1,12 +1,16 @@
 """The shift: the RQ job in which a worker empties mailboxes until none is ready or its time is up.
 
-1. It claims mail: mailboxes that nobody holds, with their first entries. If more is ready, it has the
+1. It claims mail: mailboxes that nobody holds, with their first entries. If more is ready, it has
+the
    next shift enqueued, so that a burst wakes one worker after the other.
-2. It runs handlers, mailbox after mailbox: sync ones here, in the main thread; lanes that come to an
+2. It runs handlers, mailbox after mailbox: sync ones here, in the main thread; lanes that come to
+an
    async one go to the event loop and return.
-3. About every quarter of a second it settles: outcomes are written, mailboxes given back, and the next
+3. About every quarter of a second it settles: outcomes are written, mailboxes given back, and the
+next
    mail is claimed, all in one call. How much it claims follows from what an entry was seen to cost.
-4. If a handler keeps the main thread for a second, a second thread settles for it and gives back the
+4. If a handler keeps the main thread for a second, a second thread settles for it and gives back
+the
    mail that was not begun, so that an idle worker can take it.
 5. If the lease was taken away, others have the mail: everything in hand is dropped at once.
 """

@@ -13,7 +13,7 @@ import click
 from bellhop.errors import BellhopError
 from bellhop.processes import EX_CONFIG
 
-# The first process of a container ignores what it has no handler for; commands are still to be imported.
+# The first process of a container ignores signals without a handler; much is still to be imported.
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 
 _COMMANDS = {
@@ -28,10 +28,10 @@ _COMMANDS = {
 class _Commands(click.Group):
     """Commands whose errors are one clear message each, with no traceback."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
         module, _, name = _COMMANDS[cmd_name].partition(":")

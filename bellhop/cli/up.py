@@ -104,9 +104,7 @@ def _start_check() -> "subprocess.Popen[str]":
     return start_check("--table", *(["--color"] if sys.stdout.isatty() else []))
 
 
-def _introduce(
-    settings: Settings, webhook: str, secret: str, url: str, *, embedded: bool
-) -> None:
+def _introduce(settings: Settings, webhook: str, secret: str, url: str, *, embedded: bool) -> None:
     """Print what a person needs to know to go on."""
     terminal = sys.stdout.isatty()
 

@@ -1,8 +1,8 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
 Four Lua scripts are its only way to change: `accept`, `claim`, `settle` and `sweep`. `Ledger` calls
-them from workers and the foreman, `AsyncLedger` from the receiver; both are thin, and the logic is in
-the scripts alone.
+them from workers and the foreman, `AsyncLedger` from the receiver; both are thin, and the logic is
+in the scripts alone.
 """
 
 from bellhop.ledger.entries import (

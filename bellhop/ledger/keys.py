@@ -3,26 +3,27 @@
 All share the hash tag `{bellhop}`: they live in one slot of a Redis Cluster, so that a script may
 change several of them at once. The scripts append the names below to `PREFIX`.
 
-| key                      | type       | holds                                                          |
-| ------------------------ | ---------- | -------------------------------------------------------------- |
-| `event:<event_id>`       | hash       | body, type, mailbox, delivery, received, state; per handler    |
-|                          |            | `h:<handler>` with its attempts; `open` and `dead` handlers;   |
-|                          |            | `begun`, `deaths` and `deaths:<handler>` after crashes         |
-| `delivery:<svix-id>`     | string     | the event it brought; lives as long as the retention           |
-| `mail:<mailbox>`         | list       | waiting entries: `event_id`, or `event_id handler`             |
-| `ready`                  | list       | mailboxes with mail that nobody holds                          |
-| `careful`                | list       | the same, for those under which a worker died                  |
-| `doubts`                 | hash       | for each of those, how many more entries to take singly        |
-| `shifts`                 | sorted set | shifts at work, by the time their lease ends                   |
-| `held:<shift>`           | hash       | the mailboxes a shift holds, with the number of entries        |
-| `settled:<shift>`        | string     | the number of its last settle, for one that is repeated        |
-| `waiting`                | string     | since when a shift waits in RQ's queue                         |
-| `due`                    | sorted set | retries, by the time they are due                              |
-| `log`                    | stream     | every accepted event, in order of arrival                      |
-| `dead`                   | sorted set | `event_id handler`, by the time it gave up                     |
-| `quarantine`             | sorted set | svix-ids of bodies that are no event, by time                  |
-| `quarantined:<svix-id>`  | hash       | their body and problems                                        |
-| `probe`                  | string     | written by the readiness check                                 |
+| key                     | type       | holds                                                     |
+| ----------------------- | ---------- | --------------------------------------------------------- |
+| `event:<event_id>`      | hash       | body, type, mailbox, delivery, received, state; for each  |
+|                         |            | handler `h:<handler>`, its attempts; how many handlers    |
+|                         |            | are `open` (retries) and `dead`; after crashes `begun`,   |
+|                         |            | `deaths` and `deaths:<handler>`                           |
+| `delivery:<svix-id>`    | string     | the event it brought; lives as long as the retention      |
+| `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
+| `ready`                 | list       | mailboxes with mail that nobody holds                     |
+| `careful`               | list       | the same, for those under which a worker died             |
+| `doubts`                | hash       | for each of those, how many more entries to take singly   |
+| `shifts`                | sorted set | shifts at work, by the time their lease ends              |
+| `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
+| `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
+| `waiting`               | string     | since when a shift waits in RQ's queue                    |
+| `due`                   | sorted set | retries, by the time they are due                         |
+| `log`                   | stream     | every accepted event, in order of arrival                 |
+| `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
+| `quarantine`            | sorted set | svix-ids of bodies that are no event, by time             |
+| `quarantined:<svix-id>` | hash       | their body and problems                                   |
+| `probe`                 | string     | written by the readiness check                            |
 """
 
 PREFIX = "{bellhop}:"

@@ -26,10 +26,10 @@ T = TypeVar("T")
 class Ledger:
     """The ledger for workers, the foreman and the command line.
 
-    `retention`: how long an event is remembered once nothing of it is open. `now_ms` arguments are for
-    tests: without one, the server's clock counts, the only one that all machines share.
-    Every method raises `redis.exceptions.RedisError` when Redis cannot do it; then nothing was
-    written, unless the connection broke before the answer came.
+    `retention`: how long an event is remembered once nothing of it is open. `now_ms` arguments are
+    for tests: without one, the server's clock counts, the only one that all machines share. Every
+    method raises `redis.exceptions.RedisError` when Redis cannot do it; then nothing was written,
+    unless the connection broke before the answer came.
     """
 
     def __init__(self, redis: Redis, retention: timedelta) -> None:
@@ -67,8 +67,9 @@ class Ledger:
     ) -> Settled:
         """Write down what a shift did, give mailboxes back, and claim its next mail.
 
-        `number` is another one for each settle of a shift. One that is repeated with the same number,
-        because its answer was lost, writes nothing and returns all the mail that the shift holds.
+        `number` is another one for each settle of a shift. One that is repeated with the same
+        number, because its answer was lost, writes nothing and returns all the mail that the shift
+        holds.
         """
         return self._run(
             calls.settle(

@@ -6,8 +6,9 @@
 --    had in hand (`doubts`). If that was just one, the worker died under it, and it is counted.
 -- 3. The log is cut to the retention.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
---    somebody was told so within the last two seconds and is about to. If the queue is not empty,
---    a shift waits, whatever became of the note that says so.
+--    somebody was told so within the last two seconds and is about to. If there is mail and the queue
+--    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
+--    before: with no mail that shift may have begun, and a note would keep the next event waiting.)
 --
 -- ARGV: now, retention (ms), length of RQ's queue, then the names of workers that died
 -- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …}}
@@ -69,14 +70,14 @@ end
 redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', math.max(0, now - tonumber(ARGV[2]))))
 
 local enqueue = 0
-if tonumber(ARGV[3]) > 0 then
-  redis.call('SET', key('waiting'), now, 'PX', 60000)
-elseif mail_is_ready() then
+if mail_is_ready() then
+  local queued = tonumber(ARGV[3]) > 0
   local since = redis.call('GET', key('waiting'))
   -- A clock that was set back must not make it wait for an hour.
-  if not since or math.abs(now - tonumber(since)) >= 2000 then
+  local late = not since or math.abs(now - tonumber(since)) >= 2000
+  if queued or late then
     redis.call('SET', key('waiting'), now, 'PX', 60000)
-    enqueue = 1
+    enqueue = queued and 0 or 1
   end
 end
 return {enqueue, #due, ended}

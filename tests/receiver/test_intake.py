@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from structlog.testing import capture_logs
 
 from bellhop.connections import connect_async
 from bellhop.ledger import Arrival, AsyncLedger, Ledger, Quarantined, keys
 from bellhop.queue import ShiftBell, queued_shifts
 from receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Item, Unavailable
-from tests.receiver.conftest import eventually
 
 _numbers = itertools.count(1)
 
@@ -265,6 +265,7 @@ def test_a_shift_that_cannot_be_enqueued_takes_nothing_back(
         await desk.redis.aclose()
         return accepted
 
-    assert asyncio.run(run())
+    with capture_logs() as lines:
+        assert asyncio.run(run())
+    assert [line["event"] for line in lines] == ["could not enqueue a shift"]
     assert ledger.event(kept.event_id)["state"] == b"accepted"
-    eventually(lambda: redis.exists(keys.WAITING))

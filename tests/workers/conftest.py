@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 
 from bellhop import Registry
 from bellhop.events import parse
-from bellhop.ledger import Arrival, Ledger
+from bellhop.ledger import Arrival, Ledger, keys
 from workers.running import interrupt_on_alarm
 from workers.shift import Runtime, Shift
 
@@ -51,13 +51,19 @@ class Workplace:
         read: dict[str, Any] = json.loads(self.ledger.event(event_id)[f"h:{name}"])
         return read
 
+    def due(self) -> float:
+        """Return when the only retry is due, in seconds since the epoch."""
+        waiting: Any = self.ledger.redis.zrange(keys.DUE, 0, -1, withscores=True)
+        [(_, due)] = waiting
+        return float(due) / 1000
+
     def state(self, event_id: str) -> str:
         """Return the state of an event."""
         return self.ledger.event(event_id)["state"].decode()
 
 
 @pytest.fixture
-def workplace(ledger: Ledger) -> Iterator[Workplace]:
+def workplace(ledger: Ledger) -> Workplace:
     """A worker with no handlers and no mail."""
     interrupt_on_alarm()
-    yield Workplace(ledger)
+    return Workplace(ledger)

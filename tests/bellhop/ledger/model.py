@@ -304,13 +304,12 @@ class LedgerModel:
             self._free(shift)
 
         wants_shift = False
-        if queued:
-            self.waiting = now_ms
-        elif self.ready or self.careful:
+        if self.ready or self.careful:
             # A clock that was set back must not make it wait for an hour.
             since = self.waiting
-            wants_shift = since is None or abs(now_ms - since) >= A_SHIFT_IS_LATE_AFTER
-            if wants_shift:
+            late = since is None or abs(now_ms - since) >= A_SHIFT_IS_LATE_AFTER
+            wants_shift = late and not queued
+            if queued or late:
                 self.waiting = now_ms
         return Swept(wants_shift, len(due), tuple(ended))
 

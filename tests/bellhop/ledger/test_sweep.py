@@ -229,6 +229,14 @@ def test_a_shift_that_waits_in_the_queue_is_not_asked_for_again(desk: Desk) -> N
     assert not desk.deliver("e2", mailbox="device:2").wants_shift
 
 
+def test_a_shift_that_began_while_the_foreman_looked_delays_none(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.sweep(queued=1)  # as it was before the claim
+
+    assert desk.deliver("e2", mailbox="device:2").wants_shift
+
+
 def test_no_shift_is_asked_for_when_nothing_is_ready(desk: Desk) -> None:
     assert desk.sweep() == (False, 0, ())
     desk.deliver("e1")
