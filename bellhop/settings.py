@@ -25,7 +25,6 @@ from bellhop.secret import secret_problem
 
 PREFIX = "BELLHOP_"
 ENV_FILE = ".env"
-_ENCODING = "utf-8-sig"  # some editors put a byte order mark in front
 STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
@@ -86,7 +85,6 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_file=ENV_FILE,
-        env_file_encoding=_ENCODING,
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,
@@ -140,7 +138,7 @@ def load_settings(**given: Any) -> Settings:
     Raises `InvalidSettings`, which names every wrong one.
     """
     try:
-        in_file = dotenv_values(ENV_FILE, encoding=_ENCODING)
+        in_file = dotenv_values(ENV_FILE)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise InvalidSettings(f"cannot read {ENV_FILE}: {reason}") from None

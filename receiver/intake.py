@@ -1,7 +1,7 @@
 """Group commit: deliveries that arrive while Redis is busy with a batch become the next batch.
 
-There is no timer. Alone, a delivery is a batch of its own and waits for nobody; under load, the batches
-grow with the time a call takes, and one call of the accept script carries them all.
+There is no timer. Alone, a delivery is a batch of its own and waits for nobody; under load, the
+batches grow with the time a call takes, and one call of the accept script carries them all.
 """
 
 import asyncio
@@ -104,8 +104,8 @@ class Intake:
         try:
             return await self._ledger.accept(items)
         except RedisConnectionError:
-            # The server may have been restarted behind a pooled connection. If the first call got through
-            # all the same, the second says "duplicate", which is true, and answered as well.
+            # The server may have been restarted behind a pooled connection. If the first call got
+            # through all the same, the second says "duplicate", which is true, and answered too.
             receipt = await self._ledger.accept(items)
             return receipt._replace(wants_shift=True)
 

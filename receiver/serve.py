@@ -36,7 +36,8 @@ def bind(host: str, port: int) -> socket.socket:
         sock.close()
         reason = getattr(error, "strerror", None) or str(error)
         raise CannotListen(
-            f"cannot listen on {host} port {port}: {reason}; choose another with --port or BELLHOP_PORT"
+            f"cannot listen on {host} port {port}: {reason}; "
+            "choose another with --port or BELLHOP_PORT"
         ) from error
     sock.set_inheritable(True)
     return sock
@@ -69,7 +70,8 @@ def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None 
         signal.signal(number, server.handle_exit)
     sock.listen(_BACKLOG)  # so that whoever reads the next line can connect
     host, port = sock.getsockname()[:2]
-    _log.info("receiver ready", url=f"http://{host}:{port}{WEBHOOK_PATH}", pid=os.getpid())
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    _log.info("receiver ready", url=f"http://{address}{WEBHOOK_PATH}", pid=os.getpid())
     # What is there now stays: the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()

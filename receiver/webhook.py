@@ -1,8 +1,8 @@
 """The endpoint that Seam posts to.
 
-A plain ASGI callable, mounted as a route of the Starlette app: Starlette's Request and Response cost more
-than the signature. What costs least comes first: headers, then size, then HMAC, then the schema. Redis is asked
-only about deliveries that are signed.
+A plain ASGI callable, mounted as a route of the Starlette app: Starlette's Request and Response
+cost more than the signature. What costs least comes first: headers, then size, then HMAC, then the
+schema. Redis is asked only about deliveries that are signed.
 """
 
 from collections.abc import Callable
@@ -31,8 +31,8 @@ class TooLarge(Exception):
 class WebhookEndpoint:
     """Verifies, parses and accepts deliveries.
 
-    max_body: bytes. `on_invalid`: what becomes of a signed body that is no Seam event. `now` returns an aware
-    datetime.
+    max_body: bytes. `on_invalid`: what becomes of a signed body that is no Seam event. `now`
+    returns an aware datetime.
     """
 
     def __init__(

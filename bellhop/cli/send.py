@@ -62,7 +62,7 @@ def send(
     key = secret or signing_secret(settings)
     if not key:
         raise NotConfigured(
-            "no signing secret: set BELLHOP_WEBHOOK_SECRETS, give --secret, or run `bellhop up` here"
+            "no signing secret: set BELLHOP_WEBHOOK_SECRETS, give --secret, or run `bellhop up`"
         )
     target = _target(url or webhook_url(settings))
     if repeat_id and count == 1:

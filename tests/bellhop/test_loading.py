@@ -1,6 +1,7 @@
 """Loading the user's handlers: what is found, and what is said when one cannot be loaded."""
 
 import importlib
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -164,6 +165,13 @@ def test_an_error_in_a_library_is_named_where_the_handlers_called_it(write: Writ
     message = refusal("porter")
     assert message.startswith("cannot load porter: JSONDecodeError: ")
     assert message.endswith(f"({file}, line 3)")
+
+
+def test_handlers_that_are_installed_as_a_library_are_named_too() -> None:
+    name = "asyncio.windows_events"  # says on import that it is not for this machine
+    message = refusal(name)
+    assert message.startswith(f"cannot load {name}: ImportError: win32 only (")
+    assert re.search(r"windows_events\.py, line [0-9]+\)$", message)
 
 
 def test_an_error_without_words_is_named_by_its_class(write: Write) -> None:
