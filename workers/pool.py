@@ -2,6 +2,7 @@
 
 import gc
 import io
+import os
 import random
 import socket
 import sys
@@ -12,7 +13,7 @@ import structlog
 from bellhop.connections import connect
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
-from bellhop.processes import EX_CONFIG, Supervisor, forked
+from bellhop.processes import Supervisor, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
 from workers.foreman import PERIOD, Foreman
@@ -28,7 +29,7 @@ _log = structlog.get_logger("workers")
 def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
     """Keep `workers` processes at work until a signal; return the exit code.
 
-    It is `EX_CONFIG` if the handlers could not be loaded; who calls this tells why.
+    It is `os.EX_CONFIG` if the handlers could not be loaded; who calls this tells why.
     """
     gc.freeze()  # what is imported stays shared between the processes
     foreman = Foreman(Ledger(connect(redis_url), settings.retention))
@@ -47,7 +48,7 @@ def _work(settings: Settings, redis_url: str, name: str) -> None:
     try:
         load_handlers(settings.handlers)
     except HandlersNotLoaded:
-        sys.exit(EX_CONFIG)
+        sys.exit(os.EX_CONFIG)
     runtime = Runtime(
         Ledger(connect(redis_url), settings.retention),
         registry,

@@ -13,6 +13,7 @@ import asyncio
 import random
 import signal
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -67,7 +68,7 @@ def run_sync(run: Run) -> Outcome:
     try:
         try:
             _alarm(run.handler.timeout)
-            run.call()
+            _check_result(run.call())
         except HandlerTimeout:
             raise
         except (Exception, SystemExit, GeneratorExit) as raised:
@@ -99,6 +100,15 @@ async def run_async(run: Run) -> Outcome:
     except (Exception, SystemExit, GeneratorExit) as raised:
         error = raised
     return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+
+
+def _check_result(result: object) -> None:
+    """Refuse a coroutine that nobody would await: its handler would seem to be done."""
+    if isinstance(result, Coroutine):
+        result.close()
+        raise TypeError(
+            "the handler is async, but wrapped in a function that is not; make the wrapper async"
+        )
 
 
 def give_up(run: Run) -> Outcome:

@@ -4,6 +4,7 @@ A command's module is imported when the command is called, so that each starts f
 """
 
 import importlib
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -11,7 +12,6 @@ from typing import NoReturn
 import click
 
 from bellhop.errors import BellhopError
-from bellhop.processes import EX_CONFIG
 
 # The first process of a container ignores signals without a handler; much is still to be imported.
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
@@ -39,17 +39,17 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        from redis.exceptions import RedisError
-
         from bellhop.loading import HandlersNotLoaded
 
         try:
             return super().invoke(ctx)
         except HandlersNotLoaded as error:
-            _fail(error, EX_CONFIG)
+            _fail(error, os.EX_CONFIG)
         except BellhopError as error:
             _fail(error, 1)
-        except RedisError as error:
+        except Exception as error:
+            if type(error).__module__ != "redis.exceptions":  # slow to import, and often not needed
+                raise
             _fail(f"Redis: {error}", 1)
 
 

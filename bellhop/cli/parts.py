@@ -9,7 +9,6 @@ import click
 
 from bellhop.cli.state import NotConfigured, reachable_redis, redis_url
 from bellhop.logs import configure_logs
-from bellhop.processes import EX_CONFIG
 from bellhop.settings import load_settings
 
 
@@ -53,7 +52,7 @@ def worker(count: int, checked: bool) -> None:
     from workers.pool import run_pool
 
     code = run_pool(settings, url, count)
-    if code == EX_CONFIG and not checked:
+    if code == os.EX_CONFIG and not checked:
         check_handlers()
     sys.exit(code)
 

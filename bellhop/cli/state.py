@@ -3,15 +3,15 @@
 import base64
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from redis import Redis
-from redis.exceptions import RedisError
-
-from bellhop.connections import connect
 from bellhop.embedded import embedded_url
 from bellhop.errors import BellhopError
 from bellhop.settings import STATE, Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 _SECRET = "signing-secret"  # noqa: S105 - the name of its file
 _URL = "webhook-url"
@@ -38,8 +38,13 @@ def redis_url(settings: Settings) -> str:
     return url
 
 
-def reachable_redis(url: str) -> Redis:
+def reachable_redis(url: str) -> "Redis":
     """Return a client of a Redis that answers, or raise `RedisUnreachable`."""
+    # Slow to import, and some commands need no Redis.
+    from redis.exceptions import RedisError
+
+    from bellhop.connections import connect
+
     client = connect(url)
     try:
         client.ping()

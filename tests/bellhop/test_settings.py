@@ -372,6 +372,9 @@ def test_even_pydantics_own_error_shows_no_secret() -> None:
         ("BELLHOP_LOGLEVEL", "BELLHOP_LOG_LEVEL"),
         ("BELLHOP_CONCURENCY", "BELLHOP_CONCURRENCY"),
         ("BELLHOP_MAXBODY", "BELLHOP_MAX_BODY"),
+        ("BELLHOP_MAX_BODY_SIZE", "BELLHOP_MAX_BODY"),
+        ("BELLHOP_SECRET", "BELLHOP_WEBHOOK_SECRETS"),
+        ("BELLHOP_REDIS", "BELLHOP_REDIS_URL"),
     ],
 )
 @pytest.mark.parametrize("in_file", [False, True])

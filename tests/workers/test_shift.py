@@ -1,6 +1,7 @@
 """What a shift does with mail: whom it calls, in which order, and what it writes down."""
 
 import asyncio
+import functools
 import json
 import threading
 import time
@@ -200,6 +201,22 @@ def test_a_timeout_error_of_its_own_is_an_ordinary_failure(workplace: Workplace)
     workplace.work()
 
     assert "TimeoutError: the lock did not answer" in workplace.record(event_id, fails)["error"]
+
+
+def test_an_async_handler_in_a_wrapper_that_is_not_is_a_failure_and_not_done(
+    workplace: Workplace,
+) -> None:
+    async def handler(event: SeamEvent) -> None: ...
+
+    @workplace.on("lock.*")
+    @functools.wraps(handler)
+    def wrapped(event: SeamEvent) -> object:
+        return handler(event)
+
+    event_id = workplace.deliver()
+    workplace.work()
+
+    assert "make the wrapper async" in workplace.record(event_id, wrapped)["error"]
 
 
 def test_async_handlers_of_many_devices_run_at_a_time(workplace: Workplace) -> None:
