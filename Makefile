@@ -7,7 +7,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --require-hashes
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -44,12 +44,12 @@ $(VENV)/.python:
 
 $(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.python
 	@$(PIP) -r requirements.lock
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
 	@$(PIP) -r requirements-dev.lock
-	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.runtime
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
