@@ -2,16 +2,16 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from bellhop.testing import signed_request
@@ -142,34 +142,23 @@ class House:
     def end(self) -> None:
         """End every process that the test started, with what they started."""
         for process in self._processes:
-            for pid in [process.pid, *descendants(process.pid)]:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    one.kill()
             process.wait()
 
 
-def descendants(pid: int) -> Sequence[int]:
+def descendants(pid: int) -> list[int]:
     """Return the processes below one, nearest first."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True
-    ).stdout
-    children: dict[int, list[int]] = {}
-    for row in listed.splitlines():
-        child, parent = map(int, row.split())
-        children.setdefault(parent, []).append(child)
-    found, ask = [], [pid]
-    while ask:
-        below = children.get(ask.pop(0), [])
-        found += below
-        ask += below
-    return found
+    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
 
 
 def command_line(pid: int) -> str:
-    """Return the arguments a process was started with."""
-    return subprocess.run(
-        ["ps", "-o", "args=", "-p", str(pid)], capture_output=True, text=True
-    ).stdout
+    """Return the arguments a process was started with, empty if it is gone."""
+    try:
+        return " ".join(psutil.Process(pid).cmdline())
+    except psutil.NoSuchProcess:
+        return ""
 
 
 @pytest.fixture
