@@ -143,8 +143,9 @@ class House:
         """End every process that the test started, with what they started."""
         for process in self._processes:
             with suppress(psutil.NoSuchProcess):
-                for one in [*psutil.Process(process.pid).children(recursive=True), process]:
-                    one.kill()
+                for child in psutil.Process(process.pid).children(recursive=True):
+                    child.kill()
+                process.kill()
             process.wait()
 
 
