@@ -9,6 +9,7 @@ import structlog
 import uvicorn
 
 from bellhop.errors import BellhopError
+from bellhop.events.catalogue import build_validators
 from bellhop.processes import end_with_parent
 from bellhop.settings import Settings
 from receiver.app import WEBHOOK_PATH, create_app
@@ -68,6 +69,7 @@ def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None 
     # It listens to signals only while it runs, and raises them again when it has finished.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, server.handle_exit)
+    build_validators()
     sock.listen(_BACKLOG)  # so that whoever reads the next line can connect
     host, port = sock.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

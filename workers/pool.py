@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from bellhop.connections import connect
+from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
 from bellhop.processes import Supervisor, forked
@@ -31,7 +32,8 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
 
     It is `os.EX_CONFIG` if the handlers could not be loaded; who calls this tells why.
     """
-    gc.freeze()  # what is imported stays shared between the processes
+    build_validators()
+    gc.freeze()  # what is there now stays shared between the processes
     foreman = Foreman(Ledger(connect(redis_url), settings.retention))
     supervisor = Supervisor(grace=GRACE, tick=foreman.sweep, period=PERIOD)
     start = forked(partial(_work, settings, redis_url))
