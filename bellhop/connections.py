@@ -4,8 +4,15 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
+from redis.exceptions import (
+    ClusterDownError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    TryAgainError,
+)
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -39,13 +46,18 @@ def connect_async(url: str) -> AsyncRedis:
     )
 
 
-_AWAY = ("MISCONF", "LOADING", "MASTERDOWN", "NOREPLICAS", "CLUSTERDOWN", "TRYAGAIN", "UNBLOCKED")
+_AWAY = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ReadOnlyError,
+    OutOfMemoryError,
+    ClusterDownError,
+    MasterDownError,
+    TryAgainError,
+)
+_SAYS_LATER = ("MISCONF", "LOADING", "NOREPLICAS", "BUSY", "UNBLOCKED")
 
 
 def is_outage(error: RedisError) -> bool:
     """Say whether Redis cannot do it now but may later, as against a call that is wrong."""
-    if isinstance(
-        error, RedisConnectionError | RedisTimeoutError | ReadOnlyError | OutOfMemoryError
-    ):
-        return True
-    return str(error).startswith(_AWAY)
+    return isinstance(error, _AWAY) or str(error).startswith(_SAYS_LATER)

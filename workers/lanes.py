@@ -11,7 +11,9 @@ from typing import Literal
 
 import structlog
 
-from bellhop.events import NotASeamEvent, parse
+from bellhop.errors import BellhopError
+from bellhop.events import parse
+from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
 from workers.records import Attempts
@@ -21,6 +23,10 @@ DEATHS = 3
 """How many workers may die under an entry before it goes to the dead letters."""
 
 _log = structlog.get_logger("workers")
+
+
+class Unrunnable(BellhopError):
+    """An entry for a handler that does not exist."""
 
 
 class Lane:
@@ -48,8 +54,9 @@ class Lane:
 
     def begin(self) -> None:
         """Find out what is to be run first."""
-        self.begun = True
         self.next = next(self._runs, None)
+        # Only now: whoever collects meanwhile would take it for a lane that is through.
+        self.begun = True
 
     def took(self, outcome: Outcome) -> None:
         """Take the outcome of `next`, and go on to the one after it."""
@@ -97,55 +104,52 @@ class Lane:
             if self._stopping:
                 return
             self._entry = entry
-            matched = 0
-            for run in self._runs_of(entry):
-                matched += 1
-                if entry.deaths >= DEATHS and matched == 1:
-                    run.doomed = f"worker died: {entry.deaths} workers ended under it"
-                yield run
-            state: Literal["done", "unhandled"] = (
-                "done" if matched or entry.records or entry.handler else "unhandled"
-            )
+            runs = self._open(entry)
+            if runs and entry.deaths >= DEATHS:
+                runs[0].doomed = f"worker died: {entry.deaths} workers ended under it"
+            yield from runs
+            handled = runs or self._unwritten or entry.records or entry.handler
+            state: Literal["done", "unhandled"] = "done" if handled else "unhandled"
             outcomes, self._unwritten = self._unwritten, []
             self._entry = None
             self._results.append(SettledEntry(entry.name, True, outcomes, state))
             self.entries_done += 1
 
-    def _runs_of(self, entry: Entry) -> Iterator[Run]:
-        """Yield the runs of an entry, without the handlers whose outcome is on record."""
+    def _open(self, entry: Entry) -> list[Run]:
+        """Return the runs of an entry, without the handlers whose outcome is on record.
+
+        Whatever is wrong with an entry is an outcome of that entry, and stops no other.
+        """
         if entry.body is None:
             _log.error("the record of an event is gone", event_id=entry.event_id)
-            return
+            return []
         try:
             event = parse(entry.body).event
-        except NotASeamEvent as error:
-            # Only a version that understands less than the one that accepted it gets here.
-            _log.error("cannot read an accepted event", event_id=entry.event_id, error=str(error))
-            self._unwritten.append(
-                Attempts(None).dead(entry.handler or "*", entry.received_ms, 0.0, str(error))
-            )
-            return
-        if entry.handler:
-            handlers = tuple(filter(None, [self._registry.get(entry.handler)]))
-            if not handlers:
-                reason = f"there is no handler named {entry.handler} any more"
-                _log.error("handler gave up", event_id=entry.event_id, error=reason)
-                self._unwritten.append(
-                    Attempts(entry.records.get(entry.handler)).dead(
-                        entry.handler, entry.received_ms, 0.0, reason
-                    )
+            return [
+                Run(
+                    handler,
+                    event,
+                    Attempts(entry.records.get(handler.name)),
+                    entry.delivery_id,
+                    entry.received_ms,
                 )
-        else:
-            handlers = tuple(
-                handler
-                for handler in self._registry.match(event.event_type)
-                if handler.name not in entry.records
-            )
-        for handler in handlers:
-            yield Run(
-                handler,
-                event,
-                Attempts(entry.records.get(handler.name)),
-                entry.delivery_id,
-                entry.received_ms,
-            )
+                for handler in self._handlers(entry, event.event_type)
+            ]
+        except Unrunnable as error:
+            problem = str(error)
+        except Exception as error:
+            # Perhaps a version that understands less than the one that accepted it.
+            problem = f"cannot be read any more: {error}"
+        _log.error("handler gave up", event_id=entry.event_id, error=problem)
+        name = entry.handler or "*"
+        self._unwritten.append(Attempts(None).dead(name, entry.received_ms, 0.0, problem))
+        return []
+
+    def _handlers(self, entry: Entry, event_type: str) -> list[Handler]:
+        if entry.handler is None:
+            matching = self._registry.match(event_type)
+            return [handler for handler in matching if handler.name not in entry.records]
+        handler = self._registry.get(entry.handler)
+        if handler is None:
+            raise Unrunnable(f"there is no handler named {entry.handler} any more")
+        return [handler]

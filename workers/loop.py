@@ -2,10 +2,15 @@
 
 import asyncio
 import threading
+import time
 from queue import SimpleQueue
 
+import structlog
+
 from workers.lanes import Lane
-from workers.running import run_async
+from workers.running import Run, run_async
+
+_log = structlog.get_logger("workers")
 
 
 class HandlerLoop:
@@ -17,6 +22,7 @@ class HandlerLoop:
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: dict[str, tuple[Run, float]] = {}
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         """Run the lane's async handlers; then put it into `returned`, through or not."""
@@ -28,11 +34,24 @@ class HandlerLoop:
         if self._loop:
             self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
 
+    def under_way(self) -> list[tuple[Run, float]]:
+        """Return what runs, and since when on the monotonic clock."""
+        return list(self._under_way.values())
+
     def _start(self) -> asyncio.AbstractEventLoop:
-        loop = _new_loop()
-        threading.Thread(target=loop.run_forever, name="async-handlers", daemon=True).start()
-        self._loop = loop
-        return loop
+        self._loop = _new_loop()
+        threading.Thread(
+            target=self._run_forever, args=(self._loop,), name="async-handlers", daemon=True
+        ).start()
+        return self._loop
+
+    def _run_forever(self, loop: asyncio.AbstractEventLoop) -> None:
+        while True:
+            try:
+                loop.run_forever()
+            except BaseException:
+                # SystemExit in a task that a handler made leaves the loop, which may be run again.
+                _log.exception("the event loop was left; it goes on")
 
     def _begin(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         task = asyncio.get_running_loop().create_task(self._run(lane, returned))
@@ -42,14 +61,14 @@ class HandlerLoop:
     async def _run(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         try:
             while (run := lane.next) and run.handler.is_async and not run.doomed:
+                self._under_way[lane.mailbox] = (run, time.monotonic())
                 lane.took(await run_async(run))
                 if lane.careful:
                     break
         except BaseException as error:
             lane.error = error
-            if not isinstance(error, Exception | asyncio.CancelledError):
-                raise
         finally:
+            self._under_way.pop(lane.mailbox, None)
             returned.put(lane)
 
 

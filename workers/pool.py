@@ -19,7 +19,7 @@ from bellhop.routing import registry
 from bellhop.settings import Settings
 from workers.foreman import PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
-from workers.shift import Runtime
+from workers.runtime import Runtime
 
 GRACE = 30.0
 """Seconds that workers have to finish what they run when they are asked to stop."""

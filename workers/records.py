@@ -73,7 +73,7 @@ class Attempts:
             record["earlier"] = earlier
         if error:
             record["error"] = error
-        return json.dumps(record, ensure_ascii=False)
+        return json.dumps(record)
 
 
 def describe(error: BaseException, event: SeamEvent) -> str:

@@ -1,13 +1,17 @@
 """An RQ worker that does shifts, in its own process, and nothing else."""
 
+import os
 import signal
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
+from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
@@ -16,8 +20,7 @@ from rq.worker import WorkerStatus
 from bellhop.errors import BellhopError
 from bellhop.queue import QUEUE, SHIFT, shift_queue
 from workers import shift
-from workers.running import interrupt_on_alarm
-from workers.shift import Runtime
+from workers.runtime import Runtime
 
 _MAINTENANCE = 60
 
@@ -78,7 +81,7 @@ class ShiftWorker(SimpleWorker):
 
     def run(self) -> None:
         """Work until a signal asks to stop. The first lets the entry under way finish."""
-        interrupt_on_alarm()
+        os.register_at_fork(after_in_child=_forget_signals)
         shift.prepare(self._runtime)
         self.work(logging_level="WARNING", with_scheduler=False)
 
@@ -91,7 +94,14 @@ class ShiftWorker(SimpleWorker):
             self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
             job.delete()
             return
-        super().execute_job(job, queue)
+        execution = self.prepare_execution(job)
+        self._runtime.beat = lambda: self._beat(job, execution)
+        self.perform_job(job, queue, execution)
+        self.set_state(WorkerStatus.IDLE)
+
+    def _beat(self, job: Job, execution: Execution) -> None:
+        with suppress(RedisError):
+            self.maintain_heartbeats(job, execution)
 
     def subscribe(self) -> None:
         """Listen to no commands: signals are enough, and Redis is not trusted to stop us."""
@@ -108,3 +118,9 @@ class ShiftWorker(SimpleWorker):
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
+
+
+def _forget_signals() -> None:
+    """Let what a handler forks be ended by signals like any process."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)

@@ -71,7 +71,7 @@ def run_sync(run: Run) -> Outcome:
             _check_result(run.call())
         except HandlerTimeout:
             raise
-        except (Exception, SystemExit, GeneratorExit) as raised:
+        except BaseException as raised:
             error = raised
         finally:
             _alarm(0)
@@ -97,7 +97,7 @@ async def run_async(run: Run) -> Outcome:
         if task and task.cancelling():
             raise
         error = raised
-    except (Exception, SystemExit, GeneratorExit) as raised:
+    except BaseException as raised:
         error = raised
     return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
 
@@ -117,16 +117,13 @@ def give_up(run: Run) -> Outcome:
     return run.attempts.dead(run.handler.name, _now_ms(), 0.0, run.doomed)
 
 
-def interrupt_on_alarm() -> None:
-    """Let `run_sync` interrupt handlers of this process. Call it in the main thread."""
-    signal.signal(signal.SIGALRM, _interrupt)
-
-
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise HandlerTimeout
 
 
 def _alarm(seconds: float) -> None:
+    if seconds:
+        signal.signal(signal.SIGALRM, _interrupt)  # a handler's library may have taken it
     # Again every second, for a handler that swallows it.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if seconds else 0)
 

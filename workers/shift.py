@@ -1,84 +1,37 @@
 """The shift: the RQ job in which a worker empties mailboxes until none is ready or its time is up.
 
 1. It claims mail: mailboxes that nobody holds, with their first entries. If more is ready, it has
-the
-   next shift enqueued, so that a burst wakes one worker after the other.
+   the next shift enqueued, so that a burst wakes one worker after the other.
 2. It runs handlers, mailbox after mailbox: sync ones here, in the main thread; lanes that come to
-an
-   async one go to the event loop and return.
+   an async one go to the event loop and return.
 3. About every quarter of a second it settles: outcomes are written, mailboxes given back, and the
-next
-   mail is claimed, all in one call. How much it claims follows from what an entry was seen to cost.
-4. If a handler keeps the main thread for a second, a second thread settles for it and gives back
-the
-   mail that was not begun, so that an idle worker can take it.
-5. If the lease was taken away, others have the mail: everything in hand is dropped at once.
+   next mail is claimed, all in one call. How much it claims follows from what an entry costs.
+4. If a handler keeps the main thread for a second, the keeper, a second thread, settles for it and
+   gives back the mail that was not begun, so that an idle worker can take it.
+5. If the lease was taken away, others have the mail: everything in hand is dropped.
+6. If a handler cannot be interrupted after its timeout, the process ends. So it does when anything
+   is wrong with the shift itself: the pool sees it and frees the mail within a second.
 """
 
+import os
 import threading
 import time
-from collections import deque
-from collections.abc import Sequence
-from datetime import timedelta
 from queue import Empty, SimpleQueue
 
 import structlog
-from redis.exceptions import RedisError
 
-from bellhop.connections import is_outage
-from bellhop.ledger import Ledger, Mail, Settled, SettledMail
-from bellhop.queue import enqueue_shift
-from bellhop.routing import Registry
 from workers.lanes import Lane
-from workers.loop import HandlerLoop
-from workers.running import give_up, run_sync
+from workers.running import Run, give_up, run_sync
+from workers.runtime import BATCH, Runtime
+from workers.settling import SETTLE_EVERY, Hand, LeaseLost
 
-BATCH = 0.25
-"""Seconds of work that a shift claims at a time."""
+KILL_AFTER = 5.0
+"""Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
 
-SETTLE_EVERY = 1.0
-"""Seconds after which results are settled at the latest."""
-
-MOST_ENTRIES = 500
-LEASE_BEYOND_TIMEOUT = 15.0
-"""Seconds that a lease outlasts the longest timeout of a handler."""
+_LOOK_FOR_MAIL_EVERY = 0.1
+_BEAT_EVERY = 60.0
 
 _log = structlog.get_logger("workers")
-
-
-class LeaseLost(Exception):
-    """Somebody else holds the mail of this shift."""
-
-
-class Runtime:
-    """What a worker process keeps from shift to shift."""
-
-    def __init__(
-        self, ledger: Ledger, registry: Registry, *, worker: str, concurrency: int, slice: float
-    ) -> None:
-        self.ledger = ledger
-        self.registry = registry
-        self.worker = worker
-        self.concurrency = concurrency
-        self.slice = slice
-        self.loop = HandlerLoop()
-        self.stopping = False
-        self.entry_cost = BATCH / 25
-        """Seconds of the main thread that an entry costs, as measured."""
-        self._shifts = 0
-
-    @property
-    def lease(self) -> timedelta:
-        """How long a shift may hold its mail: longer than anything it runs before it settles."""
-        longest = max((handler.timeout for handler in self.registry), default=0.0)
-        return timedelta(seconds=longest + LEASE_BEYOND_TIMEOUT)
-
-    def next_shift_name(self) -> str:
-        """Return `worker/number`; the foreman frees all shifts of a dead worker by it."""
-        self._shifts += 1
-        return f"{self.worker}/{self._shifts}"
-
-
 _runtime: Runtime | None = None
 
 
@@ -92,8 +45,13 @@ def work() -> None:
     """Do a shift. This is the one function that RQ's jobs name."""
     if _runtime is None:
         raise RuntimeError("a shift needs a Bellhop worker: start one with `bellhop worker`")
-    if not _runtime.stopping:
+    if _runtime.stopping:
+        return
+    try:
         Shift(_runtime).run()
+    except Exception:
+        _log.exception("a shift failed; ending the worker, so that others get its mail at once")
+        os._exit(os.EX_SOFTWARE)
 
 
 class Shift:
@@ -101,73 +59,71 @@ class Shift:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._ledger = runtime.ledger
-        self._name = runtime.next_shift_name()
+        self._hand = Hand(runtime)
         self._ends = time.monotonic() + runtime.slice
-        self._lanes: dict[str, Lane] = {}
-        self._todo: deque[Lane] = deque()
         self._returned: SimpleQueue[Lane] = SimpleQueue()
         self._away = 0
-        self._entries_done = 0
-        self._settling = threading.Lock()
-        self._settles = 0
-        self._settled_at = self._claimed_at = time.monotonic()
-        self._lost = False
+        self._running: tuple[Run, float] | None = None
         self._over = threading.Event()
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
-        mailboxes, entries = self._appetite()
-        claimed = self._ledger.claim(
-            self._name, lease=self._runtime.lease, mailboxes=mailboxes, entries=entries
-        )
-        self._take(claimed.mail)
-        if claimed.wants_shift:
-            self._enqueue_shift()
-        if not self._lanes:
+        self._hand.claim(*self._runtime.appetite(0))
+        if not self._hand:
             return
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         keeper.start()
         try:
-            while self._lanes:
+            while self._hand:
                 self._run_lanes()
-                self._settle_and_claim()
-        except LeaseLost:
-            _log.error("lost the lease of a shift; others have its mail", shift=self._name)
+                self._settle()
+        except LeaseLost as error:
+            _log.error("lost the lease of a shift", error=str(error))
+        except BaseException:
             self._runtime.loop.cancel_all()
+            raise
         finally:
             self._over.set()
             keeper.join()
 
-    # Running
-
     def _run_lanes(self) -> None:
         """Run what is in hand for about a batch's time, or wait for what is away."""
-        began = time.monotonic()
-        done_before = self._entries_done
+        began, entries = time.monotonic(), 0
         worked = False
-        while time.monotonic() - began < BATCH and not (self._lost or self._runtime.stopping):
+        while time.monotonic() - began < BATCH and not self._hand.dropped:
             self._welcome_returned(wait=0.0)
-            try:
-                lane = self._todo.popleft()
-            except IndexError:
-                if worked or not self._away:
-                    break
-                # With room for more mail, look for it often: no shift may be free to take it.
-                full = self._away >= self._runtime.concurrency
-                self._welcome_returned(wait=BATCH if full else BATCH / 5)
-                return
-            worked = True
-            if lane.careful and lane.has_results:
-                self._todo.appendleft(lane)
+            lane = self._next_lane()
+            if lane is None:
+                if not worked and self._away:
+                    # With room for more mail, look for it often: no other shift may be free.
+                    full = self._away >= self._runtime.concurrency
+                    self._welcome_returned(wait=BATCH if full else _LOOK_FOR_MAIL_EVERY)
+                    return
                 break
-            self._run_lane(lane)
+            worked = True
+            entries += self._run_lane(lane)
         if worked:
-            cost = (time.monotonic() - began) / max(self._entries_done - done_before, 1)
-            self._runtime.entry_cost = (self._runtime.entry_cost + cost) / 2
+            self._runtime.learn_cost(time.monotonic() - began, entries)
 
-    def _run_lane(self, lane: Lane) -> None:
-        """Run a lane's sync handlers, until it is through or comes to an async one."""
+    def _next_lane(self) -> Lane | None:
+        """Return a lane that may go on, if there is one."""
+        todo = self._hand.todo
+        for _ in range(len(todo)):
+            try:
+                lane = todo.popleft()
+            except IndexError:  # the keeper gave it back
+                return None
+            written = not (lane.careful and lane.has_results)
+            if written and (lane.begun or not self._runtime.stopping):
+                return lane
+            todo.append(lane)  # first it is settled, or given back
+        return None
+
+    def _run_lane(self, lane: Lane) -> int:
+        """Run a lane's sync handlers, until it is through or comes to an async one.
+
+        Returns how many entries were finished.
+        """
         before = lane.entries_done
         if not lane.begun:
             lane.begin()
@@ -176,16 +132,18 @@ class Shift:
                 self._away += 1
                 self._runtime.loop.submit(lane, self._returned)
                 break
+            self._running = (run, time.monotonic())
             outcome = give_up(run) if run.doomed else run_sync(run)
-            if self._lost:
+            self._running = None
+            if self._hand.dropped:
                 break
             if self._runtime.stopping:
                 lane.stop()
             lane.took(outcome)
             if lane.careful and lane.next:
-                self._todo.appendleft(lane)
+                self._hand.todo.appendleft(lane)
                 break
-        self._entries_done += lane.entries_done - before
+        return lane.entries_done - before
 
     def _welcome_returned(self, wait: float) -> None:
         """Take back lanes from the event loop; wait up to `wait` seconds for the first."""
@@ -196,119 +154,44 @@ class Shift:
                 return
             wait = 0.0
             self._away -= 1
-            if lane.error:
+            if lane.error and not self._hand.dropped:
                 raise lane.error
             if not lane.through:
-                self._todo.append(lane)
+                self._hand.todo.append(lane)
 
-    # Settling
-
-    def _settle_and_claim(self) -> None:
-        now = time.monotonic()
-        over = now > self._ends or self._runtime.stopping
-        if over:
-            for lane in self._lanes.values():
-                lane.stop()
-        give_back = over or now - self._claimed_at > SETTLE_EVERY
-        mailboxes, entries = (0, 0) if over or self._todo else self._appetite()
-        self._settle(give_back=give_back, mailboxes=mailboxes, entries=entries)
+    def _settle(self) -> None:
+        stopping = self._runtime.stopping
+        # With async handlers under way it goes on: they must not keep others from being begun.
+        over = stopping or (time.monotonic() > self._ends and not self._away)
+        if stopping:
+            self._hand.stop()
+        late = time.monotonic() - self._hand.claimed_at > SETTLE_EVERY
+        more = (0, 0) if over or self._hand.todo else self._runtime.appetite(self._away)
+        self._hand.settle(give_back=over or late, mailboxes=more[0], entries=more[1])
 
     def _keep(self) -> None:
-        """Settle while a handler keeps the main thread."""
+        """Settle while a handler keeps the main thread, and end what cannot be interrupted."""
+        beaten = time.monotonic()
         while not self._over.wait(SETTLE_EVERY / 4):
-            if time.monotonic() - self._settled_at > SETTLE_EVERY:
-                try:
-                    self._settle(give_back=True, mailboxes=0, entries=0)
-                except LeaseLost:
-                    return  # the main thread sees it, too
-                except Exception:
-                    _log.exception("cannot settle beside a handler", shift=self._name)
-
-    def _settle(self, *, give_back: bool, mailboxes: int, entries: int) -> None:
-        with self._settling:
-            if self._lost:
-                raise LeaseLost
-            results = self._results(give_back)
-            if not results and not mailboxes and time.monotonic() - self._settled_at < SETTLE_EVERY:
-                return
-            self._settles += 1
-            settled = self._write(results, mailboxes, entries)
-            self._settled_at = time.monotonic()
-            if not settled.ours:
-                self._lost = True
-                raise LeaseLost
-            for result in results:
-                if result.give_back != "keep":
-                    del self._lanes[result.mailbox]
-            self._take(settled.mail)
-        if settled.wants_shift:
-            self._enqueue_shift()
-
-    def _results(self, give_back: bool) -> list[SettledMail]:
-        results = [
-            result
-            for lane in list(self._lanes.values())
-            if lane.begun and (result := lane.collect())
-        ]
-        unbegun = []
-        while give_back and self._todo:
+            self._end_if_stuck()
+            if time.monotonic() - beaten > _BEAT_EVERY:
+                beaten = time.monotonic()
+                self._runtime.beat()
             try:
-                lane = self._todo.pop()
-            except IndexError:
-                break
-            if lane.begun:
-                unbegun.append(lane)
-            else:
-                results.append(lane.give_back())
-        self._todo.extend(reversed(unbegun))
-        return results
+                self._hand.settle(give_back=True, age=SETTLE_EVERY)
+            except Exception:
+                return  # the main thread meets it, too
 
-    def _write(self, results: Sequence[SettledMail], mailboxes: int, entries: int) -> Settled:
-        """Settle, however long Redis is away: what was done must not be done again."""
-        outage = 0.0
-        while True:
-            try:
-                settled = self._ledger.settle(
-                    self._name,
-                    self._settles,
-                    results,
-                    lease=self._runtime.lease,
-                    mailboxes=mailboxes,
-                    entries=entries,
+    def _end_if_stuck(self) -> None:
+        under_way = self._runtime.loop.under_way()
+        if running := self._running:
+            under_way.append(running)
+        for run, began in under_way:
+            if time.monotonic() - began > run.handler.timeout + KILL_AFTER:
+                _log.critical(
+                    "a handler cannot be interrupted; ending its worker",
+                    handler=run.handler.name,
+                    event_id=run.event.event_id,
+                    timeout=run.handler.timeout,
                 )
-            except RedisError as error:
-                if not is_outage(error):
-                    raise
-                if not outage:
-                    _log.error("Redis is away; waiting to write what was done", error=str(error))
-                outage = min(max(0.1, outage * 2), 2.0)
-                time.sleep(outage)
-            else:
-                if outage:
-                    _log.warning("Redis is back")
-                return settled
-
-    def _take(self, mail: Sequence[Mail]) -> None:
-        for one in mail:
-            if one.mailbox not in self._lanes:
-                lane = Lane(one, self._runtime.registry)
-                self._lanes[one.mailbox] = lane
-                self._todo.append(lane)
-        if mail:
-            self._claimed_at = time.monotonic()
-
-    def _appetite(self) -> tuple[int, int]:
-        """Return how many mailboxes and about how many entries to claim."""
-        entries = max(1, min(MOST_ENTRIES, int(BATCH / max(self._runtime.entry_cost, 1e-6))))
-        if any(handler.is_async for handler in self._runtime.registry):
-            return max(0, self._runtime.concurrency - self._away), max(
-                entries, self._runtime.concurrency
-            )
-        return entries, entries
-
-    def _enqueue_shift(self) -> None:
-        try:
-            enqueue_shift(self._ledger.redis)
-        except RedisError as error:
-            # The foreman sees mail and an empty queue, and asks for one.
-            _log.warning("could not enqueue the next shift", error=str(error))
+                os._exit(os.EX_SOFTWARE)

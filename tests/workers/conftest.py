@@ -11,8 +11,8 @@ import pytest
 from bellhop import Registry
 from bellhop.events import parse
 from bellhop.ledger import Arrival, Ledger, keys
-from workers.running import interrupt_on_alarm
-from workers.shift import Runtime, Shift
+from workers.runtime import Runtime
+from workers.shift import Shift
 
 
 class Workplace:
@@ -65,5 +65,4 @@ class Workplace:
 @pytest.fixture
 def workplace(ledger: Ledger) -> Workplace:
     """A worker with no handlers and no mail."""
-    interrupt_on_alarm()
     return Workplace(ledger)

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -410,3 +411,143 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_entry_and_gives_the_rest_ba
     assert ran == [first]
     assert redis.zcard(keys.SHIFTS) == 0
     assert sorted(redis.lrange(keys.READY, 0, -1)) == [b"device:a", b"device:b"]
+
+
+def test_a_stop_in_the_middle_of_an_event_lets_all_its_handlers_run(workplace: Workplace) -> None:
+    ran: list[str] = []
+
+    @workplace.on("lock.*")
+    async def first(event: SeamEvent) -> None:
+        workplace.runtime.stopping = True
+        ran.append("first")
+
+    @workplace.on("lock.*")
+    def second(event: SeamEvent) -> None:
+        ran.append("second")
+
+    event_id = workplace.deliver(device="a")
+    other = workplace.deliver(device="a")
+    workplace.work()
+
+    assert ran == ["first", "second"]
+    assert (workplace.state(event_id), workplace.state(other)) == ("done", "accepted")
+
+
+def test_when_the_slice_is_over_mail_is_still_taken_beside_a_slow_async_handler(
+    workplace: Workplace,
+) -> None:
+    workplace.runtime.slice = 0.0
+    second_began = threading.Event()
+
+    @workplace.on("lock.*", timeout=10)
+    async def handler(event: LockEvent) -> None:
+        if event.device_id == "fast":
+            second_began.set()
+            return
+        workplace.deliver(device="fast")
+        while not second_began.is_set():
+            await asyncio.sleep(0.01)
+
+    slow = workplace.deliver(device="slow")
+    workplace.work()
+
+    assert workplace.record(slow, handler)["state"] == "done"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(3),
+        KeyboardInterrupt(),
+        asyncio.CancelledError(),
+        ValueError("a cut \ud83d emoji"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_handler_raises_is_its_own_failure_and_nobody_elses(
+    workplace: Workplace, is_async: bool, error: BaseException
+) -> None:
+    def fails(event: SeamEvent) -> None:
+        raise error
+
+    async def fails_async(event: SeamEvent) -> None:
+        raise error
+
+    @workplace.on("lock.*")
+    def works(event: SeamEvent) -> None: ...
+
+    handler = workplace.on("lock.*")(fails_async if is_async else fails)
+    event_id = workplace.deliver(device="a")
+    other = workplace.deliver(device="b")
+    workplace.work()
+
+    assert workplace.record(event_id, works)["state"] == "done"
+    assert workplace.record(other, works)["state"] == "done"
+    assert workplace.record(event_id, handler)["state"] == "retrying"
+    assert type(error).__name__ in workplace.record(event_id, handler)["error"]
+
+
+def test_a_task_that_leaves_the_event_loop_does_not_end_it(workplace: Workplace) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leaves() -> None:
+        raise SystemExit
+
+    @workplace.on("lock.*", attempts=1)
+    async def handler(event: SeamEvent) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(leaves()))
+            await asyncio.sleep(0.05)
+
+    first, second = workplace.deliver(device="a"), workplace.deliver(device="b")
+    workplace.work()
+    third = workplace.deliver(device="c")
+    workplace.work()
+
+    assert [workplace.state(one) for one in (first, second, third)] == ["done"] * 3
+    with pytest.raises(SystemExit):
+        tasks[0].result()
+
+
+def test_a_handlers_library_may_take_the_alarm(workplace: Workplace) -> None:
+    @workplace.on("lock.*")
+    def takes_it(event: SeamEvent) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    @workplace.on("lock.*", timeout=0.1)
+    def hangs(event: SeamEvent) -> None:
+        threading.Event().wait(30)
+
+    event_id = workplace.deliver()
+    workplace.work()
+
+    assert "timeout" in workplace.record(event_id, hangs)["error"]
+
+
+def test_a_record_that_cannot_be_read_stops_no_other(workplace: Workplace) -> None:
+    @workplace.on("lock.*", name="handler")
+    def handler(event: SeamEvent) -> None: ...
+
+    broken, fine = workplace.deliver(device="a"), workplace.deliver(device="b")
+    workplace.ledger.redis.hset(keys.event(broken), "body", "no longer JSON")
+    workplace.work()
+
+    assert workplace.state(broken) == "dead"
+    assert workplace.state(fine) == "done"
+
+
+def test_a_claim_is_repeated_when_redis_was_away(tmp_path: Path) -> None:
+    server = EmbeddedRedis(tmp_path / ".bellhop")
+    server.start()
+    with connect(server.url) as redis:
+        workplace = Workplace(Ledger(redis, timedelta(days=1)))
+        workplace.on("lock.*")(lambda event: None)
+        event_id = workplace.deliver()
+        server.stop()
+        back = threading.Timer(0.5, server.start)
+        back.start()
+        workplace.work()
+
+        assert workplace.state(event_id) == "done"
+    server.stop()

@@ -1,0 +1,64 @@
+"""What a worker process keeps from shift to shift."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from bellhop.ledger import Ledger
+from bellhop.routing import Registry
+from workers.loop import HandlerLoop
+
+LEASE_BEYOND_TIMEOUT = 15.0
+"""Seconds that a lease outlasts the longest timeout of a handler."""
+
+BATCH = 0.25
+"""Seconds of work that a shift claims at a time."""
+
+_MOST_ENTRIES = 500
+
+
+class Runtime:
+    """The ledger, the handlers, the event loop, and what was learnt of their cost.
+
+    `worker`: the name of the process. `concurrency`: devices whose async handlers run at a time.
+    `slice`: seconds that a shift lasts.
+    """
+
+    def __init__(
+        self, ledger: Ledger, registry: Registry, *, worker: str, concurrency: int, slice: float
+    ) -> None:
+        self.ledger = ledger
+        self.registry = registry
+        self.worker = worker
+        self.concurrency = concurrency
+        self.slice = slice
+        self.loop = HandlerLoop()
+        self.stopping = False
+        self.beat: Callable[[], None] = lambda: None
+        """Tells RQ that a shift goes on."""
+        self._entry_cost = BATCH / 25
+        self._shifts = 0
+
+    @property
+    def lease(self) -> timedelta:
+        """How long a shift may hold its mail: longer than anything it runs before it settles."""
+        longest = max((handler.timeout for handler in self.registry), default=0.0)
+        return timedelta(seconds=longest + LEASE_BEYOND_TIMEOUT)
+
+    def next_shift_name(self) -> str:
+        """Return `worker/number`; the foreman frees all shifts of a dead worker by it."""
+        self._shifts += 1
+        return f"{self.worker}/{self._shifts}"
+
+    def learn_cost(self, seconds: float, entries: int) -> None:
+        """Take note of how long so many entries kept the main thread."""
+        self._entry_cost = (self._entry_cost + seconds / max(entries, 1)) / 2
+
+    def appetite(self, away: int) -> tuple[int, int]:
+        """Return how many mailboxes and about how many entries to claim: a batch's worth.
+
+        `away` lanes are with the event loop already.
+        """
+        entries = max(1, min(_MOST_ENTRIES, int(BATCH / max(self._entry_cost, 1e-6))))
+        if any(handler.is_async for handler in self.registry):
+            return max(0, self.concurrency - away), max(entries, self.concurrency)
+        return entries, entries
