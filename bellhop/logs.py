@@ -6,12 +6,17 @@ is at DEBUG. Door codes are masked.
 
 import logging
 import sys
+import threading
 from collections.abc import MutableMapping
-from typing import Any, Literal
+from contextlib import suppress
+from typing import Any, Literal, TextIO
 
 import structlog
 
-from bellhop.events.masking import DOTS, SECRET
+from bellhop.events.masking import DOTS, SECRET, hide
+
+ABOUT = "_event"
+"""The key under which a logger is bound to the event whose door codes its lines must not show."""
 
 _SECRET_KEYS = SECRET | {"secret", "password", "token", "authorization"}
 
@@ -21,7 +26,31 @@ def _mask(
 ) -> MutableMapping[str, Any]:
     for name in _SECRET_KEYS.intersection(line):
         line[name] = DOTS
+    event = line.pop(ABOUT, None)
+    if event is not None and (secrets := event.secrets()):
+        for name, value in line.items():
+            line[name] = hide(value, secrets) if isinstance(value, str) else value
+            if str(value) in secrets:
+                line[name] = DOTS
     return line
+
+
+class _Lines:
+    """Writes lines to a stream, and never fails: a log must not break what it reports."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def msg(self, line: str) -> None:
+        with self._lock, suppress(OSError, ValueError):
+            try:
+                self._stream.write(f"{line}\n")
+            except UnicodeEncodeError:
+                self._stream.write(f"{line.encode('ascii', 'backslashreplace').decode()}\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = msg
 
 
 def configure_logs(format: Literal["json", "console"] | None, level: str) -> None:
@@ -51,10 +80,11 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     else:
         before.append(structlog.processors.EventRenamer("message"))
         render = structlog.processors.JSONRenderer(ensure_ascii=False)
+    lines = _Lines(sys.stderr)
     structlog.configure(
         processors=[*before, render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)

@@ -180,8 +180,8 @@ class Supervisor:
             next_tick = 0.0
             while self._stop_code is None:
                 dead = self._reap()
-                if self._tick and (dead or time.monotonic() >= next_tick):
-                    self._tick(dead)
+                if dead or time.monotonic() >= next_tick:
+                    self._look_around(dead)
                     next_tick = time.monotonic() + self._period
                 self._start_missing()
                 if self._parent and os.getppid() != int(self._parent):
@@ -274,8 +274,14 @@ class Supervisor:
                         if child.process and child.alive:
                             child.process.kill()
                 self._wait(selector, 0.2)
+        self._look_around([child.name for child in self._children])
+
+    def _look_around(self, dead: Sequence[str]) -> None:
         if self._tick:
-            self._tick([child.name for child in self._children])
+            try:
+                self._tick(dead)
+            except Exception:
+                _log.exception("looking after the children failed")
 
 
 def end_with_parent() -> None:

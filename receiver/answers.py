@@ -13,7 +13,7 @@ from typing import Any
 Header = tuple[bytes, bytes]
 
 
-class Outcome(Enum):
+class Verdict(Enum):
     """What became of a request to the webhook endpoint."""
 
     ACCEPTED = "accepted"
@@ -31,7 +31,6 @@ class Outcome(Enum):
 class Answer:
     """A response that is the same every time, as the two messages of ASGI."""
 
-    status: int
     start: dict[str, Any]
     body: dict[str, Any]
 
@@ -46,7 +45,6 @@ def _answer(
 ) -> Answer:
     body = json.dumps(content).encode()
     return Answer(
-        status,
         {
             "type": "http.response.start",
             "status": int(status),
@@ -60,8 +58,8 @@ def _answer(
     )
 
 
-def _fine(status: HTTPStatus, outcome: Outcome) -> Answer:
-    return _answer(status, {"outcome": outcome.value}, b"application/json")
+def _fine(status: HTTPStatus, verdict: Verdict) -> Answer:
+    return _answer(status, {"outcome": verdict.value}, b"application/json")
 
 
 def problem(status: HTTPStatus, detail: str, *headers: Header) -> Answer:
@@ -73,26 +71,26 @@ def problem(status: HTTPStatus, detail: str, *headers: Header) -> Answer:
 _CLOSE = (b"connection", b"close")
 
 ANSWERS = {
-    Outcome.ACCEPTED: _fine(HTTPStatus.ACCEPTED, Outcome.ACCEPTED),
-    Outcome.DUPLICATE: _fine(HTTPStatus.OK, Outcome.DUPLICATE),
-    Outcome.QUARANTINED: _fine(HTTPStatus.ACCEPTED, Outcome.QUARANTINED),
-    Outcome.NOT_AN_EVENT: problem(
+    Verdict.ACCEPTED: _fine(HTTPStatus.ACCEPTED, Verdict.ACCEPTED),
+    Verdict.DUPLICATE: _fine(HTTPStatus.OK, Verdict.DUPLICATE),
+    Verdict.QUARANTINED: _fine(HTTPStatus.ACCEPTED, Verdict.QUARANTINED),
+    Verdict.NOT_AN_EVENT: problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The body is not a Seam event.",
         # Svix stops its retries of this message; another attempt would bring the same body.
         (b"webhook-delivery", b"abort-message"),
     ),
-    Outcome.BAD_SIGNATURE: problem(HTTPStatus.BAD_REQUEST, "The signature could not be verified."),
-    Outcome.TOO_LARGE: problem(
+    Verdict.BAD_SIGNATURE: problem(HTTPStatus.BAD_REQUEST, "The signature could not be verified."),
+    Verdict.TOO_LARGE: problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes.", _CLOSE
     ),
-    Outcome.METHOD: problem(
+    Verdict.METHOD: problem(
         HTTPStatus.METHOD_NOT_ALLOWED, "Webhooks are sent with POST.", (b"allow", b"POST")
     ),
-    Outcome.UNAVAILABLE: problem(
+    Verdict.UNAVAILABLE: problem(
         HTTPStatus.SERVICE_UNAVAILABLE, "The event could not be stored.", (b"retry-after", b"5")
     ),
-    Outcome.FAILED: problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here."),
+    Verdict.FAILED: problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here."),
 }
 
 NOT_FOUND = problem(HTTPStatus.NOT_FOUND, "Nothing is here. Webhooks go to /webhooks/seam.")

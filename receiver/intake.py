@@ -86,17 +86,17 @@ class Intake:
         try:
             receipt = await self._commit([waiting.item for waiting in batch])
         except Exception as error:
-            self._report(error)
             for waiting in batch:
                 if not waiting.done.done():
                     waiting.done.set_exception(Unavailable())
+            self._report(error)
             return
-        if self._outage:
-            self._outage = False
-            _log.warning("Redis is back")
         for waiting, new in zip(batch, receipt.new, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(new)
+        if self._outage:
+            self._outage = False
+            _log.warning("Redis is back")
         if receipt.wants_shift:
             self._ring()
 

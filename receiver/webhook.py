@@ -14,7 +14,7 @@ import structlog
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
 from bellhop.signature import Delivery, InvalidSignature, Verifier
-from receiver.answers import ANSWERS, Outcome
+from receiver.answers import ANSWERS, Verdict
 from receiver.intake import Intake, Unavailable
 
 _log = structlog.get_logger("receiver")
@@ -53,17 +53,17 @@ class WebhookEndpoint:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
         try:
-            outcome = await self._handle(scope, receive)
+            verdict = await self._handle(scope, receive)
         except Disconnected:
             return
         except Exception:
             _log.exception("a request failed")
-            outcome = Outcome.FAILED
-        await ANSWERS[outcome](send)
+            verdict = Verdict.FAILED
+        await ANSWERS[verdict](send)
 
-    async def _handle(self, scope: Any, receive: Any) -> Outcome:
+    async def _handle(self, scope: Any, receive: Any) -> Verdict:
         if scope["method"] != "POST":
-            return Outcome.METHOD
+            return Verdict.METHOD
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
@@ -73,13 +73,13 @@ class WebhookEndpoint:
             delivery = self._verifier.verify(claim, body)
         except InvalidSignature as error:
             _log.warning("refused a webhook", reason=str(error))
-            return Outcome.BAD_SIGNATURE
+            return Verdict.BAD_SIGNATURE
         except TooLarge:
             _log.warning("refused a webhook", reason=f"its body is over {self._max_body} bytes")
-            return Outcome.TOO_LARGE
+            return Verdict.TOO_LARGE
         return await self._accept(delivery)
 
-    async def _accept(self, delivery: Delivery) -> Outcome:
+    async def _accept(self, delivery: Delivery) -> Verdict:
         item: Arrival | Quarantined
         try:
             event = parse(delivery.body).event
@@ -94,21 +94,21 @@ class WebhookEndpoint:
                 kept=not self._rejects,
             )
             if self._rejects:
-                return Outcome.NOT_AN_EVENT
+                return Verdict.NOT_AN_EVENT
             item = Quarantined(delivery.delivery_id, "\n".join(error.problems), delivery.body)
         try:
             new = await self._intake.accept(item)
         except Unavailable:
-            return Outcome.UNAVAILABLE
+            return Verdict.UNAVAILABLE
         if isinstance(item, Quarantined):
-            return Outcome.QUARANTINED if new else Outcome.DUPLICATE
+            return Verdict.QUARANTINED if new else Verdict.DUPLICATE
         _log.debug(
             "accepted" if new else "duplicate",
             event_id=item.event_id,
             event_type=item.event_type,
             mailbox=item.mailbox,
         )
-        return Outcome.ACCEPTED if new else Outcome.DUPLICATE
+        return Verdict.ACCEPTED if new else Verdict.DUPLICATE
 
     async def _read(self, headers: dict[str, str], receive: Any) -> bytes:
         """Return the body, and never hold more than is allowed of it."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bellhop.events import SeamEvent
-from bellhop.events.masking import DOTS
+from bellhop.events.masking import hide
 from bellhop.ledger import Outcome
 
 _OURS = Path(__file__).parent
@@ -86,12 +86,4 @@ def describe(error: BaseException, event: SeamEvent) -> str:
     if len(text) > _LONGEST_TRACEBACK:
         half = _LONGEST_TRACEBACK // 2
         text = f"{text[:half]}\n  […]\n{text[-half:]}"
-    return mask_text(text, event)
-
-
-def mask_text(text: str, event: SeamEvent) -> str:
-    """Replace every door code of the event in a text."""
-    for secret in sorted(event.secrets(), key=len, reverse=True):
-        if secret:
-            text = text.replace(secret, DOTS)
-    return text
+    return hide(text, event.secrets())

@@ -22,10 +22,11 @@ from typing import Any
 import structlog
 
 from bellhop.events import SeamEvent
+from bellhop.events.masking import hide
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
 from bellhop.retries import backoff
-from workers.records import Attempts, describe, mask_text
+from workers.records import Attempts, describe
 
 _log = structlog.get_logger("workers")
 
@@ -142,11 +143,11 @@ def _outcome(run: Run, error: BaseException | None, started: int, took: float) -
         )
         return run.attempts.done(name, started, took)
     if isinstance(error, Drop):
-        reason = mask_text(str(error), run.event)
+        reason = hide(str(error), run.event.secrets())
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
     if isinstance(error, Retry):
-        text = mask_text(str(error), run.event)
+        text = hide(str(error), run.event.secrets())
         wait = error.after
     elif isinstance(error, HandlerTimeout):
         where = describe(error, run.event).rpartition("\n")[0].strip()

@@ -53,7 +53,7 @@ def worker(count: int, checked: bool) -> None:
 
     code = run_pool(settings, url, count)
     if code == os.EX_CONFIG and not checked:
-        check_handlers()
+        start_check("--plain").communicate()  # once, and not in every worker, says why
     sys.exit(code)
 
 
@@ -65,8 +65,3 @@ def start_check(*options: str) -> "subprocess.Popen[str]":
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def check_handlers() -> None:
-    """Say, once and not in every worker, why the handlers cannot be loaded."""
-    start_check("--plain").communicate()

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -22,7 +22,6 @@ from bellhop.cli.state import (
     reachable_redis,
 )
 from bellhop.embedded import EmbeddedRedis
-from bellhop.errors import BellhopError
 from bellhop.logs import configure_logs
 from bellhop.processes import Child, Supervisor
 from bellhop.processes import command as process
@@ -30,8 +29,6 @@ from bellhop.settings import STATE, Settings, load_settings
 
 GRACE = 40.0
 """Seconds that the receiver and the pool have to stop: a little longer than they take at most."""
-
-_MISSED_PINGS = 5
 
 _log = structlog.get_logger("up")
 
@@ -51,19 +48,22 @@ def up(host: str | None, port: int | None, workers: int, reload: bool) -> None:
     level = "debug" if sys.stderr.isatty() and "BELLHOP_LOG_LEVEL" not in os.environ else None
     settings = load_settings(host=host, port=port, log_level=level)
     configure_logs(settings.log_format, settings.log_level)
-    from receiver.serve import bind
-
-    sock = bind(settings.host, settings.port)
-    settings = settings.model_copy(update={"port": sock.getsockname()[1]})
-    sock.close()
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
     try:
         if embedded:
             embedded.start()
-        sys.exit(_run(settings, embedded, workers, reload=reload))
+        sys.exit(_run(_with_port(settings), embedded, workers, reload=reload))
     finally:
         if embedded:
             embedded.stop()
+
+
+def _with_port(settings: Settings) -> Settings:
+    """Return the settings with a port that is free, if 0 was asked for. Raises `CannotListen`."""
+    from receiver.serve import bind
+
+    with bind(settings.host, settings.port) as sock:
+        return settings.model_copy(update={"port": sock.getsockname()[1]})
 
 
 def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, reload: bool) -> int:
@@ -84,7 +84,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     }
     command = [sys.executable, "-m", "bellhop.cli"]
     supervisor = Supervisor(
-        grace=GRACE, tick=_Watch(embedded) if embedded else None, patient=reload
+        grace=GRACE, tick=_watch(embedded) if embedded else None, patient=reload
     )
     supervisor.add("receiver", process([*command, "receiver"], environment))
     pool = supervisor.add(
@@ -143,22 +143,15 @@ def _tell_when_ready(settings: Settings) -> None:
     click.echo(f"Ready. Try, in another terminal: {hint}    (Ctrl-C stops)")
 
 
-class _Watch:
-    """Starts the embedded Redis anew if it ends by itself."""
+def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
+    """Return what starts the embedded Redis anew if it ended by itself."""
 
-    def __init__(self, embedded: EmbeddedRedis) -> None:
-        self._embedded = embedded
-        self._missed = 0
+    def look(_dead: Sequence[str]) -> None:
+        if embedded.ended():
+            _log.error("the embedded Redis ended; starting it again")
+            embedded.restart()
 
-    def __call__(self, _dead: Sequence[str]) -> None:
-        self._missed = 0 if self._embedded.running() else self._missed + 1
-        if self._missed >= _MISSED_PINGS:
-            _log.error("the embedded Redis is gone; starting it again")
-            try:
-                self._embedded.restart()
-                self._missed = 0
-            except BellhopError as error:
-                _log.error("it does not start", error=str(error))
+    return look
 
 
 def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
@@ -169,8 +162,7 @@ def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
         *_folders(settings.handlers), watch_filter=PythonFilter(), raise_interrupt=False
     ):
         check = _start_check()
-        table = check.communicate()[0]
-        if check.returncode:
+        if not (table := check.communicate()[0]):
             click.echo("bellhop: the old handlers stay until that is mended", err=True)
         else:
             click.echo(f"{table.rstrip()}\n")

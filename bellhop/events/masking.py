@@ -5,7 +5,7 @@ A secret is whatever opens a door: the scalar under a key named in `SECRET`, at 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -72,6 +72,13 @@ def _copy(value: object, hide: Callable[[object], object]) -> object:
     if value is None or isinstance(value, str | int | float):
         return value
     return str(value)
+
+
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """Return a text in which each of the secrets is dots."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, DOTS)
+    return text
 
 
 def shown(value: object, *, most: int = 60) -> str:

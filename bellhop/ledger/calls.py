@@ -137,7 +137,7 @@ def sweep(
     """Bring due retries back and free what dead workers held."""
     return Call(
         SWEEP,
-        [_now(now_ms), _milliseconds(retention), queued, *dead_workers],
+        [_now(now_ms), _milliseconds(retention), queued, RETRIES_A_SWEEP, *dead_workers],
         lambda answer: Swept(
             answer[0] == 1, answer[1], tuple(shift.decode() for shift in answer[2])
         ),

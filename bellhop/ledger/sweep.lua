@@ -10,13 +10,13 @@
 --    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
 --    before: with no mail that shift may have begun, and a note would keep the next event waiting.)
 --
--- ARGV: now, retention (ms), length of RQ's queue, then the names of workers that died
+-- ARGV: now, retention (ms), length of RQ's queue, most retries, then the names of dead workers
 -- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …}}
--- Call it again if it returns 500 retries: there may be more.
+-- Call it again if it returns as many retries as it may: there may be more.
 
 local now = clock(ARGV[1])
 
-local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, 500)
+local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[4]))
 for _, entry in ipairs(due) do
   redis.call('ZREM', key('due'), entry)
   local event_id = read_entry(entry)
@@ -51,9 +51,9 @@ local function free(shift)
 end
 
 local ended = redis.call('ZRANGE', key('shifts'), '-inf', now, 'BYSCORE')
-if #ARGV > 3 then
+if #ARGV > 4 then
   local dead = {}
-  for i = 4, #ARGV do
+  for i = 5, #ARGV do
     dead[ARGV[i]] = true
   end
   for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. now, '+inf', 'BYSCORE')) do
