@@ -10,8 +10,8 @@ def audit(event: LockUnlockedEvent):
 from bellhop import events
 from bellhop.errors import BellhopError
 from bellhop.events import *  # noqa: F403 - every event class, as listed there
-from bellhop.handler import Context, Drop, Handler, Retry
-from bellhop.routing import InvalidHandler, Registry, on
+from bellhop.handler import Context, Drop, Handler, InvalidHandler, Retry
+from bellhop.routing import Registry, on
 
 __all__ = [
     "BellhopError",

@@ -60,6 +60,10 @@ class Handler:
     wants_context: bool
 
 
+class InvalidHandler(BellhopError):
+    """A handler that could never run as its author means; the message says what to change."""
+
+
 class Retry(BellhopError):
     """Raise it in a handler to be called again later; it is no error, and not logged as one.
 

@@ -6,17 +6,13 @@ registered, in one sentence.
 """
 
 import difflib
-import functools
-import inspect
 import re
-import types
-import typing
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, overload
 
-from bellhop.errors import BellhopError
 from bellhop.events import TYPES, SeamEvent
-from bellhop.handler import Context, Handler
+from bellhop.handler import Handler, InvalidHandler
+from bellhop.inspection import default_name, event_classes, is_async, wants_context
 from bellhop.retries import ATTEMPTS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -27,10 +23,6 @@ TIMEOUT = 30.0
 _NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
 _LONGEST_TIMEOUT = 24 * 3600
-
-
-class InvalidHandler(BellhopError):
-    """A handler that could never run as its author means; the message says what to change."""
 
 
 class Pattern:
@@ -138,7 +130,7 @@ class Registry:
         name: str | None,
         allow_unknown: bool,
     ) -> None:
-        label = name if name is not None else _default_name(function)
+        label = name if name is not None else default_name(function)
         if not isinstance(label, str) or not _NAME.fullmatch(label):
             raise InvalidHandler(
                 f"a handler's name is 1 to 200 letters, digits or _.<>:-, not {label!r}"
@@ -159,8 +151,8 @@ class Registry:
                 f"{label}: timeout is a number of seconds above 0, "
                 f"at most {_LONGEST_TIMEOUT} (a day), not {timeout!r}"
             )
-        wants_context = _wants_context(function, label)
-        expected = _event_classes(function, label)
+        with_context = wants_context(function, label)
+        expected = event_classes(function, label)
         checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
         if checked:
             _check_annotation(checked, expected, label)
@@ -172,86 +164,11 @@ class Registry:
             patterns=tuple(pattern.text for pattern in checked),
             attempts=attempts,
             timeout=float(timeout),
-            is_async=_is_async(function),
-            wants_context=wants_context,
+            is_async=is_async(function),
+            wants_context=with_context,
         )
         self._patterns[label] = checked
         self._matches.clear()
-
-
-def _default_name(function: Callable[..., Any]) -> str:
-    module = getattr(function, "__module__", "")
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return f"{module}.{name}"
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether there is one
-    )
-
-
-def _wants_context(function: Callable[..., Any], label: str) -> bool:
-    """Say whether the function takes a context, by trying which call would fit."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError) as error:
-        raise InvalidHandler(f"{label} is not a function that can be called") from error
-    positional = [
-        parameter
-        for parameter in signature.parameters.values()
-        if parameter.kind
-        in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    ]
-    second = positional[1] if len(positional) > 1 else None
-    # A second parameter with a default of its own is the author's, unless it says it is for this.
-    for_context = second is not None and (
-        second.default is inspect.Parameter.empty
-        or second.name == "context"
-        or second.annotation in (Context, "Context", "bellhop.Context")
-    )
-    arguments = (None, None) if for_context else (None,)
-    try:
-        signature.bind(*arguments)
-    except TypeError as error:
-        raise InvalidHandler(
-            f"{label}{signature} cannot be called with an event, or an event and a context: {error}"
-        ) from error
-    return for_context
-
-
-def _event_classes(function: Callable[..., Any], label: str) -> tuple[type[SeamEvent], ...] | None:
-    """Return the event classes that the first parameter is annotated with, if it is."""
-    first = next(iter(inspect.signature(function).parameters.values()))
-    if first.annotation is inspect.Parameter.empty:
-        return None
-    # This annotation alone: that of the context may be imported for type checkers only.
-    alone = types.SimpleNamespace(__annotations__={first.name: first.annotation})
-    try:
-        annotation = typing.get_type_hints(alone, globalns=_globals_of(function))[first.name]
-    except (NameError, TypeError, AttributeError, SyntaxError):
-        return None
-    union = typing.get_origin(annotation) in (typing.Union, types.UnionType)
-    members = typing.get_args(annotation) if union else (annotation,)
-    if not all(isinstance(member, type) for member in members):
-        return None
-    strange = [member for member in members if not issubclass(member, SeamEvent)]
-    if strange in ([object], [Any]):
-        return None
-    if strange:
-        raise InvalidHandler(
-            f"{label}: its event is annotated with {strange[0].__name__}, which is no event; "
-            "annotate it with an event class of bellhop, or not at all"
-        )
-    return members
-
-
-def _globals_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return the names that the annotations of a function, or of an object that is called, mean."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    written = inspect.unwrap(function if inspect.isroutine(function) else type(function).__call__)
-    return getattr(written, "__globals__", {})
 
 
 def _is_event_class(value: object) -> bool:

@@ -85,14 +85,15 @@ class House:
         """A bellhop command as a list of arguments."""
         return [sys.executable, "-m", "bellhop.cli", *arguments]
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[str]:
         """Start a bellhop command; its output goes to a file."""
-        with (self.path / f"{arguments[0]}-{len(self._processes)}.out").open("w") as output:
+        output = output or self.path / f"{arguments[0]}-{len(self._processes)}.out"
+        with output.open("w") as file:
             process = subprocess.Popen(
                 self.command(*arguments),
                 cwd=self.path,
                 env=self.environment,
-                stdout=output,
+                stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 text=True,

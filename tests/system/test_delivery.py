@@ -5,6 +5,7 @@ import signal
 import threading
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -95,6 +96,48 @@ def test_an_event_whose_worker_is_killed_is_handled_by_another(house: House) -> 
     assert [line.split()[0] for line in house.lines()] == ["kills", "kills", "behind"]
     assert str(worker) not in house.lines()[1]
     eventually(lambda: len(descendants(pool.pid)) == 2, "the worker is replaced")
+
+
+def test_a_handler_that_cannot_be_interrupted_costs_its_worker_and_nothing_else(
+    house: House,
+) -> None:
+    house.handlers(
+        '@on("lock.*", timeout=1)\n'
+        "def handle(event):\n"
+        "    clings = event.event_id == 'stuck' and not os.path.exists('clung')\n"
+        "    open('clung', 'w').close()\n"
+        "    while clings:\n"
+        "        try:\n"
+        "            time.sleep(10)\n"
+        "        except BaseException:\n"
+        "            pass\n"
+        "    ran('done with', event.event_id)\n"
+    )
+    house.start("receiver")
+    house.start("worker", "-n", "2")
+    house.await_ready()
+    house.post(event_id="stuck", device_id="front")
+    eventually((house.path / "clung").exists, "it clings")
+    house.post(event_id="other", device_id="back")
+    eventually(lambda: "done with other" in house.lines(), "the other device is served")
+    eventually(lambda: "done with stuck" in house.lines(), "the event is handled again")
+
+    assert "a handler cannot be interrupted; ending its worker" in house.output()
+
+
+def test_log_lines_that_nobody_reads_stop_nothing(house: House) -> None:
+    house.handlers(
+        '@on("lock.*", attempts=1)\ndef fails(event): raise ValueError\n'
+        '@on("lock.*")\ndef works(event): ran(event.event_id)\n'
+    )
+    house.start("receiver")
+    house.start("worker", output=Path("/dev/full"))
+    house.await_ready()
+    for number in range(3):
+        house.post(event_id=f"e{number}", device_id="front")
+    house.await_lines(3)
+
+    assert house.lines() == ["e0", "e1", "e2"]
 
 
 def test_what_a_killed_receiver_answered_202_is_handled(house: House) -> None:

@@ -56,7 +56,7 @@ def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -
 def test_a_second_one_on_the_same_data_is_refused(lonely_house: House) -> None:
     start_up(lonely_house)
 
-    second = lonely_house.run("up", "--port", "0")
+    second = lonely_house.run("up")
 
     assert second.returncode == 1
     assert re.match(r"bellhop: bellhop up is running on .* already", second.stderr)

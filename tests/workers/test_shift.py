@@ -10,12 +10,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 from redis import Redis
 
 from bellhop import Context, Drop, LockEvent, LockUnlockedEvent, Retry, SeamEvent
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger, keys
+from bellhop.logs import configure_logs
 from tests.workers.conftest import Workplace
 
 
@@ -443,14 +445,14 @@ def test_when_the_slice_is_over_mail_is_still_taken_beside_a_slow_async_handler(
     async def handler(event: LockEvent) -> None:
         if event.device_id == "fast":
             second_began.set()
-            return
-        workplace.deliver(device="fast")
-        while not second_began.is_set():
-            await asyncio.sleep(0.01)
+        else:
+            workplace.deliver(device="fast")
+            await asyncio.to_thread(second_began.wait, 8)
 
     slow = workplace.deliver(device="slow")
     workplace.work()
 
+    assert second_began.is_set()
     assert workplace.record(slow, handler)["state"] == "done"
 
 
@@ -508,6 +510,24 @@ def test_a_task_that_leaves_the_event_loop_does_not_end_it(workplace: Workplace)
     assert [workplace.state(one) for one in (first, second, third)] == ["done"] * 3
     with pytest.raises(SystemExit):
         tasks[0].result()
+
+
+def test_a_handlers_log_lines_show_no_door_code(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @workplace.on("access_code.*")
+    def logs(event: SeamEvent, context: Context) -> None:
+        context.log.info(f"set {event.code}", new=event.code)  # type: ignore[attr-defined]
+
+    configure_logs("json", "info")
+    try:
+        workplace.deliver("access_code.set_on_device", access_code_id="ac", code="739155")
+        workplace.work()
+    finally:
+        structlog.reset_defaults()
+
+    [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (line["message"], line["new"]) == ("set ••••", "••••")
 
 
 def test_a_handlers_library_may_take_the_alarm(workplace: Workplace) -> None:
