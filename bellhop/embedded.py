@@ -125,14 +125,15 @@ class EmbeddedRedis:
             self._pid = int(client.info("server")["process_id"])
 
     def stop(self) -> None:
-        """Stop it. Its data stay."""
+        """Stop it, if it was started. Its data stay."""
+        if self._lock is None:
+            return  # another one's, perhaps
         if self._server:
             self._server.stop(timeout=30)
             self._server = None
         self._socket.unlink(missing_ok=True)
-        if self._lock:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
+        self._lock = None
 
     def _take_lock(self) -> None:
         self._make_private(self._state)
@@ -158,10 +159,13 @@ class EmbeddedRedis:
         if not self._socket.exists():
             return
         from redis import Redis
+        from redis.backoff import NoBackoff
         from redis.exceptions import RedisError
+        from redis.retry import Retry
 
         deadline = time.monotonic() + 30
-        with Redis(unix_socket_path=str(self._socket), socket_timeout=30) as client:
+        once = Retry(NoBackoff(), 0)
+        with Redis(unix_socket_path=str(self._socket), socket_timeout=30, retry=once) as client:
             with suppress(RedisError):
                 client.shutdown(nosave=True)
             with suppress(RedisError):

@@ -82,8 +82,8 @@ class Retry(BellhopError):
 class Drop(BellhopError):
     """Raise it in a handler to be done with the event; the reason is kept in the record."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason or "no reason given")
 
 
 class HandlerTimeout(BaseException):

@@ -35,7 +35,20 @@ def load_handlers(paths: Sequence[str]) -> list[str]:
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)
+    for path in paths:
+        _check_place(path, _load(path))
     return list(dict.fromkeys(name for path in paths for name in _load_all(path)))
+
+
+def _check_place(path: str, module: object) -> None:
+    """Refuse a package from elsewhere that hides one of that name in the current directory."""
+    here = Path.cwd() / path.replace(".", os.sep)
+    file = getattr(module, "__file__", None)
+    if file and any(here.glob("*.py")) and Path(file).resolve().parent != here.resolve():
+        raise HandlersNotLoaded(
+            f"{path} would be loaded from {Path(file).parent}, not from {here}: "
+            "put an __init__.py there"
+        )
 
 
 def _load_all(name: str) -> Iterator[str]:

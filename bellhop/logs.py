@@ -96,5 +96,5 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
     # Their INFO says of each job and each start what our own lines say better.
-    for name in ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles"):
+    for name in ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis"):
         logging.getLogger(name).setLevel(logging.WARNING)

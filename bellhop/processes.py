@@ -19,6 +19,10 @@ import structlog
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _PARENT = "BELLHOP_SUPERVISOR_PID"
+_ONE_SIGNAL = 0.3
+"""Seconds within which two signals are one: who signals a process often signals its group, too."""
+
+_AT_ONCE = 2.0
 _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
 
@@ -142,6 +146,7 @@ class Supervisor:
         self._patient = patient
         self._children: list[Child] = []
         self._signals = 0
+        self._signalled = 0.0
         self._stop_code: int | None = None
         self._parent = os.environ.pop(_PARENT, None)
         self._wake_reader, self._wake_writer = os.pipe()
@@ -191,7 +196,10 @@ class Supervisor:
             return self._stop_code
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        self._signals += 1
+        now = time.monotonic()
+        if now - self._signalled >= _ONE_SIGNAL:
+            self._signals += 1
+        self._signalled = now
         self.stop()
 
     def _wake(self) -> None:
@@ -261,15 +269,16 @@ class Supervisor:
 
         A second signal ends them at once.
         """
-        asked = self._signals
+        asked, patience = self._signals, self._grace
         for role in dict.fromkeys(child.role for child in self._children):
             children = [child for child in self._children if child.role == role]
-            for child in children:
-                if child.process and child.alive:
-                    child.process.terminate()
-            deadline = time.monotonic() + self._grace
+            _terminate(children)
+            began = time.monotonic()
             while any(child.alive for child in children):
-                if self._signals > asked or time.monotonic() > deadline:
+                if self._signals > asked:  # the children have children, whom they end at once
+                    asked, patience, began = self._signals, _AT_ONCE, time.monotonic()
+                    _terminate(children)
+                if time.monotonic() - began > patience:
                     for child in children:
                         if child.process and child.alive:
                             child.process.kill()
@@ -282,6 +291,12 @@ class Supervisor:
                 self._tick(dead)
             except Exception:
                 _log.exception("looking after the children failed")
+
+
+def _terminate(children: Sequence[Child]) -> None:
+    for child in children:
+        if child.process and child.alive:
+            child.process.terminate()
 
 
 def end_with_parent() -> None:

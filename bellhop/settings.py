@@ -32,6 +32,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
 """What Kubernetes sets in every pod beside a Service named bellhop."""
 
+_IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
@@ -45,6 +46,13 @@ def _words(value: Any) -> Any:
 
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _import_paths(value: Any) -> Any:
+    words = _words(value)
+    if not all(isinstance(word, str) and _IMPORT_PATH.fullmatch(word) for word in words):
+        raise ValueError("no import paths")
+    return words
 
 
 def read_duration(value: Any) -> Any:
@@ -68,12 +76,12 @@ def _byte_count(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+ImportPaths = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_paths)]
 
 _EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
     "redis_url": "redis://host:6379/0, rediss://… or unix:///path/to/socket",
-    "handlers": "import paths of modules or packages, separated by commas or spaces",
+    "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "host": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     "port": "a port number from 0 to 65535",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
@@ -99,7 +107,7 @@ class Settings(BaseSettings):
 
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
     redis_url: SecretStr | None = None
-    handlers: Words = Field(("handlers",), min_length=1)
+    handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
     concurrency: int = Field(100, ge=1, le=10_000)

@@ -38,7 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
         reason = getattr(error, "strerror", None) or str(error)
         raise CannotListen(
             f"cannot listen on {host} port {port}: {reason}; "
-            "choose another with --port or BELLHOP_PORT"
+            "choose others with --host and --port, or BELLHOP_HOST and BELLHOP_PORT"
         ) from error
     sock.set_inheritable(True)
     return sock

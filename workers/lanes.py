@@ -5,6 +5,7 @@ the sync ones in the main thread and hands lanes that wait for an async one to t
 lane belongs to one thread at a time. Its results may be collected from any.
 """
 
+import threading
 from collections import deque
 from collections.abc import Iterator
 from typing import Literal
@@ -47,6 +48,7 @@ class Lane:
         self._entry: Entry | None = None
         self.error: BaseException | None = None
         """What went wrong with the lane itself, in another thread."""
+        self._lock = threading.Lock()
         self._stopping = False
         self._runs = self._steps(mail.entries)
         self.next: Run | None = None
@@ -60,10 +62,11 @@ class Lane:
 
     def took(self, outcome: Outcome) -> None:
         """Take the outcome of `next`, and go on to the one after it."""
-        self._unwritten.append(outcome)
-        if self.careful and self._entry and not self._entry.handler:
-            self.write_progress()
-        self.next = next(self._runs, None)
+        with self._lock:
+            self._unwritten.append(outcome)
+            if self.careful:
+                self._write_progress()
+            self.next = next(self._runs, None)
 
     def stop(self) -> None:
         """Let the entry under way be the last."""
@@ -81,7 +84,11 @@ class Lane:
 
     def write_progress(self) -> None:
         """Have the outcomes of the unfinished entry so far written, lest they be repeated."""
-        if self._entry and self._unwritten:
+        with self._lock:
+            self._write_progress()
+
+    def _write_progress(self) -> None:
+        if self._entry and not self._entry.handler and self._unwritten:
             self._results.append(SettledEntry(self._entry.name, False, self._unwritten))
             self._unwritten = []
 

@@ -65,6 +65,8 @@ class ShiftWorker(SimpleWorker):
 
     death_penalty_class = NoDeathPenalty
     log_result_lifespan = False
+    # RQ doubles its wait for Redis with every outage that an idle worker has seen.
+    max_connection_wait_time = 1.0
 
     def __init__(self, connection: Redis, runtime: Runtime) -> None:
         super().__init__(

@@ -83,7 +83,7 @@ class Hand:
             since = time.monotonic() - self.settled_at
             if since < age:
                 return
-            results = self._results(give_back)
+            results = self._results(give_back, late=since >= SETTLE_EVERY)
             if not results and not mailboxes and since < SETTLE_EVERY:
                 return
             try:
@@ -102,8 +102,11 @@ class Hand:
             for lane in self._lanes.values():
                 lane.stop()
 
-    def _results(self, give_back: bool) -> list[SettledMail]:
+    def _results(self, give_back: bool, *, late: bool) -> list[SettledMail]:
         lanes = self._lanes.values()
+        if late:  # a handler takes long; those before it must not be repeated if it ends the worker
+            for lane in lanes:
+                lane.write_progress()
         results = [result for lane in lanes if lane.begun and (result := lane.collect())]
         if give_back:
             # The main thread takes lanes from the left, one at a time; we take from the right.

@@ -43,14 +43,15 @@ def handlers(event_type: str | None, table: bool | None, color: bool) -> None:
 
 def _matching(handlers: Registry, event_type: str) -> list[Handler]:
     found = handlers.match(event_type)
-    if not found:
-        if event_type in TYPES:
-            raise NothingMatches(f"no handler runs for {event_type}")
+    unknown = ""
+    if event_type not in TYPES:
         near = nearest(event_type)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise NothingMatches(
-            f"{event_type} is no known event type, and no handler runs for it{hint}"
-        )
+        unknown = f"{event_type} is no known event type{hint}"
+    if not found:
+        raise NothingMatches(f"no handler runs for {event_type}" + (unknown and f": {unknown}"))
+    if unknown:
+        click.echo(f"bellhop: {unknown}", err=True)
     return list(found)
 
 

@@ -142,5 +142,5 @@ def _post(
         status = click.style(str(response.status), fg=color, bold=True)
     else:
         status = str(response.status)
-    click.echo(f"{status} {meaning} in {took:.1f} ms  event {event_id}")
+    click.echo(f"{status} {meaning} ({took:.1f} ms)  event {event_id}")
     return response.status

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -92,6 +93,8 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     )
     if table := check.communicate()[0].rstrip():
         click.echo(f"{table}\n")
+    elif reload:
+        click.echo("bellhop: no handler runs until that is mended", err=True)
     threading.Thread(target=_tell_when_ready, args=(settings,), daemon=True).start()
     if reload:
         threading.Thread(target=_reload, args=(settings, supervisor, pool), daemon=True).start()
@@ -122,7 +125,8 @@ def _introduce(settings: Settings, webhook: str, secret: str, url: str, *, embed
     else:  # what is printed here may be kept as a log
         line("secret", f"in {STATE}/signing-secret")
     line("redis", f"embedded, data in {STATE}/redis" if embedded else public_url(url))
-    line("handlers", ", ".join(settings.handlers))
+    folders = ", ".join(str(folder) for folder in _folders(settings.handlers))
+    line("handlers", f"{', '.join(settings.handlers)} in {folders}")
     sys.stdout.flush()
 
 
@@ -138,9 +142,17 @@ def _tell_when_ready(settings: Settings) -> None:
             continue
         finally:
             connection.close()
-    hint = "bellhop send lock.unlocked"
+    hint = f"{_own_name()} send lock.unlocked"
     hint = click.style(hint, bold=True) if sys.stdout.isatty() else hint
     click.echo(f"Ready. Try, in another terminal: {hint}    (Ctrl-C stops)")
+
+
+def _own_name() -> str:
+    """Return how this command can be called from another terminal in this directory."""
+    if shutil.which("bellhop"):
+        return "bellhop"
+    near = os.path.relpath(sys.argv[0])
+    return sys.argv[0] if near.startswith("..") else near
 
 
 def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
@@ -171,7 +183,8 @@ def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
 
 def _folders(handlers: Sequence[str]) -> list[Path]:
     """Return the directories that hold the handlers, without loading any."""
-    sys.path.insert(0, str(Path.cwd()))
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     folders = []
     for name in handlers:
         spec = importlib.util.find_spec(name.partition(".")[0])

@@ -113,6 +113,8 @@ BAD = [
     ("redis_url", "redis://localhost:99999"),
     ("redis_url", "redis://[::1"),
     ("redis_url", "redis://localhost?socket_timeout=long"),
+    ("handlers", "./handlers"),
+    ("handlers", "handlers/mine.py"),
     ("handlers", " "),
     ("handlers", ", ,"),
     ("port", "http"),
@@ -152,7 +154,7 @@ BAD = [
 EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
     "redis_url": "redis://host:6379/0, rediss://… or unix:///path/to/socket",
-    "handlers": "import paths of modules or packages, separated by commas or spaces",
+    "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "port": "a port number from 0 to 65535",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",

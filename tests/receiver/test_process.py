@@ -155,13 +155,13 @@ def test_a_port_that_is_taken_is_named() -> None:
             bind("127.0.0.1", port)
     assert str(caught.value) == (
         f"cannot listen on 127.0.0.1 port {port}: Address already in use; "
-        "choose another with --port or BELLHOP_PORT"
+        "choose others with --host and --port, or BELLHOP_HOST and BELLHOP_PORT"
     )
 
 
 @pytest.mark.parametrize("host", ["203.0.113.1", "no.such.host.invalid", "a..b", "x" * 300, "::x"])
 def test_an_address_that_is_not_ours_is_named(host: str) -> None:
-    with pytest.raises(CannotListen, match=r"^cannot listen on .+ port 0: .+; choose another"):
+    with pytest.raises(CannotListen, match=r"^cannot listen on .+ port 0: .+; choose others"):
         bind(host, 0)
 
 

@@ -1,11 +1,14 @@
 """What the commands say: tables, answers, and one clear message for each thing that goes wrong."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import SECRET
 from tests.system.conftest import House, free_port
+
+ROOT = Path(__file__).parents[2]
 
 
 def refuses(house: House, *arguments: str, code: int = 1) -> str:
@@ -116,6 +119,15 @@ def test_a_handler_module_that_cannot_be_loaded_is_told_once(
         assert message.count("cannot load handlers.mine") == 1
         assert says in message
         assert "mine.py" in message or says == "lok.*"
+
+
+def test_handlers_of_elsewhere_do_not_hide_those_of_this_directory(house: House) -> None:
+    house.handlers('@on("lock.*")\ndef mine(event): ...\n')
+    (house.path / "handlers" / "__init__.py").unlink()
+    house.environment["PYTHONPATH"] = str(ROOT)  # whose handlers have an __init__.py
+
+    message = refuses(house, "handlers", code=78)
+    assert f"not from {house.path / 'handlers'}: put an __init__.py there" in message
 
 
 def test_a_port_that_is_taken_is_named(house: House) -> None:

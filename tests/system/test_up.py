@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 from tests.system.conftest import House, command_line, descendants, eventually
@@ -56,11 +57,30 @@ def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -
 def test_a_second_one_on_the_same_data_is_refused(lonely_house: House) -> None:
     start_up(lonely_house)
 
-    second = lonely_house.run("up")
+    for options in ((), ("--port", "0")):
+        second = lonely_house.run("up", *options)
 
-    assert second.returncode == 1
-    assert re.match(r"bellhop: bellhop up is running on .* already", second.stderr)
-    assert "Traceback" not in second.stderr
+        assert second.returncode == 1
+        assert re.match(r"bellhop: bellhop up is running on .* already", second.stderr)
+        assert "Traceback" not in second.stderr
+    assert lonely_house.run("send", "lock.unlocked").stdout.startswith("202")
+
+
+def test_two_signals_end_it_at_once_and_leave_nothing(lonely_house: House) -> None:
+    house = lonely_house
+    house.handlers('@on("lock.*")\ndef handle(event):\n    ran("began")\n    time.sleep(25)\n')
+    pid = start_up(house)
+    house.run("send", "lock.unlocked")
+    house.await_lines(1)
+    started = descendants(pid)
+
+    os.kill(pid, signal.SIGTERM)
+    time.sleep(0.5)  # two signals at the same moment count as one
+    os.kill(pid, signal.SIGTERM)
+    eventually(lambda: "bellhop: stopped" in house.output(), "it stops", within=10)
+    eventually(lambda: not any(command_line(one) for one in started), "nothing is left", within=5)
+
+    assert "Traceback" not in house.output()
 
 
 def test_after_a_kill_it_starts_again_on_the_same_data(lonely_house: House) -> None:

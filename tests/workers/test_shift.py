@@ -279,6 +279,25 @@ def test_a_handler_that_keeps_the_worker_gives_back_the_mail_it_did_not_begin(
     assert workplace.state(slow) == "done"
 
 
+def test_a_success_is_written_while_the_next_handler_takes_long(workplace: Workplace) -> None:
+    written = threading.Event()
+
+    @workplace.on("lock.*", name="first")
+    def first(event: SeamEvent) -> None: ...
+
+    @workplace.on("lock.*", timeout=10)
+    def takes_long(event: SeamEvent) -> None:
+        while "h:first" not in workplace.ledger.event(event.event_id):
+            time.sleep(0.02)
+        written.set()
+
+    event_id = workplace.deliver()
+    workplace.work()
+
+    assert written.is_set()
+    assert workplace.state(event_id) == "done"
+
+
 def test_a_shift_that_lost_its_lease_writes_nothing(workplace: Workplace) -> None:
     @workplace.on("lock.*")
     def outlives_the_lease(event: SeamEvent) -> None:
