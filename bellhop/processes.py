@@ -1,32 +1,17 @@
-"""Child processes that are replaced when they die.
-
-`bellhop up` watches a receiver and a pool with it, and a pool its workers.
-"""
+"""Starting child processes, as programs or forks, that know when their parent is gone."""
 
 import multiprocessing
 import os
-import selectors
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from threading import Thread
 from typing import Protocol
 
-import structlog
-
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_PARENT = "BELLHOP_SUPERVISOR_PID"
-_ONE_SIGNAL = 0.3
-"""Seconds within which two signals are one: who signals a process often signals its group, too."""
-
-_AT_ONCE = 2.0
-_LONGEST_PAUSE = 10.0
-_SETTLED_AFTER = 5.0
-
-_log = structlog.get_logger("processes")
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+PARENT = "BELLHOP_SUPERVISOR_PID"
+"""The variable by which a program that was started here knows its parent."""
 
 
 class Process(Protocol):
@@ -57,7 +42,7 @@ def command(arguments: Sequence[str], environment: Mapping[str, str] | None = No
     def start(_name: str) -> Process:
         return subprocess.Popen(
             list(arguments),
-            env={**(environment or os.environ), _PARENT: str(os.getpid())},
+            env={**(environment or os.environ), PARENT: str(os.getpid())},
             start_new_session=True,
         )
 
@@ -79,18 +64,18 @@ class _Forked:
             target=self._run, args=(target, name)
         )
         # No signal may meet the child while it still has our handlers.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             self._process.start()
         finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         self.pid = self._process.pid or 0
 
     def _run(self, target: Callable[[str], None], name: str) -> None:
         signal.set_wakeup_fd(-1)
-        for number in (*_SIGNALS, signal.SIGCHLD):
+        for number in (*SIGNALS, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         os.setsid()
         _end_without(self._parent)
         target(name)
@@ -105,203 +90,9 @@ class _Forked:
         self._process.kill()
 
 
-@dataclass
-class Child:
-    """A process to keep alive, and how it has fared."""
-
-    role: str
-    start: Start
-    starts: int = 0
-    failures: int = 0
-    name: str = ""
-    process: Process | None = None
-    started: float = 0.0
-    next_start: float = 0.0
-
-    @property
-    def alive(self) -> bool:
-        """Whether it runs."""
-        return self.process is not None and self.process.poll() is None
-
-
-class Supervisor:
-    """Keeps children alive until it is told to stop.
-
-    `tick(dead)` is called at least once a `period` (seconds), and at once when children died, with
-    their names. A child that exits with `os.EX_CONFIG` ends it all, unless `patient`: then it waits
-    until it is restarted. `grace`: seconds that children have to finish.
-    """
-
-    def __init__(
-        self,
-        *,
-        grace: float,
-        tick: Callable[[Sequence[str]], None] | None = None,
-        period: float = 1.0,
-        patient: bool = False,
-    ) -> None:
-        self._grace = grace
-        self._tick = tick
-        self._period = period
-        self._patient = patient
-        self._children: list[Child] = []
-        self._signals = 0
-        self._signalled = 0.0
-        self._stop_code: int | None = None
-        self._parent = os.environ.pop(_PARENT, None)
-        self._wake_reader, self._wake_writer = os.pipe()
-        os.set_blocking(self._wake_reader, False)
-        os.set_blocking(self._wake_writer, False)
-        signal.set_wakeup_fd(self._wake_writer, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in _SIGNALS:
-            signal.signal(number, self._on_signal)
-
-    def add(self, role: str, start: Start) -> Child:
-        """Start a child. Children of one role are stopped together, one role after the other."""
-        child = Child(role, start)
-        self._children.append(child)
-        self._start(child)
-        return child
-
-    def restart(self, child: Child) -> None:
-        """Let a child finish, and start it anew. May be called from another thread."""
-        child.failures = 0
-        child.next_start = 0.0
-        if child.process and child.alive:
-            child.process.terminate()
-        self._wake()
-
-    def stop(self, code: int = 0) -> None:
-        """Make `run` stop the children and return `code`."""
-        if self._stop_code is None:
-            self._stop_code = code
-        self._wake()
-
-    def run(self) -> int:
-        """Keep the children alive until a signal or `stop`; return the exit code."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wake_reader, selectors.EVENT_READ)
-            next_tick = 0.0
-            while self._stop_code is None:
-                dead = self._reap()
-                if dead or time.monotonic() >= next_tick:
-                    self._look_around(dead)
-                    next_tick = time.monotonic() + self._period
-                self._start_missing()
-                if self._parent and os.getppid() != int(self._parent):
-                    self.stop()
-                self._wait(selector, self._period)
-            self._stop_children(selector)
-            return self._stop_code
-
-    def _on_signal(self, _number: int, _frame: object) -> None:
-        now = time.monotonic()
-        if now - self._signalled >= _ONE_SIGNAL:
-            self._signals += 1
-        self._signalled = now
-        self.stop()
-
-    def _wake(self) -> None:
-        with suppress(BlockingIOError):  # then it is about to, anyway
-            os.write(self._wake_writer, b"\0")
-
-    def _wait(self, selector: selectors.BaseSelector, seconds: float) -> None:
-        selector.select(timeout=seconds)
-        try:
-            while os.read(self._wake_reader, 4096):
-                pass
-        except BlockingIOError:
-            pass
-
-    def _start(self, child: Child) -> None:
-        child.starts += 1
-        child.name = f"{child.role}-{os.getpid()}-{child.starts}-{os.urandom(3).hex()}"
-        child.started = time.monotonic()
-        child.process = child.start(child.name)
-
-    def _start_missing(self) -> None:
-        now = time.monotonic()
-        for child in self._children:
-            if child.process is None and now >= child.next_start and self._stop_code is None:
-                self._start(child)
-
-    def _reap(self) -> list[str]:
-        dead = []
-        for child in self._children:
-            if child.process is None or (code := child.process.poll()) is None:
-                continue
-            dead.append(child.name)
-            child.process = None
-            self._plan_start(child, code)
-        if os.getpid() == 1:
-            self._reap_orphans()
-        return dead
-
-    def _reap_orphans(self) -> None:
-        """Bury what a killed child left: the first process of a container inherits it."""
-        ours = {child.process.pid for child in self._children if child.process}
-        while True:
-            try:
-                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            except ChildProcessError:
-                return
-            if ended is None or ended.si_pid in ours:
-                return  # ours are asked for their exit code
-            os.waitpid(ended.si_pid, 0)
-
-    def _plan_start(self, child: Child, code: int) -> None:
-        now = time.monotonic()
-        if code == os.EX_CONFIG:
-            child.next_start = float("inf")
-            if not self._patient:
-                self.stop(code)
-            return
-        child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
-        pause = min(0.25 * 2**child.failures, _LONGEST_PAUSE) if child.failures > 1 else 0.0
-        child.next_start = max(child.next_start, now + pause)
-        if code != 0:
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-            _log.error("a process died and is replaced", role=child.role, died_of=how)
-
-    def _stop_children(self, selector: selectors.BaseSelector) -> None:
-        """Ask the children to finish, role after role, and end those that outlive the grace.
-
-        A second signal ends them at once.
-        """
-        asked, patience = self._signals, self._grace
-        for role in dict.fromkeys(child.role for child in self._children):
-            children = [child for child in self._children if child.role == role]
-            _terminate(children)
-            began = time.monotonic()
-            while any(child.alive for child in children):
-                if self._signals > asked:  # the children have children, whom they end at once
-                    asked, patience, began = self._signals, _AT_ONCE, time.monotonic()
-                    _terminate(children)
-                if time.monotonic() - began > patience:
-                    for child in children:
-                        if child.process and child.alive:
-                            child.process.kill()
-                self._wait(selector, 0.2)
-        self._look_around([child.name for child in self._children])
-
-    def _look_around(self, dead: Sequence[str]) -> None:
-        if self._tick:
-            try:
-                self._tick(dead)
-            except Exception:
-                _log.exception("looking after the children failed")
-
-
-def _terminate(children: Sequence[Child]) -> None:
-    for child in children:
-        if child.process and child.alive:
-            child.process.terminate()
-
-
 def end_with_parent() -> None:
     """Ask this process to finish when the supervisor that started it, if one did, is gone."""
-    parent = os.environ.pop(_PARENT, None)
+    parent = os.environ.pop(PARENT, None)
     if parent is not None:
         _end_without(int(parent))
 

@@ -14,9 +14,10 @@ from bellhop.connections import connect
 from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
-from bellhop.processes import Supervisor, forked
+from bellhop.processes import forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
+from bellhop.supervisor import Supervisor
 from workers.foreman import PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
 from workers.runtime import Runtime

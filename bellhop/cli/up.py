@@ -24,9 +24,9 @@ from bellhop.cli.state import (
 )
 from bellhop.embedded import EmbeddedRedis
 from bellhop.logs import configure_logs
-from bellhop.processes import Child, Supervisor
 from bellhop.processes import command as process
 from bellhop.settings import STATE, Settings, load_settings
+from bellhop.supervisor import Child, Supervisor
 
 GRACE = 40.0
 """Seconds that the receiver and the pool have to stop: a little longer than they take at most."""
