@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -143,16 +144,20 @@ class House:
     def end(self) -> None:
         """End every process that the test started, with what they started."""
         for process in self._processes:
-            with suppress(psutil.NoSuchProcess):
-                for child in psutil.Process(process.pid).children(recursive=True):
-                    child.kill()
-                process.kill()
+            below = descendants(process.pid)
+            process.kill()
+            for pid in below:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             process.wait()
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the processes below one, nearest first."""
-    return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    """Return the processes below one, nearest first; none if it is gone."""
+    try:
+        return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def command_line(pid: int) -> str:

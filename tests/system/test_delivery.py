@@ -30,17 +30,18 @@ def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
     requests = [delivery(device_id=f"door{number % 50}") for number in range(2000)]
     accepted: dict[str, list[str]] = defaultdict(list)
 
-    def post_for_some_devices(client: httpx.Client, connection: int) -> None:
+    def post_for_some_devices(connection: int) -> None:
         # All events of a device go over one connection, so that their order is known.
-        for number, (body, headers, event_id) in enumerate(requests):
-            device = number % 50
-            if device % 32 == connection:
-                answer = client.post(house.webhook, content=body, headers=headers)
-                assert answer.status_code == 202
-                accepted[f"door{device}"].append(event_id)
+        with httpx.Client() as client:
+            for number, (body, headers, event_id) in enumerate(requests):
+                device = number % 50
+                if device % 32 == connection:
+                    answer = client.post(house.webhook, content=body, headers=headers)
+                    assert answer.status_code == 202
+                    accepted[f"door{device}"].append(event_id)
 
-    with ThreadPoolExecutor(32) as threads, httpx.Client() as client:
-        for done in [threads.submit(post_for_some_devices, client, n) for n in range(32)]:
+    with ThreadPoolExecutor(32) as threads:
+        for done in [threads.submit(post_for_some_devices, number) for number in range(32)]:
             done.result()
     house.await_lines(2000)
 
