@@ -1,6 +1,7 @@
 # make up      runs Bellhop on this machine, with a Redis of its own unless BELLHOP_REDIS_URL is set
 # make test    runs the tests
 # make check   format, lint, types, import directions
+# make bench   measures what Bellhop costs
 # make lock    pins the newest versions that pyproject.toml allows (needs uv)
 # make lowest  runs the tests with the oldest versions that pyproject.toml allows (needs uv)
 
@@ -11,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format lock lowest clean
+.PHONY: help up test check bench format lock lowest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -27,6 +28,9 @@ check: $(VENV)/.dev
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 	@said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench.parse
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

@@ -8,12 +8,14 @@ def audit(event: LockUnlockedEvent):
 """
 
 from bellhop import events
+from bellhop.attempts import ActionAttempt
 from bellhop.errors import BellhopError
 from bellhop.events import *  # noqa: F403 - every event class, as listed there
 from bellhop.handler import Context, Drop, Handler, InvalidHandler, Retry
 from bellhop.routing import Registry, on
 
 __all__ = [
+    "ActionAttempt",
     "BellhopError",
     "Context",
     "Drop",

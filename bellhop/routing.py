@@ -8,9 +8,9 @@ registered, in one sentence.
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from bellhop.events import TYPES, SeamEvent
+from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.inspection import default_name, event_classes, is_async, wants_context
 from bellhop.retries import ATTEMPTS
@@ -83,7 +83,7 @@ class Registry:
     def on(
         self,
         /,
-        *patterns: str,
+        *patterns: EventType | str,
         attempts: int = ATTEMPTS,
         timeout: float = TIMEOUT,
         name: str | None = None,
@@ -233,4 +233,8 @@ def _patterns_of(expected: tuple[type[SeamEvent], ...] | None, label: str) -> li
 registry = Registry()
 """The handlers of this process."""
 
-on = registry.on
+if TYPE_CHECKING:
+    # The same function, in more words: which pattern brings which events.
+    from bellhop.typed import on as on
+else:
+    on = registry.on

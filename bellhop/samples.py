@@ -1,18 +1,20 @@
 """Plausible events of every known type, for trying things out.
 
-Values are chosen by the name of a field, so that a new type of event needs nothing here. Ids stay
-the same from call to call: all samples are of one device in one account of one workspace.
+Values are chosen by the name of a field, so that a new type of event needs little here. Ids stay
+the same from call to call: all samples are of one account in one workspace, with a lock, a
+thermostat, a noise sensor, a camera and a phone. What is given takes along what hangs on it: the
+other unit of a temperature, the code that opened a door.
 """
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Final, get_args, get_origin
+from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
-from pydantic.fields import FieldInfo
 from pydantic_core import from_json
 
 from bellhop.errors import BellhopError
@@ -24,54 +26,73 @@ from bellhop.events.parsing import NotASeamEvent, parse
 _USUAL: Final = frozenset(
     {
         "access_code_id",
+        "access_grant_key",
         "change_reason",
         "changed_properties",
         "code",
         "connected_account_id",
+        "connected_account_type",
+        "desired_temperature_celsius",
+        "desired_temperature_fahrenheit",
         "device_id",
+        "device_name",
+        "ends_at",
+        "from",
+        "heating_set_point_celsius",
+        "heating_set_point_fahrenheit",
+        "hvac_mode_setting",
+        "image_url",
+        "missing_device_ids",
         "noise_level_decibels",
+        "noise_threshold_id",
         "noise_threshold_name",
         "reason",
+        "starts_at",
+        "to",
     }
 )
 """Optional fields without which a sample would say little."""
 
 _VALUES: Final[Mapping[str, object]] = {
+    "access_grant_key": "reservation-7",
     "activation_reason": "motion_detected",
     "battery_level": 0.18,
     "battery_status": "low",
     "change_reason": "updated by the front desk",
+    "changed_properties": [{"property": "code", "from": "1234", "to": "5678"}],
     "climate_preset_key": "away",
     "code": "1234",
-    "description": "The access code was changed.",
-    "device_name": "Front Door",
-    "ends_at": "2026-01-31T11:00:00.000Z",
-    "error_message": "The device does not support access codes.",
+    "connected_account_type": "august",
+    "desired_temperature_celsius": 21.5,
+    "device_name": "Front door",
+    "error_message": "Front door is offline.",
+    "heating_set_point_celsius": 21.5,
+    "hvac_mode_setting": "heat",
+    "image_url": "https://example.com/front-door.jpg",
     "is_fallback_climate_preset": False,
     "lower_limit_celsius": 16.0,
-    "lower_limit_fahrenheit": 60.8,
-    "message": "The device cannot be reached.",
-    "mutation_code": "updating_code",
-    "name": "Guest",
     "noise_level_decibels": 72.5,
     "noise_threshold_name": "Quiet hours",
-    "property": "code",
-    "reason_code": "unknown_code",
-    "starts_at": "2026-01-28T15:00:00.000Z",
+    "reason": {
+        "message": "No access code has these digits.",
+        "reason_code": "unknown_code",
+    },
+    "requested_mutations": [
+        {"mutation_code": "updating_code", "from": {"code": "1234"}, "to": {"code": "5678"}}
+    ],
     "temperature_celsius": 21.5,
-    "temperature_fahrenheit": 70.7,
     "upper_limit_celsius": 26.0,
-    "upper_limit_fahrenheit": 78.8,
-    "warning_code": "device_unreachable",
 }
 
-_CHANGES: Final[Mapping[str, Mapping[str, object]]] = {
-    "changed_properties": {"from": "1234", "to": "5678"},
-    "reason": {"message": "No access code has these digits."},
-    "from": {"name": "Reservation 7", "code": "1234"},
-    "to": {"name": "Reservation 8", "code": "5678", "ends_at": "2026-01-31T12:00:00.000Z"},
+_ISSUES: Final[Mapping[str, str]] = {
+    "acs_system.disconnected": "acs_system_disconnected",
+    "connected_account.disconnected": "account_disconnected",
+    "connected_account.reauthorization_requested": "account_disconnected",
+    "device.connection_became_flaky": "device_has_flaky_connection",
+    "device.disconnected": "device_disconnected",
+    "device.unmanaged.disconnected": "device_disconnected",
 }
-"""What differs inside of a field from the values above."""
+"""What the code of an error or a warning is, where it is not the end of the event's type."""
 
 _FEW: Final = 25
 """Up to how many fields of a type a message names."""
@@ -99,19 +120,23 @@ def sample(
     """Return an event of that type as Seam would send it, created at `now`.
 
     `fields` replaces values, or adds fields that the type has; the values are taken as they are.
-    Raises UnknownEventType or UnknownField.
+    Raises UnknownEventType, UnknownField, or an InvalidField for another `event_type`.
     """
     cls = _class_of(event_type)
-    for name in fields or {}:
-        _check_field(cls, event_type, name)
-    event = {
+    given = fields or {}
+    for name, value in given.items():
+        _check_field(event_type, name, value)
+    occurred_at = given.get("occurred_at", _written(now - timedelta(seconds=1.5)))
+    chosen = {
         "event_id": new_id(),
         "event_type": event_type,
         "created_at": _written(now),
-        "occurred_at": _written(now - timedelta(seconds=1.5)),
-        **_of_type(event_type),
+        "occurred_at": occurred_at,
+        **_times(now),
+        **_issue(event_type, occurred_at),
+        **_of_type(event_type, given),
     }
-    return {**_filled(cls, event), **(fields or {})}
+    return _filled(cls, chosen, given)
 
 
 def read_field(event_type: str, name: str, text: str) -> object:
@@ -120,7 +145,7 @@ def read_field(event_type: str, name: str, text: str) -> object:
     Where a string fits it is taken as it stands; else it is read as JSON. Raises UnknownEventType,
     UnknownField, or an InvalidField that says what is expected.
     """
-    _check_field(_class_of(event_type), event_type, name)
+    _check_field(event_type, name, text)
     candidates: list[object] = [text]
     with suppress(ValueError):
         candidates.append(from_json(text, allow_inf_nan=False))
@@ -146,14 +171,20 @@ def _problems_of(event_type: str, name: str, value: object) -> list[str]:
 def _class_of(event_type: str) -> type[SeamEvent]:
     if event_type in TYPES:
         return TYPES[event_type]
-    raise UnknownEventType(f"Seam sends no {event_type!r}.{_nearest(event_type, TYPES)}")
+    raise UnknownEventType(
+        f"Seam sends no {event_type!r}.{_nearest(event_type, TYPES)} `bellhop types` lists all."
+    )
 
 
-def _check_field(cls: type[SeamEvent], event_type: str, name: str) -> None:
-    names = schema_of(cls).names.values()
+def _check_field(event_type: str, name: str, value: object) -> None:
+    names = schema_of(_class_of(event_type)).names.values()
     if name not in names:
         known = f" It has {', '.join(names)}." if len(names) <= _FEW else ""
         raise UnknownField(f"{event_type} has no field {name!r}.{_nearest(name, names)}{known}")
+    if name == "event_type" and value != event_type:
+        raise InvalidField(
+            f"event_type cannot be set: ask for an event of {value!r} instead of {event_type}"
+        )
 
 
 def _nearest(word: str, words: Iterable[str]) -> str:
@@ -161,52 +192,100 @@ def _nearest(word: str, words: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
-def _of_type(event_type: str) -> dict[str, object]:
-    """Return what the name of a type says about the values in its events."""
+def _times(now: datetime) -> dict[str, object]:
+    """Return a stay that begins tomorrow, and how it is changed: its name, its code, its end."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    starts_at = _written(today + timedelta(days=1, hours=15))
+    ends_at, later = (_written(today + timedelta(days=4, hours=hour)) for hour in (11, 12))
+    stay = {"starts_at": starts_at, "ends_at": ends_at}
+    return {
+        **stay,
+        "from": {"name": "Reservation 7", "code": "1234", **stay},
+        "to": {"name": "Reservation 8", "code": "5678", **stay, "ends_at": later},
+    }
+
+
+def _issue(event_type: str, occurred_at: object) -> dict[str, object]:
+    """Return what is wrong, if anything is, as the type's name and docstring tell it."""
     resource, *_, what = event_type.split(".")
+    kind = "warning" if what.startswith(("delay_", "connection_")) else "error"
+    code = _ISSUES.get(event_type, what)
+    means = re.split("[.:;]", TYPES[event_type].__doc__ or event_type)[0] + "."
+    issue = {f"{kind}_code": code, "message": means, "created_at": occurred_at}
+    return {"description": means, "error_code": code, f"{resource}_{kind}s": [issue]}
+
+
+def _of_type(event_type: str, given: Mapping[str, object]) -> dict[str, object]:
+    """Return what the name of a type says about the values in its events."""
+    resource, what = event_type.split(".")[:2]
+    kind = "camera" if what == "doorbell_rang" else resource
     values: dict[str, object] = {
-        "error_code": f"{resource}_disconnected",
-        "method": "keycode" if resource == "lock" else "external",
+        "device_id": _device(kind),
+        "device_ids": [_device(kind) for kind in ("lock", "thermostat", "noise_sensor", "camera")],
+        "missing_device_ids": [_device("lock")],
+        "method": {"lock.unlocked": "keycode", "lock.locked": "manual"}.get(event_type, "external"),
     }
     if resource == "action_attempt":
-        values["action_type"] = event_type.split(".")[1].upper()
-        values["status"] = "success" if what == "succeeded" else "error"
+        values["action_type"] = what.upper()
+        values["status"] = "success" if event_type.endswith("succeeded") else "error"
+    if resource == "lock" and {**values, **given}["method"] != "keycode":
+        values |= {"access_code_id": None, "code": None}
+    if what == "temperature_threshold_exceeded" and "temperature_fahrenheit" not in given:
+        values["temperature_celsius"] = 27.5
     return values
 
 
-def _filled(cls: type[SeamModel], chosen: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields of a model that are always or usually sent, with their values."""
+def _filled(
+    cls: type[SeamModel], chosen: Mapping[str, object], given: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the fields of a model that are given, or always or usually sent, with their values.
+
+    What is chosen as None is not sent.
+    """
     schema = schema_of(cls)
+    known = {**chosen, **given}
     values: dict[str, object] = {}
     for name, field in cls.model_fields.items():
         wire = schema.names[name]
-        if not (field.is_required() or name in schema.promised or wire in _USUAL):
+        if wire in given:
+            values[wire] = given[wire]
+        elif wire in chosen and chosen[wire] is None:
             continue
-        if name in schema.nested:
-            values[wire] = _nested(wire, schema.nested[name], chosen, many=_is_list(field))
-        elif wire in chosen:
-            values[wire] = chosen[wire]
-        elif wire.endswith("_ids"):
-            values[wire] = [_id(wire.removesuffix("s"))]
-        elif wire.endswith("_id"):
-            values[wire] = _id(wire)
-        else:
-            values[wire] = _VALUES[wire]
+        elif field.is_required() or name in schema.promised or wire in _USUAL:
+            value = _value(wire, known)
+            values[wire] = _inside(schema.nested[name], value) if name in schema.nested else value
     return values
 
 
-def _nested(name: str, cls: type[SeamModel], event: Mapping[str, object], *, many: bool) -> object:
-    chosen = {"created_at": event["occurred_at"], **_CHANGES.get(name, {})}
-    filled = _filled(cls, {**chosen, "error_code": f"{name.removesuffix('_errors')}_disconnected"})
-    if not many:
-        return filled
-    resource = str(event["event_type"]).partition(".")[0]
-    tells_nothing = name.endswith(("_errors", "_warnings")) and name != f"{resource}_errors"
-    return [] if tells_nothing else [filled]
+def _inside(cls: type[SeamModel], value: object) -> object:
+    if isinstance(value, list):
+        return [_inside(cls, one) for one in value]
+    return _filled(cls, value, {}) if isinstance(value, Mapping) else value
 
 
-def _is_list(field: FieldInfo) -> bool:
-    return any(get_origin(part) is list for part in get_args(field.annotation))
+def _value(wire: str, known: Mapping[str, object]) -> object:
+    """Return the value of a field by its name; of a temperature, in the unit that is not known."""
+    if wire in known:
+        return known[wire]
+    stem, _, unit = wire.rpartition("_")
+    if unit == "celsius" and f"{stem}_fahrenheit" in known:
+        return _rounded(known[f"{stem}_fahrenheit"], lambda degrees: (degrees - 32) * 5 / 9)
+    if unit == "fahrenheit":
+        return _rounded(_value(f"{stem}_celsius", known), lambda degrees: degrees * 9 / 5 + 32)
+    if unit == "id":
+        return _id(wire)
+    if unit == "ids":
+        return [_id(f"{stem}_id")]
+    return [] if unit in ("errors", "warnings") else _VALUES[wire]
+
+
+def _rounded(degrees: object, convert: Callable[[float], float]) -> object:
+    return round(convert(degrees), 1) if isinstance(degrees, int | float) else degrees
+
+
+def _device(kind: str) -> str:
+    others = ("thermostat", "noise_sensor", "camera", "phone")
+    return _id(f"{kind}_device_id" if kind in others else "device_id")
 
 
 def _id(name: str) -> str:

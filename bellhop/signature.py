@@ -4,12 +4,14 @@ A webhook is signed as Svix and Standard Webhooks do it: HMAC-SHA256 over `id.ti
 in `svix-id`, `svix-timestamp` and `svix-signature` (or the same with `webhook-`), several
 signatures separated by spaces, each `v1,<base64>`; other versions are for other kinds of keys.
 
-`svix` makes the signature that is expected, and it is compared in constant time. Its own `verify()`
+`svix` makes the signature that is expected, and it is compared in constant time. (It signs text
+only; of a body that is not UTF-8, which must not be lost for that, we make it.) Its own `verify()`
 is not used: it reads the system's clock, raises `ValueError`, `binascii.Error` or
 `UnicodeDecodeError` on junk, refuses a good signature that stands behind a malformed one, and,
 before 2.0, parses the body.
 """
 
+import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
@@ -65,7 +67,7 @@ class Verifier:
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
-        self._keys = [Webhook(_checked(secret, place)) for place, secret in enumerate(secrets, 1)]
+        self._keys = [_Key(secret, place) for place, secret in enumerate(secrets, 1)]
         if not self._keys:
             raise InvalidSecret("there is no signing secret to check webhooks with")
 
@@ -97,13 +99,9 @@ class Verifier:
 
     def verify(self, claim: Claim, body: bytes) -> Delivery:
         """Return the delivery if one of the secrets signed it, or raise `InvalidSignature`."""
-        try:
-            text = body.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidSignature("the body is not UTF-8") from error
+        text = _text(body)  # once for all keys
         for key in self._keys:
-            # Webhook.sign() takes the time of an aware datetime in UTC only.
-            expected = key.sign(claim.delivery_id, claim.timestamp, text)[len("v1,") :]
+            expected = key.sign(claim.delivery_id, claim.timestamp, body, text)
             for signature in claim.signatures:
                 if hmac.compare_digest(expected, signature):
                     return Delivery(claim.delivery_id, claim.timestamp, body)
@@ -124,8 +122,33 @@ def sign(delivery_id: str, sent_at: datetime, body: bytes, secret: str) -> dict[
     return {
         "svix-id": delivery_id,
         "svix-timestamp": str(int(moment.timestamp())),
-        "svix-signature": Webhook(_checked(secret, 1)).sign(delivery_id, moment, body.decode()),
+        "svix-signature": f"v1,{_Key(secret, 1).sign(delivery_id, moment, body, _text(body))}",
     }
+
+
+class _Key:
+    """A signing secret. Raises `InvalidSecret` for one that is none; the library takes `1234`."""
+
+    def __init__(self, secret: str, place: int) -> None:
+        problem = secret_problem(secret)
+        if problem:
+            raise InvalidSecret(f"signing secret number {place} {problem}")
+        self._webhook = Webhook(secret)
+        self._bytes = base64.b64decode(secret.removeprefix("whsec_"))
+
+    def sign(self, delivery_id: str, sent_at: datetime, body: bytes, text: str | None) -> str:
+        """Return the base64 of a signature. `sent_at` is in UTC, `text` the body if it is UTF-8."""
+        if text is not None:
+            return self._webhook.sign(delivery_id, sent_at, text)[len("v1,") :]
+        signed = f"{delivery_id}.{int(sent_at.timestamp())}.".encode() + body
+        return base64.b64encode(hmac.digest(self._bytes, signed, "sha256")).decode()
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _header(headers: Mapping[str, str], name: str) -> str:
@@ -133,11 +156,3 @@ def _header(headers: Mapping[str, str], name: str) -> str:
     if not value:
         raise InvalidSignature(f"the header svix-{name} is missing")
     return value
-
-
-def _checked(secret: str, place: int) -> str:
-    """Return the secret if it is one. The library would take `1234` as well."""
-    problem = secret_problem(secret)
-    if problem:
-        raise InvalidSecret(f"signing secret number {place} {problem}")
-    return secret

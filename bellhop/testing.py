@@ -11,9 +11,9 @@ import json
 import os
 import uuid
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from bellhop.events import SeamEvent, parse
+from bellhop.events import EventType, parse
 from bellhop.samples import sample
 
 __all__ = ["SignedRequest", "make_event", "signed_request"]
@@ -26,7 +26,7 @@ class SignedRequest(NamedTuple):
     headers: dict[str, str]
 
 
-def make_event(event_type: str, /, **fields: object) -> SeamEvent:
+def make_event(event_type: EventType | str, /, **fields: object) -> Any:
     """Return a plausible event of a known type, with `fields` as in Seam's JSON.
 
     It is of the type's own class. Raises `UnknownEventType`, `UnknownField`, or `NotASeamEvent` if
@@ -35,7 +35,9 @@ def make_event(event_type: str, /, **fields: object) -> SeamEvent:
     return parse(_body(event_type, fields)).event
 
 
-def signed_request(event_type: str, /, *, secret: str, **fields: object) -> SignedRequest:
+def signed_request(
+    event_type: EventType | str, /, *, secret: str, **fields: object
+) -> SignedRequest:
     """Return a request with such an event, signed now with `secret` (`whsec_…`)."""
     from bellhop.signature import sign  # takes half a second, which make_event does without
 

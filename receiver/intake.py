@@ -97,6 +97,14 @@ class Intake:
         if self._outage:
             self._outage = False
             _log.warning("Redis is back")
+        for drift in receipt.unseen:
+            _log.warning(
+                "events differ from Seam's schema; they are accepted (bellhop drift tells more)",
+                event_type=drift.event_type,
+                field=drift.field,
+                kind=drift.kind,
+                example=drift.example,
+            )
         if receipt.wants_shift:
             self._ring()
 

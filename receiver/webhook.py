@@ -5,7 +5,7 @@ cost more than the signature. What costs least comes first: headers, then size, 
 schema. Redis is asked only about deliveries that are signed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -18,6 +18,13 @@ from receiver.answers import ANSWERS, Verdict
 from receiver.intake import Intake, Unavailable
 
 _log = structlog.get_logger("receiver")
+
+_KEPT = (
+    *(f"{sender}-{part}" for sender in ("svix", "webhook") for part in ("id", "timestamp")),
+    "content-type",
+    "user-agent",
+)
+"""Headers that are kept with a body in quarantine."""
 
 
 class Disconnected(Exception):
@@ -77,15 +84,12 @@ class WebhookEndpoint:
         except TooLarge:
             _log.warning("refused a webhook", reason=f"its body is over {self._max_body} bytes")
             return Verdict.TOO_LARGE
-        return await self._accept(delivery)
+        return await self._accept(delivery, headers)
 
-    async def _accept(self, delivery: Delivery) -> Verdict:
+    async def _accept(self, delivery: Delivery, headers: Mapping[str, str]) -> Verdict:
         item: Arrival | Quarantined
         try:
-            event = parse(delivery.body).event
-            item = Arrival(
-                delivery.delivery_id, event.event_id, event.event_type, event.mailbox, delivery.body
-            )
+            item = Arrival.of(delivery.delivery_id, parse(delivery.body))
         except NotASeamEvent as error:
             _log.warning(
                 "a signed body is no Seam event",
@@ -95,7 +99,8 @@ class WebhookEndpoint:
             )
             if self._rejects:
                 return Verdict.NOT_AN_EVENT
-            item = Quarantined(delivery.delivery_id, "\n".join(error.problems), delivery.body)
+            kept = {name: headers[name][:200] for name in _KEPT if name in headers}
+            item = Quarantined(delivery.delivery_id, delivery.body, error.problems, kept)
         try:
             new = await self._intake.accept(item)
         except Unavailable:

@@ -21,7 +21,10 @@ _COMMANDS = {
     "receiver": "bellhop.cli.parts:receiver",
     "worker": "bellhop.cli.parts:worker",
     "send": "bellhop.cli.send:send",
+    "types": "bellhop.cli.types:types",
     "handlers": "bellhop.cli.handlers:handlers",
+    "drift": "bellhop.cli.drift:drift",
+    "quarantine": "bellhop.cli.quarantine:quarantine",
 }
 
 

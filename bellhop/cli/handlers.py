@@ -1,12 +1,9 @@
 """`bellhop handlers`: which handlers there are, and which run for an event."""
 
-import sys
-
 import click
-from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from bellhop.cli.listing import listing, new_table, print_json, print_table
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.handler import Handler
@@ -23,22 +20,29 @@ class NothingMatches(BellhopError):
 @click.option(
     "--match", "event_type", metavar="TYPE", help="Only those that run for a type, in order."
 )
-@click.option("--table/--plain", default=None, help="For a person, or for a pipe.  [by itself]")
+@listing
 @click.option("--color", is_flag=True, hidden=True)
-def handlers(event_type: str | None, table: bool | None, color: bool) -> None:
+def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     """List the handlers, in the order in which they run."""
     load_handlers(load_settings().handlers)
     shown = _matching(registry, event_type) if event_type else list(registry)
-    if table is None:
-        table = sys.stdout.isatty()
-    if not table:
-        for handler in shown:
-            click.echo(f"{handler.name}\t{' '.join(handler.patterns)}")
+    if as_json:
+        print_json(map(_row, shown))
         return
     if not shown:
         click.echo("No handlers yet: put a module with @on(…) functions into handlers/.")
         return
-    Console(force_terminal=color or None).print(_table(shown, with_types=event_type is None))
+    print_table(_table(shown, with_types=event_type is None), color=color)
+
+
+def _row(handler: Handler) -> dict[str, object]:
+    return {
+        "handler": handler.name,
+        "patterns": handler.patterns,
+        "attempts": handler.attempts,
+        "timeout": handler.timeout,
+        "async": handler.is_async,
+    }
 
 
 def _matching(handlers: Registry, event_type: str) -> list[Handler]:
@@ -56,12 +60,7 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
 
 
 def _table(shown: list[Handler], *, with_types: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("handler", style="bold", overflow="fold")
-    table.add_column("matches", overflow="fold")
-    table.add_column("tries", justify="right")
-    table.add_column("timeout", justify="right")
-    table.add_column("")
+    table = new_table("handler", "matches", "tries>", "timeout>", "")
     for handler in shown:
         matches = ", ".join(handler.patterns)
         if with_types:

@@ -53,7 +53,7 @@ def worker(count: int, checked: bool) -> None:
 
     code = run_pool(settings, url, count)
     if code == os.EX_CONFIG and not checked:
-        start_check("--plain").communicate()  # once, and not in every worker, says why
+        start_check("--json").communicate()  # once, and not in every worker, says why
     sys.exit(code)
 
 

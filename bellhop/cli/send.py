@@ -56,6 +56,8 @@ def send(
     \b
     bellhop send lock.unlocked -s method=keycode
     bellhop send device.battery_status_changed -s battery_level=0.1 --count 3
+
+    `bellhop types` lists what there is to send, `bellhop types EVENT_TYPE` its fields.
     """
     settings = load_settings()
     values = dict(_field(event_type, text) for text in fields)

@@ -160,6 +160,7 @@ from bellhop.events.lock import (
     LockUnlockedEvent,
 )
 from bellhop.events.masking import masked
+from bellhop.events.names import EventType
 from bellhop.events.noise_sensor import (
     NoiseSensorEvent,
     NoiseSensorNoiseThresholdTriggeredEvent,
@@ -318,6 +319,7 @@ __all__ = [
     "DriftKind",
     "EnrollmentAutomationDeletedEvent",
     "EnrollmentAutomationEvent",
+    "EventType",
     "LockAccessDeniedEvent",
     "LockEvent",
     "LockLockedEvent",

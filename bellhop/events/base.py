@@ -1,14 +1,21 @@
 """What every event has, and the parts that several resources share."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bellhop.events.fields import Metadata, Promised, Time
-from bellhop.events.masking import DOTS, is_secret, masked, secret_keys, secrets_in
+from bellhop.events.masking import DOTS, SECRET, is_secret, masked, secret_keys, secrets_in
 
 MAILBOXES: Final = ("device", "acs_system", "connected_account", "workspace")
+
+_MAY_HOLD_SECRETS: Final = re.compile(
+    "|".join([*(f'"{name}"' for name in sorted(SECRET | {"from", "to"})), r"\\u"]).encode(),
+    re.IGNORECASE,
+)
+"""The names of secrets, or an escape that can spell one. Without any there is nothing to hide."""
 
 EventId = Annotated[str, Field(pattern=r"^[^\s\p{Cc}]{1,200}$")]
 """Is written beside a handler's name in one ledger entry, so it cannot hold white space."""
@@ -36,7 +43,7 @@ class SeamModel(BaseModel):
             elif isinstance(value, dict | list) and not any(
                 isinstance(inner, SeamModel) for inner in value
             ):
-                yield name, masked(value)
+                yield name, masked(value, secret=name in hidden)
             elif value is not None:
                 yield name, value
 
@@ -45,7 +52,7 @@ class SeamEvent(SeamModel):
     """Something happened. The base of every event, and the class of those of unknown types."""
 
     event_id: EventId
-    event_type: Annotated[str, Field(min_length=1)]
+    event_type: Annotated[str, Field(min_length=1, max_length=200)]
     created_at: Promised[Time] = None
     occurred_at: Promised[Time] = None
     workspace_id: Promised[str] = None
@@ -71,6 +78,8 @@ class SeamEvent(SeamModel):
 
     def secrets(self) -> frozenset[str]:
         """Return every secret in this event, to be kept out of logs and tracebacks."""
+        if self._raw and not _MAY_HOLD_SECRETS.search(self._raw):
+            return frozenset()
         return frozenset(secrets_in(self))
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:

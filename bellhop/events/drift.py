@@ -1,13 +1,13 @@
 """Finds where an event and Seam's published schema differ without harm."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.fields import NullableMark, OpenEnum, PromisedMark
-from bellhop.events.masking import DOTS, is_secret, secret_keys, shown
+from bellhop.events.masking import hide, secret_keys, shown
 
 DriftKind: TypeAlias = Literal[
     "unknown_type", "unknown_field", "missing_field", "unknown_value", "unexpected_null"
@@ -90,16 +90,21 @@ def drift_of(event: SeamEvent) -> tuple[Drift, ...]:
             found += _differences(model, event.event_type, f"{schema.names[name]}.")
     if not found:
         return ()
-    return tuple({(drift.field, drift.kind): drift for drift in found}.values())[:_MOST]
+    told = list({(drift.field, drift.kind): drift for drift in found}.values())[:_MOST]
+    # A new field may repeat a door code in words.
+    if secrets := event.secrets():
+        told = [replace(one, example=one.example and hide(one.example, secrets)) for one in told]
+    return tuple(told)
 
 
 def _differences(model: SeamModel, event_type: str, prefix: str) -> Iterator[Drift]:
     schema = schema_of(type(model))
-    sent, values = model.__pydantic_fields_set__, model.__dict__
+    values, extra = model.__dict__, model.__pydantic_extra__ or {}
+    # An unknown field may be called as one of our attributes: "from_".
+    sent = model.__pydantic_fields_set__ - extra.keys()
 
-    for name, value in (model.__pydantic_extra__ or {}).items():
-        hidden = name in secret_keys(values) and is_secret(value)
-        example = DOTS if hidden else shown(value)
+    for name, value in extra.items():
+        example = shown(value, secret=name in secret_keys(values))
         yield Drift(event_type, prefix + name[:100], "unknown_field", example)
     if not schema.promised <= sent:
         for name in sorted(schema.promised - sent):

@@ -3,6 +3,7 @@
 import json
 import re
 from collections import Counter
+from math import isfinite
 from typing import Final, NamedTuple
 
 from pydantic import ValidationError
@@ -37,11 +38,15 @@ _EXPECTED: Final = {
     "float_type": "a number",
     "list_type": "a list",
     "model_type": "an object",
+    "string_too_long": "a string of at most 200 characters",
     "string_too_short": "a string that is not empty",
     "string_type": "a string",
 }
 _CAN_HOLD_SECRETS: Final = SECRET | {"from", "to"}
 _COLON: Final = re.compile(rb'"\s*:')
+_HUGE: Final = (re.compile(rb"[eE]\+?\d{3}"), re.compile(rb"\d{300}"))
+"""One of them is in every number that is larger than a float can be. (Faster than both in one.)"""
+
 _MOST: Final = 10
 """How many problems are told: a list of thousands can be wrong in every place."""
 
@@ -60,7 +65,9 @@ def parse(body: bytes) -> Parsed:
     event_type = sent.get("event_type")
     cls = TYPES.get(event_type, SeamEvent) if isinstance(event_type, str) else SeamEvent
     try:
-        event: SeamEvent = cls.__pydantic_validator__.validate_json(body)
+        event: SeamEvent = cls.__pydantic_validator__.validate_json(
+            body, by_alias=True, by_name=False
+        )
     except ValidationError as error:
         # The error holds the values that were sent, so it must not be chained to ours.
         problems = [_problem(detail) for detail in error.errors(include_url=False)[:_MOST]]
@@ -79,12 +86,26 @@ def _object(body: bytes) -> dict[str, object]:
         problem = f"not JSON: {error}"
     else:
         if not isinstance(sent, dict):
-            raise NotASeamEvent(f"expected an object, got {_got(sent)}")
+            got = "a string" if isinstance(sent, str) else _got(sent)
+            raise NotASeamEvent(f"expected an object, got {got}")
         # As many keys as colons after a quote: then none was dropped for standing twice.
         if len(_COLON.findall(body)) != _keys(sent) and (twice := _twice(body)):
-            raise NotASeamEvent(*(f"{shown(key)}: stands in the object twice" for key in twice))
+            raise NotASeamEvent(
+                *(f"{shown(key)}: stands in the object twice" for key in twice[:_MOST])
+            )
+        if any(huge.search(body) for huge in _HUGE) and not _is_finite(sent):
+            raise NotASeamEvent("a number in it is too large")
         return sent
     raise NotASeamEvent(problem)
+
+
+def _is_finite(value: object) -> bool:
+    """Say whether no number, at any depth, was so large that it became infinity."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def _keys(value: object) -> int:
@@ -112,8 +133,12 @@ def _problem(detail: ErrorDetails) -> str:
         expected = _EXPECTED_EVENT_ID
     else:
         expected = _EXPECTED.get(kind, _EXPECTED_TIME)
-    secret = is_secret(detail["input"]) and not _CAN_HOLD_SECRETS.isdisjoint(path)
-    return f"{field}: expected {expected}, got {DOTS if secret else _got(detail['input'])}"
+    got = detail["input"]
+    if is_secret(got) and not _CAN_HOLD_SECRETS.isdisjoint(path):
+        return f"{field}: expected {expected}, got {DOTS}"
+    # A string in the place of an object may be the object, written as a string.
+    written = isinstance(got, str) and kind in ("dict_type", "list_type", "model_type")
+    return f"{field}: expected {expected}, got {'a string' if written else _got(got)}"
 
 
 def _got(value: object) -> str:

@@ -5,6 +5,7 @@ them from workers and the foreman, `AsyncLedger` from the receiver; both are thi
 in the scripts alone.
 """
 
+from bellhop.ledger.drift import DriftReport, SeenDrift
 from bellhop.ledger.entries import (
     Arrival,
     Claimed,
@@ -19,17 +20,22 @@ from bellhop.ledger.entries import (
     Swept,
 )
 from bellhop.ledger.ledger import AsyncLedger, Ledger
+from bellhop.ledger.quarantine import Kept, Quarantine
 
 __all__ = [
     "Arrival",
     "AsyncLedger",
     "Claimed",
+    "DriftReport",
     "Entry",
+    "Kept",
     "Ledger",
     "Mail",
     "Outcome",
+    "Quarantine",
     "Quarantined",
     "Receipt",
+    "SeenDrift",
     "Settled",
     "SettledEntry",
     "SettledMail",

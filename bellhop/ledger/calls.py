@@ -3,6 +3,7 @@
 A `Call` is a script with its arguments and the way to read its answer; nothing here does I/O.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,6 +11,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
+from bellhop.events import Drift
 from bellhop.ledger.entries import (
     Arrival,
     Claimed,
@@ -75,14 +77,25 @@ def accept(
     arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
     for item in batch:
         if isinstance(item, Arrival):
-            arguments += ("event", *item)
+            arguments += ("release" if item.released else "event", *item[:5], len(item.drift))
+            for drift in item.drift:
+                arguments += (drift.kind, drift.field, drift.example or "")
         else:
-            arguments += ("quarantine", item.delivery_id, item.problems, "", "", item.body)
+            problems, headers = "\n".join(item.problems), json.dumps(dict(item.headers))
+            arguments += ("quarantine", item.delivery_id, item.body, problems, headers)
     return Call(ACCEPT, arguments, _read_receipt)
 
 
 def _read_receipt(answer: list[Any]) -> Receipt:
-    return Receipt(tuple(new == 1 for new in answer[1:]), answer[0] == 1)
+    wants_shift, received, unseen = answer
+    return Receipt(
+        tuple(new == 1 for new in received),
+        wants_shift == 1,
+        tuple(
+            Drift(event_type.decode(), name.decode(), kind.decode(), example.decode() or None)
+            for event_type, kind, name, example in unseen
+        ),
+    )
 
 
 def claim(

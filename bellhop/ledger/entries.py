@@ -2,35 +2,63 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Literal, NamedTuple
+
+from bellhop.events import Drift, Parsed
 
 
 class Arrival(NamedTuple):
-    """A verified delivery of an event, on its way in."""
+    """A verified delivery of an event, on its way in.
+
+    `released`: it was in quarantine until now.
+    """
 
     delivery_id: str
     event_id: str
     event_type: str
     mailbox: str
     body: bytes
+    drift: Sequence[Drift] = ()
+    released: bool = False
+
+    @classmethod
+    def of(cls, delivery_id: str, parsed: Parsed, *, released: bool = False) -> "Arrival":
+        """Return the arrival of an event that was just read."""
+        event = parsed.event
+        return cls(
+            delivery_id,
+            event.event_id,
+            event.event_type,
+            event.mailbox,
+            event.raw,
+            parsed.drift,
+            released,
+        )
 
 
 class Quarantined(NamedTuple):
-    """A verified delivery of something that could not be read as an event, on its way in."""
+    """A verified delivery of something that could not be read as an event.
+
+    `problems`: what is wrong with it, in words, without secrets. `headers`: those that matter.
+    """
 
     delivery_id: str
-    problems: str
     body: bytes
+    problems: tuple[str, ...]
+    headers: Mapping[str, str] = MappingProxyType({})
 
 
 class Receipt(NamedTuple):
     """What became of a batch: for each delivery, in order, whether it was new.
 
-    `wants_shift`: the caller must put a shift into RQ's queue.
+    `wants_shift`: the caller must put a shift into RQ's queue. `unseen`: differences from Seam's
+    schema that no event had before.
     """
 
     new: tuple[bool, ...]
     wants_shift: bool
+    unseen: tuple[Drift, ...] = ()
 
 
 @dataclass(slots=True, frozen=True)

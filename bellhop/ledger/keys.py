@@ -21,8 +21,10 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `due`                   | sorted set | retries, by the time they are due                         |
 | `log`                   | stream     | every accepted event, in order of arrival                 |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
-| `quarantine`            | sorted set | svix-ids of bodies that are no event, by time             |
-| `quarantined:<svix-id>` | hash       | their body and problems                                   |
+| `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
+| `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
+| `drift`                 | sorted set | `type kind field` of differences, by when they were seen  |
+| `drift:<type …>`        | hash       | how often, since when, with one example                   |
 | `probe`                 | string     | written by the readiness check                            |
 """
 
@@ -49,6 +51,11 @@ def quarantined(delivery_id: str) -> str:
     return f"{PREFIX}quarantined:{delivery_id}"
 
 
+def drift(name: str) -> str:
+    """One kind of difference from Seam's schema."""
+    return f"{PREFIX}drift:{name}"
+
+
 READY = f"{PREFIX}ready"
 CAREFUL = f"{PREFIX}careful"
 DOUBTS = f"{PREFIX}doubts"
@@ -58,4 +65,5 @@ DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
 DEAD = f"{PREFIX}dead"
 QUARANTINE = f"{PREFIX}quarantine"
+DRIFT = f"{PREFIX}drift"
 PROBE = f"{PREFIX}probe"

@@ -2,8 +2,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,8 +23,7 @@ from bellhop.events import (
     masked,
     parse,
 )
-from bellhop.events.base import SeamModel
-from bellhop.events.drift import schema_of
+from bellhop.events.description import Property, described
 from bellhop.samples import sample
 
 FACTS: dict[str, dict[str, Any]] = json.loads(
@@ -90,77 +88,23 @@ def test_a_class_has_a_base_for_its_group(event_type: str) -> None:
     assert issubclass(TYPES[event_type], getattr(events, f"{group}Event"))
 
 
-def plain(annotation: Any) -> Any:
-    """Take marks and None off an annotation, and Literal off an open enum."""
-    if hasattr(annotation, "__metadata__"):
-        return plain(annotation.__origin__)
-    if get_origin(annotation) in (Union, UnionType):
-        rest = [a for a in get_args(annotation) if a is not type(None)]
-        if len(rest) == 2 and rest[1] is str and get_origin(rest[0]) is Literal:
-            return str
-        (one,) = rest
-        return plain(one)
-    return annotation
-
-
-def described(model: type[SeamModel]) -> dict[str, dict[str, Any]]:
-    """Describe a model in the words of the facts."""
-    schema = schema_of(model)
-    types: dict[Any, str] = {str: "string", float: "number", bool: "boolean", Any: "any"}
-    known: dict[str, dict[str, Any]] = {}
-    for name, field in model.model_fields.items():
-        annotation = plain(field.annotation)
-        fact: dict[str, Any] = {
-            "required": field.is_required() or name in schema.promised,
-            "nullable": name in schema.nullable,
-        }
-        known[schema.names[name]] = fact
-        if annotation is datetime:
-            fact |= {"type": "string", "time": True}
-        elif get_origin(annotation) is list:
-            (item,) = get_args(annotation)
-            fact |= {"type": "array", "items": nested(item) or types[item]}
-        elif inside := nested(annotation):
-            fact |= {"type": "object", "properties": inside}
-        elif get_origin(annotation) is dict:
-            fact |= {"type": "object"}
-        elif name == "event_type":
-            fact |= {"type": "string"}
-        else:
-            fact |= {"type": types[annotation]}
-        if name in schema.enums:
-            fact["enum"] = schema.enums[name]
-    return known
-
-
-def nested(annotation: Any) -> dict[str, Any] | None:
-    if isinstance(annotation, type) and issubclass(annotation, SeamModel):
-        return described(annotation)
-    return None
-
-
-def expected(fact: dict[str, Any]) -> dict[str, Any]:
+def expected(fact: dict[str, Any]) -> Property:
     """Bring one property of the facts into the same shape."""
     required = fact["required"]
-    found: dict[str, Any] = {
-        "required": required if isinstance(required, bool) else required != "no",
-        "nullable": fact.get("nullable", False),
-        "type": fact.get("base_type", fact["type"]),
-    }
-    if fact.get("format") == "date-time":
-        found["time"] = True
-    if "enum" in fact:
-        found["enum"] = frozenset(fact["enum"])
-    if "items" in fact:
-        items = fact["items"]
-        inside = items.get("properties")
-        found["items"] = named(inside) if inside else items["type"]
-    if "properties" in fact:
-        found["properties"] = named(fact["properties"])
-    return found
+    items = fact.get("items", {})
+    inside = fact.get("properties") or items.get("properties")
+    time = fact.get("format") == "date-time"
+    return Property(
+        "time" if time else fact.get("base_type", fact["type"]),
+        required=required if isinstance(required, bool) else required != "no",
+        nullable=fact.get("nullable", False),
+        enum=frozenset(fact.get("enum", ())),
+        item="object" if inside and items else items.get("type"),
+        properties=named(inside) if inside else None,
+    )
 
 
-def named(properties: list[dict[str, Any]]) -> dict[str, Any]:
+def named(properties: list[dict[str, Any]]) -> dict[str, Property]:
     return {p["name"]: expected(p) for p in properties}
 
 
@@ -298,6 +242,11 @@ def test_an_event_made_by_hand_has_its_json_as_raw() -> None:
     }
 
 
+def test_a_field_is_known_by_the_name_that_seam_uses_alone() -> None:
+    data = of_type("access_code.code_changed", from_={"code": "1"}, **{"from": ...})
+    assert kinds(data) == {("from", "missing_field"), ("from_", "unknown_field")}
+
+
 def test_from_is_reached_with_an_underscore() -> None:
     event = parse(of_type("access_code.code_changed")).event
     assert isinstance(event, events.AccessCodeCodeChangedEvent)
@@ -397,8 +346,12 @@ def test_what_is_no_event_is_refused_with_its_problems(data: bytes) -> None:
         ),
         (body(method=["x"] * 1000), "method: expected a string, got a list"),
         (
-            body(device_custom_metadata="x" * 1000),
-            f'device_custom_metadata: expected an object, got "{"x" * 38}…',
+            of_type("device.low_battery", battery_level="x" * 1000),
+            f'battery_level: expected a number, got "{"x" * 38}…',
+        ),
+        (
+            body(device_custom_metadata='{"code": "9876"}'),
+            "device_custom_metadata: expected an object, got a string",
         ),
         (
             b'{"event_id":"e","event_type":"x","a":1,"a":2}',
@@ -501,6 +454,10 @@ def test_objects_inside_of_objects_are_parsed_or_refused_at_any_depth(depth: int
         ),
         of_type("device.disconnected", device_errors=[{"message": "x", "code": "9876"}]),
         body(event_type="lock.jammed", changed_properties=[{"property": "pin", "to": "9876"}]),
+        body(event_type="lock.jammed", changed_properties=[{"property": "Code", "to": "9876"}]),
+        of_type("access_code.changed", changed_properties=[{"from": "9876", "to": "98765"}]),
+        of_type("access_code.changed", changed_properties=[{"property": None, "to": "9876"}]),
+        body(code={"digits": "9876"}, event_type="lock.jammed"),
     ],
 )
 def test_a_secret_is_shown_nowhere_and_still_there(data: bytes) -> None:

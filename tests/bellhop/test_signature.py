@@ -1,6 +1,7 @@
 """Who may speak to us: signatures, what is wrong with strangers' headers, and signing secrets."""
 
 import base64
+import hmac
 import json
 import traceback
 from collections.abc import Mapping
@@ -171,8 +172,18 @@ def test_another_timestamp_under_the_same_signature_is_refused() -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"\xc3\x28", b'{"a": "\xe9"}', b"\xed\xa0\x80"])
-def test_a_body_that_is_not_utf_8_is_refused(body: bytes) -> None:
-    assert refusal(HEADERS, body) == "the body is not UTF-8"
+def test_a_body_that_is_not_utf_8_can_be_signed_all_the_same(body: bytes) -> None:
+    headers = sign(ID, NOW, body, SECRET)
+    assert verify(headers, body, [OTHER, SECRET], NOW).body == body
+    assert refusal(headers, body + b"\xff").startswith("no signature matches")
+    assert refusal(HEADERS, body).startswith("no signature matches")
+
+
+def test_bytes_are_signed_as_the_library_signs_text() -> None:
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    body = b'{"a": "\xe9"}'
+    made = hmac.new(key, f"{ID}.1614265330.".encode() + body, "sha256").digest()
+    assert sign(ID, NOW, body, SECRET)["svix-signature"] == f"v1,{base64.b64encode(made).decode()}"
 
 
 @pytest.mark.parametrize("seconds", [-300, -299.5, 0, 299.5, 300])

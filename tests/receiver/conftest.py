@@ -52,6 +52,11 @@ class Delivery:
             "event_id": f"event-{unique}",
             "event_type": "lock.unlocked",
             "device_id": "front-door",
+            "connected_account_id": "account",
+            "workspace_id": "workspace",
+            "created_at": "2026-01-31T12:00:00Z",
+            "occurred_at": "2026-01-31T12:00:00Z",
+            "method": "keycode",
             **fields,
         }
         self.event_id = str(event["event_id"])
@@ -60,8 +65,7 @@ class Delivery:
         moment = datetime.now(UTC) - age
         self.headers = {
             "content-type": "application/json",
-            # What is not UTF-8 has no signature that could be right.
-            **sign(self.delivery_id, moment, self.body.decode(errors="replace").encode(), secret),
+            **sign(self.delivery_id, moment, self.body, secret),
         }
 
     def head(self, **more: str) -> bytes:

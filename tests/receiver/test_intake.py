@@ -135,7 +135,7 @@ def test_a_body_larger_than_a_call_goes_alone(redis: Redis, redis_url: str) -> N
 def test_each_is_told_of_its_own_delivery(redis_url: str) -> None:
     first, other = arrival(), arrival()
     again = first._replace(delivery_id="msg_again")
-    strange = Quarantined("msg_strange", "no event", b"{}")
+    strange = Quarantined("msg_strange", b"{}", ("no event",))
 
     async def run() -> list[bool]:
         async with Desk(redis_url) as intake:

@@ -1,5 +1,6 @@
 """What the commands say: tables, answers, and one clear message for each thing that goes wrong."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -24,6 +25,11 @@ def test_send_names_the_nearest_types_for_an_unknown_one(house: House) -> None:
     message = refuses(house, "send", "lock.unlokced")
     assert "lock.unlokced" in message
     assert "lock.unlocked" in message
+
+
+def test_send_takes_the_type_from_its_argument_alone(house: House) -> None:
+    message = refuses(house, "send", "lock.unlocked", "-s", "event_type=lock.locked")
+    assert "event_type cannot be set: ask for an event of 'lock.locked'" in message
 
 
 def test_send_names_the_nearest_fields_for_an_unknown_one(house: House) -> None:
@@ -72,16 +78,24 @@ def test_send_shows_what_the_receiver_answered(house: House) -> None:
     assert "did not take it" in wrong.stderr
 
 
-def test_handlers_lists_them_in_order_plainly_for_a_pipe(house: House) -> None:
+def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
     house.handlers(
         '@on("lock.*", "device.*")\ndef first(event): ...\n'
         '@on("lock.unlocked", name="second one".replace(" ", "-"))\ndef other(event): ...\n'
     )
     listed = house.run("handlers")
-    assert listed.stdout == "handlers.mine.first\tlock.* device.*\nsecond-one\tlock.unlocked\n"
+    first, second = map(json.loads, listed.stdout.splitlines())
+    assert first == {
+        "handler": "handlers.mine.first",
+        "patterns": ["lock.*", "device.*"],
+        "attempts": 20,
+        "timeout": 30.0,
+        "async": False,
+    }
+    assert (second["handler"], second["patterns"]) == ("second-one", ["lock.unlocked"])
 
     matched = house.run("handlers", "--match", "device.tampered")
-    assert matched.stdout == "handlers.mine.first\tlock.* device.*\n"
+    assert json.loads(matched.stdout) == first
 
 
 def test_handlers_shows_a_table_to_a_person(house: House) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from bellhop.events import Drift
 from bellhop.ledger import (
     Arrival,
     Entry,
@@ -33,6 +34,11 @@ HANDLERS = ("bell", "hops.log", "türsteher")
 MAILBOXES = ("device:front door", "device:1", "account:ü \n%", "event:")
 WORKERS = ("host-1", "host/a b", "host-3")
 BODIES = (b"{}", b"", b"\x00\xff\r\n")
+DRIFT = [
+    Drift("lock.unlocked", "method", "unknown_value", '"pälm"'),
+    Drift("lock.unlocked", "new field", "unknown_field", "1"),
+    Drift("lock.unlocked", "occurred_at", "missing_field"),
+]
 FULL = 25
 """Entries on their way, from which on nothing more is delivered."""
 
@@ -111,17 +117,24 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _delivery(self, chance: Random) -> Arrival | Quarantined:
         number = next(self.numbers)
-        kind = chance.choice(["event"] * 6 + ["same event", "same delivery", "quarantine"])
+        kind = chance.choice(
+            ["event"] * 6 + ["same event", "same delivery", "quarantine", "release"]
+        )
         body = chance.choice(BODIES)
         if kind == "quarantine":
-            return Quarantined(f"msg_{number}", "event_id: missing\nßtrange", body)
+            problems = ("event_id: missing", "ßtrange")
+            return Quarantined(f"msg_{number}", body, problems, {"user-agent": "ü"})
         if kind != "event" and self.arrivals:
             known = chance.choice(self.arrivals)
             if kind == "same delivery":
                 return known._replace(event_id=f"e{number}")
             return known._replace(delivery_id=f"msg_{number}")
         mailbox = chance.choice(MAILBOXES)
-        arrival = Arrival(f"msg_{number}", f"e{number}", "lock.unlocked", mailbox, body)
+        drift = chance.sample(DRIFT, chance.choice([0, 0, 1, 3]))
+        arrival = Arrival(f"msg_{number}", f"e{number}", "lock.unlocked", mailbox, body, drift)
+        if kind == "release":
+            kept = chance.choice([*self.model.quarantine, "msg_nobody_kept"])
+            return arrival._replace(delivery_id=kept, released=True)
         self.arrivals.append(arrival)
         return arrival
 

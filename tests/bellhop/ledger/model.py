@@ -14,11 +14,12 @@ What it promises:
 5. Whoever makes mail ready is told to ask for a shift, unless one was asked for already.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from bellhop.events import Drift
 from bellhop.ledger import (
     Arrival,
     Claimed,
@@ -62,6 +63,16 @@ class Event:
 
 
 @dataclass
+class SeenDrift:
+    """How often events differed in one way from Seam's schema, and since when."""
+
+    drift: Drift
+    first: int
+    last: int
+    count: int = 1
+
+
+@dataclass
 class Shift:
     """A shift that holds mailboxes."""
 
@@ -76,7 +87,8 @@ class LedgerModel:
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
         self.deliveries: dict[str, str] = {}
-        self.quarantine: dict[str, tuple[bytes, str, int]] = {}
+        self.quarantine: dict[str, tuple[bytes, tuple[str, ...], Mapping[str, str], int]] = {}
+        self.drift: dict[str, SeenDrift] = {}
         self.log: list[str] = []
         self.mail: dict[str, list[str]] = {}
         self.ready: list[str] = []
@@ -92,15 +104,19 @@ class LedgerModel:
 
     def accept(self, batch: Sequence[Arrival | Quarantined], *, now_ms: int) -> Receipt:
         """Take in a batch of deliveries, each once."""
-        new = tuple(self._accept(item, now_ms) for item in batch)
-        return Receipt(new, self._wants_shift(now_ms))
+        unseen: list[Drift] = []
+        new = tuple(self._accept(item, now_ms, unseen) for item in batch)
+        return Receipt(new, self._wants_shift(now_ms), tuple(unseen))
 
-    def _accept(self, item: Arrival | Quarantined, now: int) -> bool:
-        if item.delivery_id in self.deliveries:
+    def _accept(self, item: Arrival | Quarantined, now: int, unseen: list[Drift]) -> bool:
+        released = isinstance(item, Arrival) and item.released
+        if released and self.quarantine.pop(item.delivery_id, None) is None:
+            return False
+        if not released and item.delivery_id in self.deliveries:
             return False
         if isinstance(item, Quarantined):
             self.deliveries[item.delivery_id] = ""
-            self.quarantine[item.delivery_id] = (item.body, item.problems, now)
+            self.quarantine[item.delivery_id] = (item.body, item.problems, item.headers, now)
             return True
         self.deliveries[item.delivery_id] = item.event_id
         if item.event_id in self.events:
@@ -110,6 +126,14 @@ class LedgerModel:
         )
         self.log.append(item.event_id)
         self._post(item.mailbox, item.event_id)
+        for drift in item.drift:
+            name = f"{drift.event_type} {drift.kind} {drift.field}"
+            if name in self.drift:
+                self.drift[name].count += 1
+                self.drift[name].last = now
+            else:
+                self.drift[name] = SeenDrift(drift, now, now)
+                unseen.append(drift)
         return True
 
     def _post(self, mailbox: str, entry: str) -> None:
@@ -366,6 +390,11 @@ class LedgerModel:
             },
             "deliveries": self.deliveries,
             "quarantine": self.quarantine,
+            "quarantine order": list(self.quarantine),
+            "drift": {
+                name: (seen.drift.example, seen.count, seen.first, seen.last)
+                for name, seen in self.drift.items()
+            },
             "log": self.log,
             "mail": {mailbox: mail for mailbox, mail in self.mail.items() if mail},
             "ready": self.ready,

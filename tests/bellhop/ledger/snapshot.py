@@ -1,5 +1,6 @@
 """What is in Redis, laid out as the model lays it out."""
 
+import json
 from typing import Any
 
 from redis import Redis
@@ -29,6 +30,8 @@ def of(redis: Redis) -> dict[str, Any]:
         "events": {},
         "deliveries": {},
         "quarantine": {},
+        "quarantine order": [],
+        "drift": {},
         "log": [],
         "mail": {},
         "ready": [],
@@ -41,7 +44,8 @@ def of(redis: Redis) -> dict[str, Any]:
         "dead": {},
         "waiting": None,
     }
-    indexed: dict[str, int] = {}
+    drift: dict[str, dict[str, bytes]] = {}
+    last_seen: dict[str, int] = {}
     answer: Any = redis.eval(_READ, 0)
     for raw_name, value, lives_ms in answer:
         name = raw_name.decode()
@@ -57,11 +61,16 @@ def of(redis: Redis) -> dict[str, Any]:
                 fields = _pairs(value)
                 found["quarantine"][rest] = (
                     fields["body"],
-                    fields["problems"].decode(),
+                    tuple(fields["problems"].decode().split("\n")),
+                    json.loads(fields["headers"]),
                     int(fields["received"]),
                 )
+            case "drift" if rest:
+                drift[rest] = _pairs(value)
+            case "drift":
+                last_seen = _numbers(value)
             case "quarantine":
-                indexed = _numbers(value)
+                found["quarantine order"] = list(_pairs(value))
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
             case "mail":
@@ -79,7 +88,13 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["waiting"] = int(value)
             case _:
                 raise AssertionError(f"{name} is in no table")
-    assert indexed == {name: entry[2] for name, entry in found["quarantine"].items()}
+    assert set(found["quarantine order"]) == set(found["quarantine"])
+    assert set(drift) == set(last_seen)
+    for name, fields in drift.items():
+        assert name == b" ".join((fields["type"], fields["kind"], fields["field"])).decode()
+        example = fields["example"].decode() or None
+        first = int(fields["first"])
+        found["drift"][name] = (example, int(fields["count"]), first, last_seen[name])
     return found
 
 

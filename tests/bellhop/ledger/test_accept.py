@@ -1,6 +1,7 @@
 from datetime import timedelta
 
-from bellhop.ledger import Ledger, Quarantined, keys
+from bellhop.events import Drift
+from bellhop.ledger import Ledger, Quarantined, Receipt, keys
 from tests.bellhop.ledger.conftest import Desk, arrival, box, done, names
 
 ODD = "ü \n\x00%s {x} *:€"
@@ -78,18 +79,93 @@ def test_an_event_is_remembered_for_the_retention_after_nothing_of_it_is_open(de
 
 
 def test_a_body_that_is_no_event_is_kept_in_quarantine_and_in_no_mailbox(desk: Desk) -> None:
-    receipt = desk.accept(Quarantined("msg_1", "no event_id", b"\xff"))
+    headers = {"user-agent": "Svix-Webhooks/1"}
+    receipt = desk.accept(Quarantined("msg_1", b"\xff", ("no event_id", "no type"), headers))
 
-    assert receipt == ((True,), False)
-    assert desk.found["quarantine"] == {"msg_1": (b"\xff", "no event_id", desk.now)}
+    assert receipt == Receipt((True,), False)
+    kept = (b"\xff", ("no event_id", "no type"), headers, desk.now)
+    assert desk.found["quarantine"] == {"msg_1": kept}
     assert desk.found["events"] == desk.found["mail"] == {}
 
 
 def test_a_quarantined_delivery_that_comes_again_is_a_duplicate(desk: Desk) -> None:
-    desk.accept(Quarantined("msg_1", "no event_id", b"first"))
+    desk.accept(Quarantined("msg_1", b"first", ("no event_id",)))
 
-    assert desk.accept(Quarantined("msg_1", "", b"second")).new == (False,)
+    assert desk.accept(Quarantined("msg_1", b"second", ("",))).new == (False,)
     assert desk.found["quarantine"]["msg_1"][0] == b"first"
+
+
+def test_what_is_released_from_quarantine_is_an_event_once(desk: Desk) -> None:
+    desk.accept(Quarantined("msg_e1", b"{}", ("what is this",)))
+    released = arrival("e1", "device:1")._replace(released=True)
+
+    assert desk.accept(released, released).new == (True, False)
+    assert desk.accept(released).new == (False,)
+    assert desk.found["quarantine"] == {}
+    assert desk.found["mail"] == {"device:1": ["e1"]}
+    assert desk.found["log"] == ["e1"]
+
+
+def test_a_released_delivery_that_comes_again_is_a_duplicate(desk: Desk) -> None:
+    desk.accept(Quarantined("msg_e1", b"{}", ("what is this",)))
+    desk.accept(arrival("e1")._replace(released=True))
+
+    assert desk.deliver("e1").new == (False,)
+    assert desk.found["deliveries"] == {"msg_e1": "e1"}
+
+
+def test_what_is_released_after_its_event_came_another_way_is_no_second_one(desk: Desk) -> None:
+    desk.accept(Quarantined("msg_strange", b"{}", ("what is this",)))
+    desk.deliver("e1")
+
+    released = arrival("e1")._replace(delivery_id="msg_strange", released=True)
+    assert desk.accept(released).new == (False,)
+    assert desk.found["quarantine"] == {}
+    assert desk.found["mail"] == {"device:1": ["e1"]}
+
+
+def test_nothing_is_released_that_was_not_in_quarantine(desk: Desk) -> None:
+    assert desk.accept(arrival("e1")._replace(released=True)).new == (False,)
+    assert desk.found["events"] == desk.found["mail"] == desk.found["deliveries"] == {}
+
+
+UNKNOWN = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
+MISSING = Drift("lock.unlocked", "occurred_at", "missing_field")
+
+
+def test_drift_is_counted_and_told_when_it_is_new(desk: Desk) -> None:
+    first = desk.now
+    receipt = desk.accept(arrival("e1")._replace(drift=[UNKNOWN, MISSING]))
+    assert receipt.unseen == (UNKNOWN, MISSING)
+
+    desk.now += 5_000
+    assert desk.accept(arrival("e2")._replace(drift=[UNKNOWN])).unseen == ()
+    assert desk.found["drift"] == {
+        "lock.unlocked unknown_value method": ('"palm_vein"', 2, first, desk.now),
+        "lock.unlocked missing_field occurred_at": (None, 1, first, first),
+    }
+
+
+def test_the_drift_of_a_duplicate_is_not_counted(desk: Desk) -> None:
+    strange = arrival("e1")._replace(drift=[UNKNOWN])
+    other = arrival("e2")._replace(drift=[MISSING])
+
+    desk.accept(strange, strange, other)
+    assert {name: count for name, (_, count, _, _) in desk.found["drift"].items()} == {
+        "lock.unlocked unknown_value method": 1,
+        "lock.unlocked missing_field occurred_at": 1,
+    }
+
+
+def test_only_the_thousand_differences_seen_last_are_kept(desk: Desk) -> None:
+    for number in range(1_002):
+        desk.now += 1
+        drift = Drift("lock.unlocked", f"field {number}", "unknown_field", "1")
+        desk.accept(arrival(f"e{number}")._replace(drift=[drift]))
+
+    assert len(desk.found["drift"]) == 1_000
+    assert "lock.unlocked unknown_field field 1" not in desk.found["drift"]
+    assert "lock.unlocked unknown_field field 2" in desk.found["drift"]
 
 
 def test_a_batch_keeps_the_order_in_which_events_arrived(desk: Desk) -> None:
@@ -121,11 +197,11 @@ def test_a_duplicate_asks_for_the_shift_that_mail_still_needs(desk: Desk) -> Non
     desk.deliver("e1")
     desk.redis.delete(keys.WAITING)
 
-    assert desk.deliver("e1") == ((False,), True)
+    assert desk.deliver("e1") == Receipt((False,), True)
 
 
 def test_an_empty_batch_does_nothing(desk: Desk) -> None:
-    assert desk.accept() == ((), False)
+    assert desk.accept() == Receipt((), False)
     assert desk.redis.keys("*") == []
 
 
@@ -141,14 +217,14 @@ def test_names_with_odd_characters_and_bodies_of_any_bytes_come_out_as_they_went
 ) -> None:
     body = bytes(range(256)) * 3
     item = arrival("e-ü€😀", ODD, body)._replace(delivery_id=f"msg {ODD}", event_type=ODD)
-    desk.accept(item, Quarantined(f"q{ODD}", ODD, body))
+    desk.accept(item, Quarantined(f"q{ODD}", body, ("ü€😀",), {ODD: ODD}))
 
     (mail,) = desk.claim().mail
     assert mail.mailbox == ODD
     assert (mail.entries[0].event_id, mail.entries[0].body) == ("e-ü€😀", body)
     assert mail.entries[0].delivery_id == f"msg {ODD}"
     assert desk.event("e-ü€😀")["type"] == ODD
-    assert desk.found["quarantine"][f"q{ODD}"] == (body, ODD, desk.now)
+    assert desk.found["quarantine"][f"q{ODD}"] == (body, ("ü€😀",), {ODD: ODD}, desk.now)
 
 
 def test_an_empty_body_and_an_empty_mailbox_name_are_values_too(desk: Desk) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 from redis import Redis
 
+from bellhop.events import Drift
 from bellhop.ledger import Ledger, Quarantined, keys
 from bellhop.ledger.calls import RETRIES_A_SWEEP
 from tests.bellhop.ledger.conftest import (
@@ -308,8 +309,10 @@ def all_keys(desk: Desk) -> list[str]:
 
 def run_everything(desk: Desk) -> None:
     """Leave every kind of key behind."""
-    desk.accept(Quarantined("q1", "no event_id", b"{"))
-    desk.deliver("e1", "e2", "e3", "e4")
+    desk.accept(Quarantined("q1", b"{", ("no event_id",)))
+    drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
+    desk.accept(arrival("e1")._replace(drift=[drift]))
+    desk.deliver("e2", "e3", "e4")
     desk.deliver("e5", mailbox="device:2")
     desk.deliver("e6", mailbox="device:3")
     desk.claim("w/1", mailboxes=1)

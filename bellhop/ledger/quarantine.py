@@ -1,0 +1,69 @@
+"""What could not be read as an event: looked at, released, or thrown away."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+
+from bellhop.ledger import keys
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A signed body in quarantine. `problems` and `headers` hold no secrets; `body` may."""
+
+    delivery_id: str
+    received_at: datetime
+    body: bytes
+    problems: tuple[str, ...]
+    headers: Mapping[str, str]
+
+
+class Quarantine:
+    """The bodies in quarantine, newest first when iterated. Raises `RedisError`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def __len__(self) -> int:
+        count: Any = self.redis.zcard(keys.QUARANTINE)
+        return int(count)
+
+    def __iter__(self) -> Iterator[Kept]:
+        # The names first: what is taken out meanwhile must not make it skip others.
+        for name in self._names(newest_first=True):
+            if kept := self.get(name):
+                yield kept
+
+    def oldest_first(self) -> Iterator[Kept]:
+        """Return them in the order in which they came."""
+        for name in self._names(newest_first=False):
+            if kept := self.get(name):
+                yield kept
+
+    def get(self, delivery_id: str) -> Kept | None:
+        """Return the one that this delivery brought."""
+        fields: Any = self.redis.hgetall(keys.quarantined(delivery_id))
+        if not fields:
+            return None
+        return Kept(
+            delivery_id,
+            datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
+            fields[b"body"],
+            tuple(fields[b"problems"].decode().split("\n")),
+            json.loads(fields.get(b"headers", b"{}")),
+        )
+
+    def drop(self, delivery_id: str) -> bool:
+        """Throw one away, and return whether it was there."""
+        with self.redis.pipeline() as both:
+            both.zrem(keys.QUARANTINE, delivery_id)
+            both.delete(keys.quarantined(delivery_id))
+            return bool(both.execute()[0])
+
+    def _names(self, *, newest_first: bool) -> list[str]:
+        names: Any = self.redis.zrange(keys.QUARANTINE, 0, -1, desc=newest_first)
+        return [name.decode() for name in names]

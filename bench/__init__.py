@@ -1,0 +1,1 @@
+"""What Bellhop costs, measured. `make bench` runs it."""

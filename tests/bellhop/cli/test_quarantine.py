@@ -1,0 +1,186 @@
+"""`bellhop quarantine`: nothing strange is lost, nothing in it is shown that opens a door."""
+
+from typing import Any
+
+import pytest
+
+from bellhop.events import NotASeamEvent, parse
+from bellhop.ledger import Ledger, Quarantine, Quarantined
+from bellhop.queue import queued_shifts
+from tests.bellhop.cli.conftest import Run, rows
+from tests.bellhop.test_events import of_type
+
+HEADERS = {"svix-timestamp": "1614265330", "user-agent": "Svix-Webhooks/1.24"}
+GOOD = of_type("access_code.set_on_device", code="4711")
+BROKEN = of_type("access_code.set_on_device", code="4711", device_id=5)
+PING = b'{"event_type": "ping", "data": {"success": true}}'
+
+
+def keep(ledger: Ledger, delivery_id: str, body: bytes, problems: Any = None) -> None:
+    """Quarantine a body, with the problems that it has."""
+    if problems is None:
+        with pytest.raises(NotASeamEvent) as caught:
+            parse(body)
+        problems = caught.value.problems
+    ledger.accept([Quarantined(delivery_id, body, problems, HEADERS)])
+
+
+def keep_what_fits_now(ledger: Ledger, delivery_id: str = "msg_fits", body: bytes = GOOD) -> None:
+    """Quarantine what a former version of Bellhop could not read."""
+    keep(ledger, delivery_id, body, ("code: expected a number",))
+
+
+def test_it_lists_what_is_kept_and_why(run: Run, ledger: Ledger) -> None:
+    keep(ledger, "msg_1", PING)
+    keep(ledger, "msg_2", b"\xff")
+
+    broken, ping = rows(run("quarantine"))
+    assert ping["delivery_id"] == "msg_1"
+    assert ping["event_type"] == "ping"
+    assert ping["bytes"] == len(PING)
+    assert ping["problems"] == ["event_id: is missing"]
+    assert broken["event_type"] is None
+    assert broken["problems"][0].startswith("not JSON: ")
+
+
+def test_a_person_sees_a_table(run: Run, ledger: Ledger) -> None:
+    keep(ledger, "msg_1", BROKEN)
+    shown = run("quarantine", "--table").stdout
+    assert "msg_1" in shown
+    assert "access_code.set_on_device" in shown
+    assert "device_id: expected a string, got 5" in " ".join(shown.split())
+
+
+def test_an_empty_quarantine_is_good_news(run: Run) -> None:
+    assert run("quarantine", "--table").stdout == "Nothing is in quarantine.\n"
+    assert run("quarantine").stdout == ""
+
+
+def test_a_long_list_is_cut_and_says_so(run: Run, ledger: Ledger) -> None:
+    for number in range(3):
+        keep(ledger, f"msg_{number}", PING)
+    assert "2 of 3" in run("quarantine", "--table", "--limit", "2").stdout
+    assert len(rows(run("quarantine", "--limit", "2"))) == 2
+
+
+def test_it_shows_one_with_its_headers_problems_and_masked_body(run: Run, ledger: Ledger) -> None:
+    keep(ledger, "msg_1", BROKEN)
+
+    (one,) = rows(run("quarantine", "show", "msg_1"))
+    assert one["headers"] == HEADERS
+    assert one["body"]["code"] == "••••"
+    assert one["body"]["device_id"] == 5
+
+    shown = run("quarantine", "show", "--table", "msg_1").stdout
+    assert "Svix-Webhooks/1.24" in shown
+    assert "device_id: expected a string, got 5" in shown
+    assert '"code": "••••"' in shown
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        BROKEN,
+        of_type("access_code.set_on_device", code={"digits": "4711"}),
+        of_type("access_code.set_on_device", code=["4711"]),
+        of_type("access_code.set_on_device", code=4711.5),
+        b'{"code": "4711", "code": "4711"}',
+        b'{"code": "4711"',
+        b'{"code": NaN, "pin": 4711}',
+        b'{"pin": "abcd", "code": "abcd", "a": "\xff"}',
+        b"the code is 4711",
+        b'"4711"\xff',
+        b"4711" * 2000,
+        b"[" * 100_000 + b'{"code": "4711"}',
+    ],
+)
+def test_no_secret_of_any_body_is_shown(run: Run, ledger: Ledger, body: bytes) -> None:
+    keep(ledger, "msg_1", body)
+    for arguments in (("quarantine",), ("quarantine", "show", "msg_1")):
+        for how in ("--json", "--table"):
+            result = run(*arguments, how)
+            assert result.exit_code == 0, result.output
+            assert "4711" not in result.output
+            assert "abcd" not in result.output
+
+
+def test_what_fits_after_an_upgrade_is_handed_to_the_handlers_once(
+    run: Run, ledger: Ledger
+) -> None:
+    keep_what_fits_now(ledger)
+
+    assert run("quarantine", "retry", "msg_fits").stdout == (
+        "1 released, 0 known already, 0 still no event\n"
+    )
+    assert queued_shifts(ledger.redis) == 1
+    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
+    assert [entry.body for entry in mail.entries] == [GOOD]
+    assert not len(Quarantine(ledger.redis))
+
+    again = run("quarantine", "retry", "msg_fits")
+    assert again.exit_code == 1
+    assert "msg_fits is not in quarantine" in again.stderr
+
+
+def test_what_came_another_way_meanwhile_is_not_handled_twice(run: Run, ledger: Ledger) -> None:
+    keep_what_fits_now(ledger, "msg_1")
+    keep_what_fits_now(ledger, "msg_2")
+
+    assert run("quarantine", "retry", "--all").stdout == (
+        "1 released, 1 known already, 0 still no event\n"
+    )
+    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
+    assert len(mail.entries) == 1
+
+
+def test_all_are_released_in_the_order_they_came(run: Run, ledger: Ledger) -> None:
+    for number in (3, 1, 2):
+        body = of_type("lock.unlocked", event_id=f"e{number}")
+        keep_what_fits_now(ledger, f"msg_{number}", body)
+    keep(ledger, "msg_ping", PING)
+
+    result = run("quarantine", "retry", "--all")
+    assert result.exit_code == 0
+    assert result.stdout == "3 released, 0 known already, 1 still no event\n"
+    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
+    assert [entry.event_id for entry in mail.entries] == ["e3", "e1", "e2"]
+    assert [one.delivery_id for one in Quarantine(ledger.redis)] == ["msg_ping"]
+
+
+def test_what_still_is_no_event_stays_and_fails_if_it_was_named(run: Run, ledger: Ledger) -> None:
+    keep(ledger, "msg_1", PING)
+    result = run("quarantine", "retry", "msg_1")
+    assert result.exit_code == 1
+    assert "1 still no event" in result.stdout
+    assert len(Quarantine(ledger.redis)) == 1
+
+
+def test_the_drift_of_what_is_released_is_counted(run: Run, ledger: Ledger) -> None:
+    keep_what_fits_now(ledger, body=of_type("lock.unlocked", method="palm_vein"))
+    run("quarantine", "retry", "--all")
+    assert [row["example"] for row in rows(run("drift"))] == ['"palm_vein"']
+
+
+def test_dropping_asks_first(run: Run, ledger: Ledger) -> None:
+    keep(ledger, "msg_1", PING)
+    keep(ledger, "msg_2", PING)
+
+    assert run("quarantine", "drop", "--all", answer="n\n").exit_code == 1
+    assert len(Quarantine(ledger.redis)) == 2
+    assert run("quarantine", "drop", "msg_1", "--yes").stdout == "1 dropped\n"
+    assert "1 dropped" in run("quarantine", "drop", "--all", answer="y\n").stdout
+    assert not len(Quarantine(ledger.redis))
+
+
+@pytest.mark.parametrize("command", ["retry", "drop"])
+@pytest.mark.parametrize("arguments", [(), ("msg_1", "--all")])
+def test_it_wants_ids_or_all_of_them(run: Run, command: str, arguments: tuple[str, ...]) -> None:
+    result = run("quarantine", command, *arguments)
+    assert result.exit_code == 2
+    assert "give the ids of deliveries, or --all" in result.stderr
+
+
+def test_an_unknown_id_is_said_to_be_so(run: Run) -> None:
+    result = run("quarantine", "show", "msg_nobody")
+    assert result.exit_code == 1
+    assert "msg_nobody is not in quarantine; `bellhop quarantine` lists what is" in result.stderr

@@ -1,0 +1,376 @@
+"""Events made from the facts about Seam's types, and from nothing else: ours are not looked at.
+
+An event is a dict, as in JSON. Each can be changed in a known way: a `Change` says where, and what
+stands there then. Every secret holds the digits of `MARK`, and nothing else does.
+"""
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from hypothesis import strategies as st
+
+FACTS: dict[str, Any] = json.loads(
+    (Path(__file__).parents[1] / "facts" / "event-types.json").read_text()
+)["event_types"]
+EVENT_TYPES = sorted(FACTS)
+MARK = "739154826"
+SECRET = frozenset({"code", "pin"})
+MISSING = object()
+
+Event: TypeAlias = dict[str, Any]
+Place: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What Seam promises of one property."""
+
+    type: str
+    """string, time, number, boolean, array, object or any"""
+    required: bool = False
+    nullable: bool = False
+    format: str = ""
+    enum: tuple[str, ...] = ()
+    bounds: tuple[float | None, float | None] = (None, None)
+    item: "Fact | None" = None
+    inside: "Mapping[str, Fact] | None" = None
+    """The properties of an object, None if it may have any."""
+    simple: bool = False
+    """Whether an object of any properties holds strings and booleans only."""
+
+
+@cache
+def facts_of(event_type: str) -> Mapping[str, Fact]:
+    """Return the properties of a type. The one without facts is taken to be like its siblings."""
+    properties = FACTS[event_type]["properties"]
+    if not properties:
+        assert event_type == "access_code.failed_to_delete"
+        properties = FACTS["access_code.created"]["properties"]
+    return {name: _read(fact) for name, fact in properties.items()}
+
+
+def _read(fact: Mapping[str, Any]) -> Fact:
+    inside, item = fact.get("properties"), fact.get("items")
+    is_time = fact.get("format") == "date-time"
+    return Fact(
+        type="time" if is_time else fact.get("base_type", fact["type"]),
+        required=fact.get("required", True) not in ("no", False),
+        nullable=fact.get("nullable", False),
+        format=fact.get("format", ""),
+        enum=tuple(fact.get("enum", ())),
+        bounds=(fact.get("minimum"), fact.get("maximum")),
+        item=_read(item) if item else None,
+        inside={one["name"]: _read(one) for one in inside} if inside else None,
+        simple="values" in fact,
+    )
+
+
+def ids_of(event_type: str) -> list[str]:
+    """Return the properties without which there is no event.
+
+    The last is the id of the resource, where Seam has always sent it.
+    """
+    properties = FACTS[event_type]["properties"] or FACTS["access_code.created"]["properties"]
+    own = f"{event_type.partition('.')[0]}_id"
+    always = [n for n in (own, "device_id") if properties.get(n, {}).get("required") == "always"]
+    return ["event_id", "event_type", *always[:1]]
+
+
+# Valid
+
+CODES = st.integers(0, 9999).map(lambda number: f"{MARK}{number}")
+WORDS = st.text(max_size=12)
+IDS = st.uuids().map(str) | st.sampled_from(["event1", "22222222-3333-4444-5555-666666666666"])
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**30), 10**30)
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | NUMBERS
+    | WORDS
+    | CODES.map(lambda code: {"code": code, "pin": [code]}),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=4,
+)
+TIMES = st.builds(
+    lambda moment, fraction, digits, offset: (
+        f"{moment:%Y-%m-%dT%H:%M:%S}{f'.{fraction:09}'[: digits and digits + 1]}{offset}"
+    ),
+    st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)),
+    st.integers(0, 10**9 - 1),
+    st.integers(0, 9),
+    st.sampled_from(["Z", "+00:00", "+02:00", "-09:30", "+14:00"]),
+)
+SIMPLE = st.dictionaries(WORDS, st.booleans() | WORDS, max_size=2)
+
+
+def _values(fact: Fact, name: str) -> st.SearchStrategy[Any]:
+    """Return the values that a property may have."""
+    least, most = fact.bounds
+    values: st.SearchStrategy[Any]
+    match fact.type:
+        case "string" if name in SECRET:
+            values = CODES
+        case "string" if fact.enum:
+            values = st.sampled_from(fact.enum)
+        case "string" if name == "property":
+            values = st.sampled_from(["code", "pin", "name"]) | WORDS
+        case "string":
+            values = IDS if fact.format == "uuid" else WORDS
+        case "time":
+            values = TIMES
+        case "boolean":
+            values = st.booleans()
+        case "number":
+            values = NUMBERS if most is None else st.floats(least, most)
+        case "array":
+            assert fact.item
+            values = st.lists(_values(fact.item, ""), max_size=2)
+        case "object" if fact.inside:
+            values = _objects(fact.inside)
+        case "object":
+            own = st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(SECRET), CODES))
+            others = SIMPLE if fact.simple else st.dictionaries(WORDS, JSON, max_size=2)
+            values = st.builds(lambda a, b: {**a, **b}, others, own)
+        case "any":
+            values = JSON
+        case unknown:
+            raise AssertionError(f"nothing is known of the type {unknown}")
+    return st.none() | values if fact.nullable else values
+
+
+def _objects(facts: Mapping[str, Fact]) -> st.SearchStrategy[Event]:
+    """Return the objects that have what is required, and any of the rest."""
+    required = {name: _values(fact, name) for name, fact in facts.items() if fact.required}
+    optional = {name: _values(fact, name) for name, fact in facts.items() if not fact.required}
+    return st.fixed_dictionaries(required, optional=optional).map(_with_changed_code)
+
+
+def _with_changed_code(changed: Event) -> Event:
+    """Let what changed be a door code, where the object says so."""
+    if changed.get("property") in SECRET:
+        ends = {end: f"{MARK}{end}" for end in ("from", "to") if changed.get(end) is not None}
+        return {**changed, **ends}
+    return changed
+
+
+@cache
+def valid(event_type: str) -> st.SearchStrategy[Event]:
+    """Return the events of a type that Seam's schema allows."""
+    return _objects(facts_of(event_type)).map(lambda event: {**event, "event_type": event_type})
+
+
+def full(event_type: str, *, optional: bool = True) -> Event:
+    """Return an event of a type with all its properties, or with the required ones only."""
+
+    def filled(facts: Mapping[str, Fact]) -> Event:
+        return {
+            name: value_of(name, fact) for name, fact in facts.items() if fact.required or optional
+        }
+
+    def value_of(name: str, fact: Fact) -> Any:
+        match fact.type:
+            case "array":
+                assert fact.item
+                return [value_of("", fact.item), value_of("", fact.item)]
+            case "object":
+                return filled(fact.inside) if fact.inside else {"pin": f"{MARK}1", "other": "x"}
+        return {
+            "any": ["id"],
+            "boolean": True,
+            "number": 0.5,
+            "string": f"{MARK}1" if name in SECRET else (fact.enum or ("code",))[0],
+            "time": "2026-01-31T12:00:00.123456789+02:00",
+        }[fact.type]
+
+    def with_codes(value: Any) -> Any:
+        return [_with_changed_code(v) if isinstance(v, dict) else v for v in value]
+
+    event = filled(facts_of(event_type))
+    event = {k: with_codes(v) if isinstance(v, list) else v for k, v in event.items()}
+    return {**event, "event_type": event_type}
+
+
+@st.composite
+def written(draw: st.DrawFn, event: Event) -> bytes:
+    """Write an event in one of the ways in which JSON can be written."""
+    pairs = list(event.items())[:: draw(st.sampled_from([1, -1]))]
+    indent, is_ascii = draw(st.sampled_from([(None, True), (None, False), (1, True)]))
+    return json.dumps(dict(pairs), indent=indent, ensure_ascii=is_ascii).encode()
+
+
+# Changed
+
+
+@dataclass(frozen=True)
+class Change:
+    """A place in an event, and what stands there when it is changed."""
+
+    place: Place
+    value: Any
+    kind: str
+    """What kind of drift it is; how its problem begins, of what is no event."""
+
+    @property
+    def field(self) -> str:
+        """The name of the field, without its numbers in lists."""
+        return ".".join(step for step in self.place if isinstance(step, str))
+
+    def overlaps(self, other: "Change") -> bool:
+        """Say whether one of the two undoes the other."""
+        shared = min(len(self.place), len(other.place))
+        return self.place[:shared] == other.place[:shared]
+
+
+def changed(event: Event, *changes: Change) -> Event:
+    """Return the event with the changes made."""
+    event = copy.deepcopy(event)
+    for change in changes:
+        owner: Any = event
+        for step in change.place[:-1]:
+            owner = owner[step]
+        if change.value is MISSING:
+            del owner[change.place[-1]]
+        else:
+            owner[change.place[-1]] = change.value
+    return event
+
+
+def known_names(event_type: str) -> set[str]:
+    """Return the names of all properties of a type, and of those inside of them."""
+    facts = facts_of(event_type)
+    inside = (fact.inside or (fact.item and fact.item.inside) or {} for fact in facts.values())
+    return set(facts).union(*inside)
+
+
+def differences(
+    event: Event, name: str = "new_field", value: object = 1, word: str = "palm_vein"
+) -> Iterator[Change]:
+    """Yield every change of one thing that leaves the event one that is accepted.
+
+    `name` and `value` are of the field that nobody knows, `word` is the value.
+    """
+    event_type = event["event_type"]
+    needed = {(name,) for name in ids_of(event_type)}
+    for place, owner, facts in _objects_in(event, facts_of(event_type)):
+        yield Change((*place, name), value, "unknown_field")
+        for known, fact in facts.items():
+            here = (*place, known)
+            if here in needed:
+                continue
+            if fact.required:
+                yield Change(here, MISSING, "missing_field")
+            if not fact.nullable:
+                yield Change(here, None, "unexpected_null")
+            # Of another property, `from` and `to` would be no secrets.
+            if fact.enum and not (known == "property" and owner[known] in SECRET):
+                yield Change(here, word, "unknown_value")
+
+
+def allowed(event: Event) -> Iterator[Change]:
+    """Yield every change to another value that Seam's schema names: of enums, and null."""
+    for place, _, facts in _objects_in(event, facts_of(event["event_type"])):
+        for name, fact in facts.items():
+            for word in fact.enum:
+                yield Change((*place, name), word, "")
+            if fact.nullable:
+                yield Change((*place, name), None, "")
+
+
+@st.composite
+def drifting(draw: st.DrawFn, event: Event) -> tuple[Event, list[Change]]:
+    """Change an event in ways that leave it accepted, and return it with what was changed."""
+    known = known_names(event["event_type"])
+    name = draw((st.sampled_from(NEW_NAMES) | WORDS).filter(lambda name: name not in known))
+    value = draw(CODES if name in SECRET else JSON)
+    enums = {one for name in known for one in _all_enums(event["event_type"])}
+    word = draw(WORDS.filter(lambda word: word not in enums))
+    possible = st.sampled_from(list(differences(event, name, value, word)))
+    chosen: list[Change] = []
+    for change in draw(st.lists(possible, min_size=1, max_size=5)):
+        if not any(change.overlaps(other) for other in chosen):
+            chosen.append(change)
+    return changed(event, *chosen), chosen
+
+
+NEW_NAMES = [
+    "", "a.b", "code", "device_id", "event", "mailbox", "model_config", "model_extra", "pin", "raw",
+    "_raw", "secrets", "self", "__class__", "__dict__", "__pydantic_extra__", "🔒",
+]  # fmt: skip
+"""Names that Seam could give to a new field, and that mean something to us or to Python."""
+
+
+def _all_enums(event_type: str) -> Iterator[str]:
+    for fact in facts_of(event_type).values():
+        yield from fact.enum
+        for inner in (fact.inside or (fact.item and fact.item.inside) or {}).values():
+            yield from inner.enum
+
+
+def _objects_in(
+    event: Event, facts: Mapping[str, Fact], place: Place = ()
+) -> Iterator[tuple[Place, Event, Mapping[str, Fact]]]:
+    """Yield the event and the objects inside of it whose properties are known."""
+    yield place, event, facts
+    for name, fact in facts.items():
+        inner = event.get(name)
+        if fact.inside and inner is not None:
+            yield from _objects_in(inner, fact.inside, (*place, name))
+        if fact.item and fact.item.inside:
+            for number, item in enumerate(inner or ()):
+                yield from _objects_in(item, fact.item.inside, (*place, name, number))
+
+
+# Broken
+
+_WRONG: Mapping[str, tuple[str, list[Any]]] = {
+    "string": ("a string", [7, 0.5, True, [MARK], {"code": MARK}]),
+    "time": ("a string", [1769860800, True, [], {"code": MARK}]),
+    "boolean": ("true or false", ["true", "", 0, 1, [], {"code": MARK}]),
+    "number": ("a number", ["0.5", "", True, 10**400, [MARK], {}]),
+    "array": ("a list", [{}, "x", 1, False]),
+    "object": ("an object", [[], [{}], "x", 1, True]),
+}
+_NO_TIMES = [
+    *("", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "12:00:00Z", "1769860800"),
+    *("2026-02-30T12:00:00Z", "2026-01-31T25:00:00Z", "2026-01-31T12:00:00+99:00"),
+]
+
+
+def wrongs(event: Event) -> Iterator[Change]:
+    """Yield every change of one thing after which the event is none."""
+    for place, _, facts in _objects_in(event, facts_of(event["event_type"])):
+        for name, fact in facts.items():
+            if (*place, name) != ("event_type",):
+                yield from _wrong((*place, name), fact)
+    for name in ids_of(event["event_type"]):
+        yield Change((name,), MISSING, f"{name}: is missing")
+        yield Change((name,), None, f"{name}: expected ")
+    no_types: list[Any] = ["", 7, True, ["lock.unlocked"], {}]
+    for wrong in no_types:
+        yield Change(("event_type",), wrong, "event_type: expected a string")
+    for wrong in ("", " ", "a b", "a\n", "\x00", "a" * 201):
+        yield Change(("event_id",), wrong, "event_id: expected 1 to 200 characters without white")
+
+
+def _wrong(place: Place, fact: Fact) -> Iterator[Change]:
+    name = place[-1]
+    words, values = _WRONG.get(fact.type, ("", []))
+    begins = f"{'.'.join(map(str, place))}: expected {words}"
+    for value in values:
+        yield Change(place, value, begins)
+    for value in _NO_TIMES if fact.type == "time" else ():
+        begins = f"{'.'.join(map(str, place))}: expected a time with its offset"
+        yield Change(place, value, begins)
+    if name in SECRET | {"from", "to"} and fact.type in _WRONG:
+        wrong_code = MARK if fact.type == "object" else int(MARK)
+        yield Change(place, wrong_code, f"{begins}, got ••••")
+    if fact.item:
+        for item in (None, *_WRONG[fact.item.type][1]):
+            begins = f"{'.'.join(map(str, place))}.0: expected {_WRONG[fact.item.type][0]}"
+            yield Change(place, [item], begins)
