@@ -1,8 +1,8 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Four Lua scripts are its only way to change: `accept`, `claim`, `settle` and `sweep`. `Ledger` calls
-them from workers and the foreman, `AsyncLedger` from the receiver; both are thin, and the logic is
-in the scripts alone.
+Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep` and `resolve`.
+`Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
+both are thin, and the logic is in the scripts alone.
 """
 
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -11,9 +11,12 @@ from bellhop.ledger.entries import (
     Claimed,
     Entry,
     Mail,
+    Open,
     Outcome,
     Quarantined,
     Receipt,
+    Resolution,
+    Resolved,
     Settled,
     SettledEntry,
     SettledMail,
@@ -31,10 +34,13 @@ __all__ = [
     "Kept",
     "Ledger",
     "Mail",
+    "Open",
     "Outcome",
     "Quarantine",
     "Quarantined",
     "Receipt",
+    "Resolution",
+    "Resolved",
     "SeenDrift",
     "Settled",
     "SettledEntry",

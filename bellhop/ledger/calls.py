@@ -17,8 +17,11 @@ from bellhop.ledger.entries import (
     Claimed,
     Entry,
     Mail,
+    Open,
     Quarantined,
     Receipt,
+    Resolution,
+    Resolved,
     Settled,
     SettledMail,
     Swept,
@@ -49,6 +52,7 @@ def _load(name: str) -> Script:
 
 ACCEPT = _load("accept")
 CLAIM = _load("claim")
+RESOLVE = _load("resolve")
 SETTLE = _load("settle")
 SWEEP = _load("sweep")
 
@@ -99,12 +103,18 @@ def _read_receipt(answer: list[Any]) -> Receipt:
 
 
 def claim(
-    shift: str, lease: timedelta, mailboxes: int, entries: int, now_ms: int | None
+    shift: str,
+    *,
+    lease: timedelta,
+    mailboxes: int,
+    entries: int,
+    with_newest: bool,
+    now_ms: int | None,
 ) -> Call[Claimed]:
     """Give a shift that starts its first mail."""
     return Call(
         CLAIM,
-        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries],
+        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries, int(with_newest)],
         lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
     )
 
@@ -118,6 +128,7 @@ def settle(
     retention: timedelta,
     mailboxes: int,
     entries: int,
+    with_newest: bool,
     now_ms: int | None,
 ) -> Call[Settled]:
     """Write down what a shift did and claim its next mail."""
@@ -129,18 +140,34 @@ def settle(
         _milliseconds(retention),
         mailboxes,
         entries,
+        int(with_newest),
         len(results),
     ]
     for mailbox, give_back, settled in results:
         arguments += (mailbox, give_back, len(settled))
         for name, finished, outcomes, state in settled:
             arguments += (name, 1 if finished else 0, state, len(outcomes))
-            for outcome in outcomes:
-                arguments += outcome
+            for handler, kind, delay_ms, record, occurred_ms in outcomes:
+                occurred: Argument = "" if occurred_ms is None else occurred_ms
+                arguments += (handler, kind, delay_ms, record, occurred)
     return Call(
         SETTLE,
         arguments,
         lambda answer: Settled(answer[0] == 1, _read_mail(answer[2]), answer[1] == 1),
+    )
+
+
+def resolve(
+    resolutions: Sequence[Resolution], retention: timedelta, now_ms: int | None
+) -> Call[Resolved]:
+    """Try dead letters again, or be done with them."""
+    arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
+    for resolution in resolutions:
+        arguments += resolution
+    return Call(
+        RESOLVE,
+        arguments,
+        lambda answer: Resolved(tuple(done == 1 for done in answer[1]), answer[0] == 1),
     )
 
 
@@ -159,13 +186,22 @@ def sweep(
 
 def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
     return tuple(
-        Mail(mailbox.decode(), alone == 1, tuple(_read_entry(entry) for entry in entries))
-        for mailbox, alone, *entries in answer
+        Mail(
+            mailbox.decode(),
+            alone == 1,
+            tuple(_read_entry(entry) for entry in entries),
+            {handler.decode(): Open(total, tuple(orders)) for handler, total, orders in open},
+            {
+                handler.decode(): int(occurred)
+                for handler, occurred in zip(newest[::2], newest[1::2], strict=True)
+            },
+        )
+        for mailbox, alone, open, newest, *entries in answer
     )
 
 
 def _read_entry(answer: list[Any]) -> Entry:
-    name, body, delivery, received, deaths, records = answer
+    name, body, delivery, received, deaths, order, records = answer
     event_id, _, handler = name.decode().partition(" ")
     return Entry(
         event_id,
@@ -174,6 +210,7 @@ def _read_entry(answer: list[Any]) -> Entry:
         delivery.decode() if delivery else "",
         int(received or 0),
         int(deaths or 0),
+        int(order or 0),
         {
             handler.decode(): record.decode()
             for handler, record in zip(records[::2], records[1::2], strict=True)

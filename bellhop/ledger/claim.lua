@@ -4,18 +4,20 @@
 -- enqueue the next shift: so a burst wakes one worker after the other until all are at work.
 -- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
--- ARGV: now, shift, lease (ms), most mailboxes, about how many entries
+-- ARGV: now, shift, lease (ms), most mailboxes, about how many entries, with the newest (0 or 1)
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
---   {mailbox, alone (0 or 1), then for each entry
---     {entry, body, svix-id, received (ms), deaths, {handler, record, …}}}
+--   {mailbox, alone (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
+--     then for each entry
+--     {entry, body, svix-id, received (ms), deaths, order, {handler, record, …}}}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]
 
 redis.call('DEL', key('waiting'))
-local mail = in_hand(shift)
+local with_newest = ARGV[6] == '1'
+local mail = in_hand(shift, with_newest)
 if #mail == 0 then
-  mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]))
+  mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]), with_newest)
 end
 keep_lease(shift, now + tonumber(ARGV[3]))
 return {wants_shift(now), mail}

@@ -1,4 +1,4 @@
--- What the four scripts share; put in front of each of them.
+-- What the scripts share; put in front of each of them.
 --
 -- KEYS[1] is the prefix of every key, with its hash tag: all keys live in one slot of a cluster.
 -- Times are whole milliseconds of the server's clock, the only one that all machines share.
@@ -50,21 +50,21 @@ local function wants_shift(now)
   return 0
 end
 
--- Read what is needed to run an entry: its body, its delivery, how many workers died under it,
--- and what is on record of its handlers.
+-- Read what is needed to run an entry: its body, its delivery, how many workers died under it, its
+-- place in the order of arrival, and what is on record of its handlers.
 local function open_entry(entry)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local records = {}
   local fields
   if handler then
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths:' .. handler, 'h:' .. handler)
-    if fields[5] then
-      records = {handler, fields[5]}
+    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths:' .. handler, 'order', 'h:' .. handler)
+    if fields[6] then
+      records = {handler, fields[6]}
     end
   else
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths', 'begun')
-    if fields[5] then
+    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths', 'order', 'begun')
+    if fields[6] then
       local all = redis.call('HGETALL', event)
       for i = 1, #all, 2 do
         if string.sub(all[i], 1, 2) == 'h:' then
@@ -74,7 +74,24 @@ local function open_entry(entry)
       end
     end
   end
-  return {entry, fields[1], fields[2], fields[3], fields[4], records}
+  return {entry, fields[1], fields[2], fields[3], fields[4], fields[5], records}
+end
+
+-- Return what handlers have behind them in a mailbox: for each that has open events there
+-- {handler, how many, {the orders of the oldest hundred}}, and, if it is asked for, {handler, when the
+-- newest event that it saw occurred, …}.
+local function past_of(mailbox, with_newest)
+  local open = {}
+  for _, handler in ipairs(redis.call('SMEMBERS', key('open:' .. mailbox))) do
+    local events = key('unfinished:' .. handler .. ' ' .. mailbox)
+    local oldest = redis.call('ZRANGE', events, 0, 99, 'WITHSCORES')
+    local orders = {}
+    for i = 2, #oldest, 2 do
+      orders[#orders + 1] = tonumber(oldest[i])
+    end
+    open[#open + 1] = {handler, redis.call('ZCARD', events), orders}
+  end
+  return open, with_newest and redis.call('HGETALL', key('newest:' .. mailbox)) or {}
 end
 
 -- Take up to `mailboxes` mailboxes into the shift's hands and return the first entries of each,
@@ -83,7 +100,7 @@ end
 --
 -- A mailbox under which a worker died waits on `careful`, not on `ready`. It is taken alone, one
 -- entry at a time, and nothing beside it, so that the next death tells which entry it was.
-local function take(shift, mailboxes, entries)
+local function take(shift, mailboxes, entries, with_newest)
   local taken = {}
   if mailboxes <= 0 or entries <= 0 then
     return taken
@@ -97,7 +114,8 @@ local function take(shift, mailboxes, entries)
       local entry = redis.call('LINDEX', key('mail:' .. mailbox), 0)
       if entry then
         redis.call('HSET', held, mailbox, 1)
-        return {{mailbox, 1, open_entry(entry)}}
+        local open, newest = past_of(mailbox, with_newest)
+        return {{mailbox, 1, open, newest, open_entry(entry)}}
       end
     end
   elseif holds == 1 and redis.call('HEXISTS', key('doubts'), redis.call('HKEYS', held)[1]) == 1 then
@@ -112,7 +130,8 @@ local function take(shift, mailboxes, entries)
       break
     end
     local mailbox = redis.call('LPOP', key('ready'))
-    local mail = {mailbox, 0}
+    local open, newest = past_of(mailbox, with_newest)
+    local mail = {mailbox, 0, open, newest}
     for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, share - 1)) do
       if room <= 0 then
         break
@@ -121,8 +140,8 @@ local function take(shift, mailboxes, entries)
       room = room - (opened[2] and #opened[2] or 0)
       mail[#mail + 1] = opened
     end
-    if #mail > 2 then
-      redis.call('HSET', held, mailbox, #mail - 2)
+    if #mail > 4 then
+      redis.call('HSET', held, mailbox, #mail - 4)
       taken[#taken + 1] = mail
     end
   end
@@ -130,12 +149,13 @@ local function take(shift, mailboxes, entries)
 end
 
 -- Return the mail that a shift holds already, as `take` did: the entries that it has not finished.
-local function in_hand(shift)
+local function in_hand(shift, with_newest)
   local mail = {}
   local held = redis.call('HGETALL', key('held:' .. shift))
   for i = 1, #held, 2 do
     local mailbox, entries = held[i], tonumber(held[i + 1])
-    local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox)}
+    local open, newest = past_of(mailbox, with_newest)
+    local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox), open, newest}
     if entries > 0 then
       for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do
         opened[#opened + 1] = open_entry(entry)

@@ -66,7 +66,8 @@ class Entry:
     """One waiting entry of a mailbox: an event for all its handlers, or for one that tries again.
 
     `body` is `None` if the event's record is gone. `deaths`: how many workers died while they had
-    nothing else in hand. `records`: what is written already of the event's handlers, by name.
+    nothing else in hand. `order`: its place among all events, from 1. `records`: what is written
+    already of the event's handlers, by name.
     """
 
     event_id: str
@@ -75,6 +76,7 @@ class Entry:
     delivery_id: str
     received_ms: int
     deaths: int
+    order: int = 0
     records: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -83,16 +85,27 @@ class Entry:
         return f"{self.event_id} {self.handler}" if self.handler else self.event_id
 
 
+class Open(NamedTuple):
+    """The events of a mailbox that are open for a handler: how many, and the oldest hundred."""
+
+    total: int
+    orders: tuple[int, ...]
+
+
 @dataclass(slots=True, frozen=True)
 class Mail:
     """The first entries of a mailbox that is now in the shift's hands.
 
     `alone`: a worker died with this mailbox in hand, so it was claimed with nothing beside it.
+    `open`: events that wait for a retry, or behind one, by handler. `newest`: when the newest event
+    that a handler saw occurred, in milliseconds since the epoch, if it was asked for.
     """
 
     mailbox: str
     alone: bool
     entries: tuple[Entry, ...]
+    open: Mapping[str, Open] = field(default_factory=dict)
+    newest: Mapping[str, int] = field(default_factory=dict)
 
 
 class Claimed(NamedTuple):
@@ -103,12 +116,17 @@ class Claimed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What a handler did with an event. `delay_ms` counts for a retry only."""
+    """What a handler did with an event, or that the event has to wait behind an earlier one.
+
+    `delay_ms` counts for a retry only. `occurred_ms`: when the event occurred, if the handler saw
+    it and wants to know which was the newest.
+    """
 
     handler: str
-    kind: Literal["done", "retry", "dead"]
+    kind: Literal["done", "retry", "behind", "dead"]
     delay_ms: int
     record: str
+    occurred_ms: int | None = None
 
 
 class SettledEntry(NamedTuple):
@@ -137,6 +155,22 @@ class Settled(NamedTuple):
 
     ours: bool
     mail: tuple[Mail, ...]
+    wants_shift: bool
+
+
+class Resolution(NamedTuple):
+    """What is to become of a dead letter, and what is then on record of its handler."""
+
+    what: Literal["retry", "drop"]
+    event_id: str
+    handler: str
+    record: str
+
+
+class Resolved(NamedTuple):
+    """Which dead letters were dealt with; the others were none (any more)."""
+
+    done: tuple[bool, ...]
     wants_shift: bool
 
 

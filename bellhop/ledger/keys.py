@@ -7,7 +7,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | ----------------------- | ---------- | --------------------------------------------------------- |
 | `event:<event_id>`      | hash       | body, type, mailbox, delivery, received, state; for each  |
 |                         |            | handler `h:<handler>`, its attempts; how many handlers    |
-|                         |            | are `open` (retries) and `dead`; after crashes `begun`,   |
+|                         |            | are `open` (to be run) and `dead`; its `order` among all; |
+|                         |            | after crashes `begun`,                                    |
 |                         |            | `deaths` and `deaths:<handler>`                           |
 | `delivery:<svix-id>`    | string     | the event it brought; lives as long as the retention      |
 | `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
@@ -19,6 +20,12 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
 | `waiting`               | string     | since when a shift waits in RQ's queue                    |
 | `due`                   | sorted set | retries, by the time they are due                         |
+| `order`                 | string     | how many events were accepted                             |
+| `open:<mailbox>`        | set        | the handlers for which events of the mailbox are open     |
+| `unfinished:<h> <m>`    | sorted set | those events of a handler and a mailbox, in their order   |
+| `behind:<h> <m>`        | list       | those of them that wait for the ones before               |
+| `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
+|                         |            | event that it saw occurred (ms)                           |
 | `log`                   | stream     | every accepted event, in order of arrival                 |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |

@@ -15,6 +15,8 @@ from bellhop.ledger.entries import (
     Claimed,
     Quarantined,
     Receipt,
+    Resolution,
+    Resolved,
     Settled,
     SettledMail,
     Swept,
@@ -49,10 +51,23 @@ class Ledger:
         lease: timedelta,
         mailboxes: int,
         entries: int,
+        with_newest: bool = False,
         now_ms: int | None = None,
     ) -> Claimed:
-        """Give a shift that starts its first mail: at most `mailboxes`, about `entries` in all."""
-        return self._run(calls.claim(shift, lease, mailboxes, entries, now_ms))
+        """Give a shift that starts its first mail: at most `mailboxes`, about `entries` in all.
+
+        `with_newest`: with `Mail.newest`.
+        """
+        return self._run(
+            calls.claim(
+                shift,
+                lease=lease,
+                mailboxes=mailboxes,
+                entries=entries,
+                with_newest=with_newest,
+                now_ms=now_ms,
+            )
+        )
 
     def settle(
         self,
@@ -63,6 +78,7 @@ class Ledger:
         lease: timedelta,
         mailboxes: int = 0,
         entries: int = 0,
+        with_newest: bool = False,
         now_ms: int | None = None,
     ) -> Settled:
         """Write down what a shift did, give mailboxes back, and claim its next mail.
@@ -80,9 +96,14 @@ class Ledger:
                 retention=self.retention,
                 mailboxes=mailboxes,
                 entries=entries,
+                with_newest=with_newest,
                 now_ms=now_ms,
             )
         )
+
+    def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int | None = None) -> Resolved:
+        """Try dead letters again, or be done with them."""
+        return self._run(calls.resolve(resolutions, self.retention, now_ms))
 
     def sweep(
         self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int | None = None

@@ -6,31 +6,35 @@
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
 --    final and its time to live begins; one with dead letters stays until they are dealt with.
--- 4. A mailbox that is given back goes to the end of the ready list if it still has mail (to the
+-- 4. While an event is open for a handler, later events of the mailbox may wait behind it. When the
+--    handler is done with it, or gives it up, the next of them goes into the mailbox.
+-- 5. A mailbox that is given back goes to the end of the ready list if it still has mail (to the
 --    front if the shift had not begun with it), and one left empty is always given up.
--- 5. The next mail is claimed in the same call.
+-- 6. The next mail is claimed in the same call.
 --
 -- ARGV: now, shift, number of this settle, lease (ms), retention (ms), most mailboxes, about how
---   many entries, number of mailboxes, then for each
+--   many entries, with the newest (0 or 1), number of mailboxes, then for each
 --     mailbox, 'keep' | 'end' | 'front', number of entries, then for each
 --       entry, finished (0 or 1), final state, number of outcomes, then for each
---         handler, 'done' | 'retry' | 'dead', delay of the retry (ms), record
+--         handler, 'done' | 'retry' | 'behind' | 'dead', delay of the retry (ms), record,
+--         when the event occurred if the handler saw it and wants to know (ms)
 -- Returns: {still ours (0 or 1), enqueue a shift (0 or 1), mail as claim returns it}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]
 local lease = tonumber(ARGV[4])
 local retention = ARGV[5]
+local with_newest = ARGV[8] == '1'
 
 if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
   keep_lease(shift, now + lease)
-  return {1, wants_shift(now), in_hand(shift)}
+  return {1, wants_shift(now), in_hand(shift, with_newest)}
 end
 if not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}}
 end
 
-local at = 9
+local at = 10
 local function next_argument()
   at = at + 1
   return ARGV[at - 1]
@@ -39,22 +43,84 @@ end
 local held = key('held:' .. shift)
 local doubted = redis.call('EXISTS', key('doubts')) == 1
 
--- 2. `open` counts the entries of an event for one handler, in its mailbox or in `due`; `dead` those in
---    `dead`. An outcome may come twice, if a worker died before it finished the entry.
-local function write_outcomes(event, event_id, open, count)
+-- Entries that need no longer wait behind others. They are put into the mailbox when it is given back:
+-- until then an empty one would seem to be nobody's.
+local let_go = {}
+-- Whether any event of the mailbox is open: most have none, and need not be looked at.
+local any_open = false
+
+-- Return whether the event was not open for the handler before.
+local function open_for(handler, mailbox, event_id)
+  any_open = true
+  local order = redis.call('HGET', key('event:' .. event_id), 'order') or 0
+  redis.call('SADD', key('open:' .. mailbox), handler)
+  return redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order, event_id) == 1
+end
+
+-- Return 1 if the event was not open for the handler before.
+local function wait_behind(handler, mailbox, event_id)
+  local alone = redis.call('EXISTS', key('unfinished:' .. handler .. ' ' .. mailbox)) == 0
+  if not open_for(handler, mailbox, event_id) then
+    return 0
+  end
+  if alone then
+    let_go[#let_go + 1] = event_id .. ' ' .. handler
+  else
+    redis.call('RPUSH', key('behind:' .. handler .. ' ' .. mailbox), event_id)
+  end
+  return 1
+end
+
+local function close_for(handler, mailbox, event_id)
+  local events = key('unfinished:' .. handler .. ' ' .. mailbox)
+  if not any_open or redis.call('ZREM', events, event_id) == 0 then
+    return
+  end
+  local following = redis.call('LPOP', key('behind:' .. handler .. ' ' .. mailbox))
+  if following then
+    let_go[#let_go + 1] = following .. ' ' .. handler
+  elseif redis.call('EXISTS', events) == 0 then
+    redis.call('SREM', key('open:' .. mailbox), handler)
+  end
+end
+
+local function see(handler, mailbox, occurred)
+  local newest = key('newest:' .. mailbox)
+  local before = redis.call('HGET', newest, handler)
+  if not before or tonumber(before) < tonumber(occurred) then
+    redis.call('HSET', newest, handler, occurred)
+  end
+  redis.call('PEXPIRE', newest, retention)
+end
+
+-- 2. `open` counts the entries of an event for one handler: in its mailbox, in `due`, or behind others;
+--    `dead` those in `dead`. An outcome may come twice, if a worker died before it finished the entry.
+local function write_outcomes(mailbox, event, event_id, open, count)
   local written = {}
   local dead = 0
+  local known = redis.call('EXISTS', event) == 1
   for _ = 1, count do
     local handler, outcome, delay, record = next_argument(), next_argument(), next_argument(), next_argument()
+    local occurred = next_argument()
     written[#written + 1] = 'h:' .. handler
     written[#written + 1] = record
     if outcome == 'retry' then
       open = open + redis.call('ZADD', key('due'), now + tonumber(delay), event_id .. ' ' .. handler)
-    elseif outcome == 'dead' then
-      dead = dead + redis.call('ZADD', key('dead'), now, event_id .. ' ' .. handler)
+      if known then
+        open_for(handler, mailbox, event_id)
+      end
+    elseif outcome == 'behind' then
+      open = open + wait_behind(handler, mailbox, event_id)
+    else
+      if outcome == 'dead' then
+        dead = dead + redis.call('ZADD', key('dead'), now, event_id .. ' ' .. handler)
+      end
+      close_for(handler, mailbox, event_id)
+    end
+    if occurred ~= '' then
+      see(handler, mailbox, occurred)
     end
   end
-  local known = redis.call('EXISTS', event) == 1
   if known and open ~= 0 then
     redis.call('HINCRBY', event, 'open', open)
   end
@@ -70,8 +136,11 @@ local function settle_entry(mailbox)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local left = finished == '1' and redis.call('LREM', key('mail:' .. mailbox), 1, entry) or 0
-  local written, known = write_outcomes(event, event_id, handler and -left or 0, count)
+  local written, known = write_outcomes(mailbox, event, event_id, handler and -left or 0, count)
 
+  if handler and finished == '1' and not known then
+    close_for(handler, mailbox, event_id)
+  end
   if finished == '1' then
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
       and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
@@ -117,16 +186,21 @@ local function give_back(mailbox, where, left)
   end
 end
 
-for _ = 1, tonumber(ARGV[8]) do
+for _ = 1, tonumber(ARGV[9]) do
   local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
   local left = 0
+  any_open = redis.call('EXISTS', key('open:' .. mailbox)) == 1
   for _ = 1, count do
     left = left + settle_entry(mailbox)
   end
   give_back(mailbox, where, left)
+  for _, entry in ipairs(let_go) do
+    post(mailbox, entry)
+  end
+  let_go = {}
 end
 
-local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]))
+local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]), with_newest)
 keep_lease(shift, now + lease)
 -- While the shift holds mail its number is remembered, however long the answer takes to get through:
 -- sweep forgets it with the lease.

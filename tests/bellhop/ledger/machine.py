@@ -21,6 +21,7 @@ from bellhop.ledger import (
     Mail,
     Outcome,
     Quarantined,
+    Resolution,
     Settled,
     SettledEntry,
     SettledMail,
@@ -34,6 +35,7 @@ HANDLERS = ("bell", "hops.log", "türsteher")
 MAILBOXES = ("device:front door", "device:1", "account:ü \n%", "event:")
 WORKERS = ("host-1", "host/a b", "host-3")
 BODIES = (b"{}", b"", b"\x00\xff\r\n")
+WAYS: list[Literal["retry", "drop"]] = ["retry", "drop"]
 DRIFT = [
     Drift("lock.unlocked", "method", "unknown_value", '"pälm"'),
     Drift("lock.unlocked", "new field", "unknown_field", "1"),
@@ -41,6 +43,9 @@ DRIFT = [
 ]
 FULL = 25
 """Entries on their way, from which on nothing more is delivered."""
+
+OPEN = ("retry", "behind")
+"""How records begin of handlers for which an event is open."""
 
 chances = st.randoms(use_true_random=True)
 
@@ -143,7 +148,12 @@ class LedgerMachine(RuleBasedStateMachine):
     def claim(self, chance: Random) -> None:
         shift = f"{chance.choice(WORKERS)}/{next(self.numbers)}"
         mailboxes, entries = self._appetite(chance)
-        self.claims[shift] = {"lease": LEASE, "mailboxes": mailboxes, "entries": entries}
+        self.claims[shift] = {
+            "lease": LEASE,
+            "mailboxes": mailboxes,
+            "entries": entries,
+            "with_newest": chance.random() < 0.5,
+        }
         self._claim(shift)
 
     @precondition(lambda self: self._just_claimed())
@@ -188,6 +198,22 @@ class LedgerMachine(RuleBasedStateMachine):
             if chance.random() < 0.7:
                 dead_workers = [worker, "a stranger"]
         self.sweep(queued=chance.choice([0, 0, 2]), dead_workers=dead_workers)
+
+    @precondition(lambda self: self.found["dead"])
+    @rule(chance=chances)
+    def resolve(self, chance: Random) -> None:
+        """Somebody tries some dead letters again, or drops them; some are none any more."""
+        chosen = [name for name in self.found["dead"] if chance.random() < 0.5]
+        letters = [split(name) for name in [*chosen, *chosen[:1], "e0 bell"]]
+        what = chance.choice(WAYS)
+        resolutions = [
+            Resolution(what, event_id, handler or "", f"{what} {next(self.numbers)}")
+            for event_id, handler in letters
+        ]
+        resolved = self.both("resolve", resolutions)
+        assert resolved.done == (True,) * len(chosen) + (False,) * (len(letters) - len(chosen))
+        for _, event_id, handler, record in resolutions[: len(chosen)]:
+            self.outcomes[event_id, handler][-1] = record
 
     # How workers work
 
@@ -240,7 +266,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if lane.entries and not lane.entries[0].handler and chance.random() < 0.5:
             entry = lane.entries[0]
             for handler in self._to_run(entry, lane.written)[:1]:
-                outcome = self._outcome(handler, chance)
+                outcome = self._outcome_or_behind(handler, chance, True)
                 settled.append(SettledEntry(entry.name, False, [outcome]))
                 lane.written.add(handler)
         where: list[Literal["keep", "end", "front"]] = ["keep", "keep", "end", "end", "front"]
@@ -254,7 +280,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def _finished(
         self, entry: Entry, written: set[str], chance: Random | None
     ) -> Iterator[SettledEntry]:
-        outcomes = [self._outcome(handler, chance) for handler in self._to_run(entry, written)]
+        outcomes = [
+            self._outcome_or_behind(handler, chance, entry.handler is None)
+            for handler in self._to_run(entry, written)
+        ]
         if entry.handler and entry.deaths:
             # A careful lane writes the outcome of a retry first, and finishes the entry then.
             yield SettledEntry(entry.name, False, outcomes)
@@ -272,7 +301,14 @@ class LedgerMachine(RuleBasedStateMachine):
         kinds = ("done", "done", "done", "done", "retry", "retry", "retry", "dead")
         kind = chance.choice(kinds) if chance else kinds[0]
         delay = chance.choice([0, 1, 5_000, 90_000]) if chance and kind == "retry" else 0
-        return Outcome(handler, kind, delay, f"{kind} {next(self.numbers)}")
+        occurred = chance.choice([None, 1, self.now - 1_000, self.now]) if chance else None
+        return Outcome(handler, kind, delay, f"{kind} {next(self.numbers)}", occurred)
+
+    def _outcome_or_behind(self, handler: str, chance: Random | None, fresh: bool) -> Outcome:
+        """Return what became of a run, or that the event, seen for the first time, has to wait."""
+        if fresh and chance and chance.random() < 0.2:
+            return Outcome(handler, "behind", 0, f"behind {next(self.numbers)}")
+        return self._outcome(handler, chance)
 
     def _settle(self, shift: str, results: list[SettledMail], appetite: tuple[int, int]) -> Settled:
         settled: Settled = self.both(
@@ -283,6 +319,7 @@ class LedgerMachine(RuleBasedStateMachine):
             lease=LEASE,
             mailboxes=appetite[0],
             entries=appetite[1],
+            with_newest=len(results) % 2 == 0,
         )
         return settled
 
@@ -314,7 +351,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 event_id, handler = split(name)
                 for outcome in outcomes:
                     written = self.outcomes.setdefault((event_id, outcome.handler), [])
-                    assert all(record.startswith("retry") for record in written)
+                    assert all(record.startswith(OPEN) for record in written)
                     assert bool(written) == (handler is not None)
                     written.append(outcome.record)
                 if finished and handler is None:
@@ -326,7 +363,7 @@ class LedgerMachine(RuleBasedStateMachine):
             last = dict(self.last_outcomes(entry.event_id))
             assert entry.body is not None
             if entry.handler:
-                assert last[entry.handler].startswith("retry")
+                assert last[entry.handler].startswith(OPEN)
                 assert entry.records == {entry.handler: last[entry.handler]}
             else:
                 assert entry.records == last

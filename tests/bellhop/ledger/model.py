@@ -11,7 +11,8 @@ What it promises:
    mail is nowhere.
 3. Only the holder of a mailbox takes entries out, in order; anyone may add to its end.
 4. A settle is written once, however often it comes, and never for a shift that lost its lease.
-5. Whoever makes mail ready is told to ask for a shift, unless one was asked for already.
+5. What waits behind an open event goes on when the handler is done with that, one after the other.
+6. Whoever makes mail ready is told to ask for a shift, unless one was asked for already.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +26,12 @@ from bellhop.ledger import (
     Claimed,
     Entry,
     Mail,
+    Open,
     Outcome,
     Quarantined,
     Receipt,
+    Resolution,
+    Resolved,
     Settled,
     SettledEntry,
     SettledMail,
@@ -51,6 +55,7 @@ class Event:
     mailbox: str
     delivery_id: str
     received_ms: int
+    order: int
     state: str = "accepted"
     records: dict[str, str] = field(default_factory=dict)
     """What each handler did, by its name."""
@@ -98,6 +103,12 @@ class LedgerModel:
         self.last_settle: dict[str, int] = {}
         self.due: dict[str, int] = {}
         self.dead: dict[str, int] = {}
+        self.unfinished: dict[tuple[str, str], list[str]] = {}
+        """Events that are open for a handler, by handler and mailbox, in order of arrival."""
+        self.behind: dict[tuple[str, str], list[str]] = {}
+        """Those of them that wait for the ones before."""
+        self.newest: dict[str, dict[str, int]] = {}
+        self._let_go: list[str] = []
         self.waiting: int | None = None
 
     # accept
@@ -122,7 +133,7 @@ class LedgerModel:
         if item.event_id in self.events:
             return False
         self.events[item.event_id] = Event(
-            item.body, item.event_type, item.mailbox, item.delivery_id, now
+            item.body, item.event_type, item.mailbox, item.delivery_id, now, len(self.events) + 1
         )
         self.log.append(item.event_id)
         self._post(item.mailbox, item.event_id)
@@ -145,10 +156,18 @@ class LedgerModel:
     # claim
 
     def claim(
-        self, shift: str, *, lease: timedelta, mailboxes: int, entries: int, now_ms: int
+        self,
+        shift: str,
+        *,
+        lease: timedelta,
+        mailboxes: int,
+        entries: int,
+        with_newest: bool = False,
+        now_ms: int,
     ) -> Claimed:
         """Give a shift its first mail; the same mail again if it asks again."""
         self.waiting = None
+        self._with_newest = with_newest
         mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries)
         self._keep_lease(shift, now_ms + milliseconds(lease))
         return Claimed(mail, self._wants_shift(now_ms))
@@ -165,7 +184,7 @@ class LedgerModel:
         if self.careful and not in_hand:
             mailbox = self.careful.pop(0)
             self._hold(shift, mailbox, 1)
-            return (Mail(mailbox, True, (self._read(self.mail[mailbox][0]),)),)
+            return (self._mail(mailbox, True, self.mail[mailbox][:1]),)
         if any(mailbox in self.doubts for mailbox in in_hand):
             return ()
 
@@ -183,8 +202,19 @@ class LedgerModel:
                 opened.append(self._read(name))
                 size += len(opened[-1].body or b"")
             self._hold(shift, mailbox, len(opened))
-            taken.append(Mail(mailbox, False, tuple(opened)))
+            taken.append(self._mail(mailbox, False, [entry.name for entry in opened]))
         return tuple(taken)
+
+    def _mail(self, mailbox: str, alone: bool, names: Sequence[str]) -> Mail:
+        open_events = {
+            handler: Open(
+                len(events), tuple(sorted(self.events[event].order for event in events))[:100]
+            )
+            for (handler, of), events in self.unfinished.items()
+            if of == mailbox
+        }
+        newest = self.newest.get(mailbox, {}) if self._with_newest else {}
+        return Mail(mailbox, alone, tuple(map(self._read, names)), open_events, newest)
 
     def _hold(self, shift: str, mailbox: str, entries: int) -> None:
         self.shifts.setdefault(shift, Shift(0, {})).in_hand[mailbox] = entries
@@ -194,11 +224,7 @@ class LedgerModel:
 
     def _mail_in_hand(self, shift: str) -> tuple[Mail, ...]:
         return tuple(
-            Mail(
-                mailbox,
-                mailbox in self.doubts,
-                tuple(self._read(name) for name in self.mail[mailbox][:entries]),
-            )
+            self._mail(mailbox, mailbox in self.doubts, self.mail[mailbox][:entries])
             for mailbox, entries in self._in_hand(shift).items()
         )
 
@@ -217,6 +243,7 @@ class LedgerModel:
             event.delivery_id,
             event.received_ms,
             event.deaths.get(handler, 0),
+            event.order,
             records,
         )
 
@@ -238,9 +265,11 @@ class LedgerModel:
         lease: timedelta,
         mailboxes: int = 0,
         entries: int = 0,
+        with_newest: bool = False,
         now_ms: int,
     ) -> Settled:
         """Write down what a shift did, give back what it is done with, and claim its next mail."""
+        self._with_newest = with_newest
         repeated = self.last_settle.get(shift) == number
         if not repeated and shift not in self.shifts:
             return Settled(False, (), False)
@@ -250,6 +279,8 @@ class LedgerModel:
             for mailbox, where, settled in results:
                 finished = sum(self._settle_entry(mailbox, entry, now_ms) for entry in settled)
                 self._give_back(shift, mailbox, where, finished)
+                while self._let_go:
+                    self._post(mailbox, self._let_go.pop(0))
             mail = self._take(shift, mailboxes, entries)
             self.last_settle[shift] = number
         self._keep_lease(shift, now_ms + milliseconds(lease))
@@ -283,15 +314,47 @@ class LedgerModel:
 
     def _write(self, event_id: str, event: Event, outcome: Outcome, now: int) -> None:
         event.records[outcome.handler] = outcome.record
+        name = f"{event_id} {outcome.handler}"
+        whose = (outcome.handler, event.mailbox)
         if outcome.kind == "retry":
-            self.due[f"{event_id} {outcome.handler}"] = now + outcome.delay_ms
-        elif outcome.kind == "dead":
-            self.dead[f"{event_id} {outcome.handler}"] = now
+            self.due[name] = now + outcome.delay_ms
+            self._open(whose, event_id)
+        elif outcome.kind == "behind":
+            if whose not in self.unfinished:
+                self._let_go.append(name)
+            else:
+                self.behind.setdefault(whose, []).append(event_id)
+            self._open(whose, event_id)
+        else:
+            if outcome.kind == "dead":
+                self.dead[name] = now
+            self._close(whose, event_id)
+        if outcome.occurred_ms is not None:
+            newest = self.newest.setdefault(event.mailbox, {})
+            before = newest.get(outcome.handler, outcome.occurred_ms)
+            newest[outcome.handler] = max(before, outcome.occurred_ms)
+
+    def _open(self, whose: tuple[str, str], event_id: str) -> None:
+        events = self.unfinished.setdefault(whose, [])
+        if event_id not in events:
+            events.append(event_id)
+
+    def _close(self, whose: tuple[str, str], event_id: str) -> None:
+        """The handler is done with an event; let go what waits behind it."""
+        events = self.unfinished.get(whose, [])
+        if event_id not in events:
+            return
+        events.remove(event_id)
+        if not events:
+            del self.unfinished[whose]
+        if self.behind.get(whose):
+            self._let_go.append(f"{self.behind[whose].pop(0)} {whose[0]}")
 
     def _retries(self, event_id: str) -> int:
         """Return how many entries there are of an event for one of its handlers."""
-        waiting = [*self.due, *self.mail.get(self.events[event_id].mailbox, [])]
-        return sum(name.startswith(f"{event_id} ") for name in waiting)
+        waiting = [*self.due, *self.mail.get(self.events[event_id].mailbox, []), *self._let_go]
+        behind = [event for events in self.behind.values() for event in events]
+        return sum(name.startswith(f"{event_id} ") for name in waiting) + behind.count(event_id)
 
     def _dead_letters(self, event_id: str) -> int:
         return sum(name.startswith(f"{event_id} ") for name in self.dead)
@@ -309,6 +372,32 @@ class LedgerModel:
             del in_hand[mailbox]
             line = self.careful if mailbox in self.doubts else self.ready
             line.insert(0 if where == "front" else len(line), mailbox)
+
+    # resolve
+
+    def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int) -> Resolved:
+        """Try dead letters again, or be done with them."""
+        done = tuple(self._resolve(*resolution) for resolution in resolutions)
+        return Resolved(done, self._wants_shift(now_ms))
+
+    def _resolve(self, what: str, event_id: str, handler: str, record: str) -> bool:
+        name = f"{event_id} {handler}"
+        if name not in self.dead:
+            return False
+        del self.dead[name]
+        event = self.events[event_id]
+        event.records[handler] = record
+        if what == "retry":
+            event.deaths = {
+                who: deaths for who, deaths in event.deaths.items() if who not in (None, handler)
+            }
+            event.state = "retrying"
+            self._open((handler, event.mailbox), event_id)
+            self._post(event.mailbox, name)
+        elif not self._retries(event_id) and not self._dead_letters(event_id):
+            event.state = "done"
+            event.may_be_forgotten = True
+        return True
 
     # sweep
 
@@ -378,6 +467,7 @@ class LedgerModel:
                     "mailbox": event.mailbox,
                     "delivery": event.delivery_id,
                     "received": event.received_ms,
+                    "order": event.order,
                     "state": event.state,
                     "records": event.records,
                     "open": self._retries(event_id),
@@ -396,6 +486,16 @@ class LedgerModel:
                 for name, seen in self.drift.items()
             },
             "log": self.log,
+            "unfinished": {
+                f"{handler} {mailbox}": {name: self.events[name].order for name in events}
+                for (handler, mailbox), events in self.unfinished.items()
+            },
+            "behind": {
+                f"{handler} {mailbox}": events
+                for (handler, mailbox), events in self.behind.items()
+                if events
+            },
+            "newest": self.newest,
             "mail": {mailbox: mail for mailbox, mail in self.mail.items() if mail},
             "ready": self.ready,
             "careful": self.careful,

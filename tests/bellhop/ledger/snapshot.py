@@ -14,6 +14,7 @@ local read = {
   list = function(name) return redis.call('LRANGE', name, 0, -1) end,
   hash = function(name) return redis.call('HGETALL', name) end,
   zset = function(name) return redis.call('ZRANGE', name, 0, -1, 'WITHSCORES') end,
+  set = function(name) return redis.call('SMEMBERS', name) end,
   stream = function(name) return redis.call('XRANGE', name, '-', '+') end,
 }
 local found = {}
@@ -33,6 +34,9 @@ def of(redis: Redis) -> dict[str, Any]:
         "quarantine order": [],
         "drift": {},
         "log": [],
+        "unfinished": {},
+        "behind": {},
+        "newest": {},
         "mail": {},
         "ready": [],
         "careful": [],
@@ -44,6 +48,8 @@ def of(redis: Redis) -> dict[str, Any]:
         "dead": {},
         "waiting": None,
     }
+    accepted = 0
+    open_for: dict[str, set[str]] = {}
     drift: dict[str, dict[str, bytes]] = {}
     last_seen: dict[str, int] = {}
     answer: Any = redis.eval(_READ, 0)
@@ -73,6 +79,15 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["quarantine order"] = list(_pairs(value))
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
+            case "order":
+                accepted = int(value)
+            case "open":
+                open_for[rest] = {handler.decode() for handler in value}
+            case "unfinished" | "newest":
+                found[kind][rest] = _numbers(value)
+                assert kind == "unfinished" or lives_ms > 0, f"{name} stays for ever"
+            case "behind":
+                found["behind"][rest] = [event.decode() for event in value]
             case "mail":
                 found["mail"][rest] = [entry.decode() for entry in value]
             case "held":
@@ -88,6 +103,10 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["waiting"] = int(value)
             case _:
                 raise AssertionError(f"{name} is in no table")
+    assert accepted == max((event["order"] for event in found["events"].values()), default=accepted)
+    assert {f"{handler} {mailbox}" for mailbox in open_for for handler in open_for[mailbox]} == set(
+        found["unfinished"]
+    )
     assert set(found["quarantine order"]) == set(found["quarantine"])
     assert set(drift) == set(last_seen)
     for name, fields in drift.items():
@@ -127,7 +146,7 @@ def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
                 event["body"] = value
             case "begun":
                 event["begun"] = True
-            case "received" | "open" | "dead":
+            case "received" | "order" | "open" | "dead":
                 event[name] = int(value)
             case _:
                 event[name] = value.decode()

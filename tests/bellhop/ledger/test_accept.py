@@ -20,6 +20,7 @@ def test_an_event_is_stored_logged_and_put_into_its_mailbox(desk: Desk) -> None:
         "mailbox": "device:1",
         "delivery": "msg_e1",
         "received": desk.now,
+        "order": 1,
         "state": "accepted",
         "records": {},
         "open": 0,

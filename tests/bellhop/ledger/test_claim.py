@@ -15,7 +15,7 @@ def test_a_claim_returns_all_that_is_needed_to_run_an_entry(desk: Desk) -> None:
     desk.accept(arrival("e1", "device:1", b'{"a": 1}'))
 
     assert desk.claim().mail == (
-        Mail("device:1", False, (Entry("e1", None, b'{"a": 1}', "msg_e1", desk.now, 0, {}),)),
+        Mail("device:1", False, (Entry("e1", None, b'{"a": 1}', "msg_e1", desk.now, 0, 1, {}),)),
     )
 
 
@@ -197,6 +197,6 @@ def test_an_entry_whose_record_is_gone_is_handed_out_without_a_body(desk: Desk) 
     desk.redis.delete(keys.event("e1"))
 
     (mail,) = desk.claim().mail
-    assert mail.entries == (Entry("e1", None, None, "", 0, 0, {}),)
+    assert mail.entries == (Entry("e1", None, None, "", 0, 0, 0, {}),)
     assert desk.settle(box("end", done("e1"))).ours
     assert desk.redis.exists(keys.event("e1"), keys.mail("device:1")) == 0

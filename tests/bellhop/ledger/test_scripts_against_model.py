@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from bellhop.ledger import Ledger
-from tests.bellhop.ledger.machine import LEASE, LedgerMachine
+from tests.bellhop.ledger.machine import LEASE, OPEN, LedgerMachine
 from tests.bellhop.ledger.model import split
 
 
@@ -26,6 +26,7 @@ class CheckedLedgerMachine(LedgerMachine):
         self.a_shift_was_asked_for_if_mail_is_ready()
         self.no_accepted_event_is_lost()
         self.no_retry_is_lost()
+        self.what_waits_behind_others_is_not_forgotten()
         self.counts_match_what_was_written()
         self.only_events_with_nothing_open_may_be_forgotten()
         self.events_of_a_mailbox_are_finished_in_the_order_accepted()
@@ -62,12 +63,24 @@ class CheckedLedgerMachine(LedgerMachine):
             mail = self.found["mail"].get(event["mailbox"], [])
             in_mail = [name for name in mail if name.startswith(f"{event_id} ")]
             in_due = [name for name in self.found["due"] if name.startswith(f"{event_id} ")]
-            assert len(in_mail) + len(in_due) == event["open"]
-            assert set(in_mail + in_due) == {
+            behind = [
+                f"{event_id} {whose.split(' ')[0]}"
+                for whose, events in self.found["behind"].items()
+                for _ in range(events.count(event_id))
+            ]
+            assert len(in_mail) + len(in_due) + len(behind) == event["open"]
+            assert set(in_mail + in_due + behind) == {
                 f"{event_id} {handler}"
                 for handler, record in self.last_outcomes(event_id)
-                if record.startswith("retry")
+                if record.startswith(OPEN)
             }
+
+    def what_waits_behind_others_is_not_forgotten(self) -> None:
+        """Somebody is before it who will let it go, and it comes after that."""
+        for whose, events in self.found["behind"].items():
+            unfinished = self.found["unfinished"][whose]
+            assert set(events) < set(unfinished)
+            assert len(events) == len(set(events))
 
     def counts_match_what_was_written(self) -> None:
         for event_id, event in self.found["events"].items():

@@ -4,7 +4,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.events import Drift
-from bellhop.ledger import Ledger, Quarantined, keys
+from bellhop.ledger import Ledger, Outcome, Quarantined, SettledEntry, keys
 from bellhop.ledger.calls import RETRIES_A_SWEEP
 from tests.bellhop.ledger.conftest import (
     LEASE,
@@ -319,6 +319,8 @@ def run_everything(desk: Desk) -> None:
     desk.settle(
         box("keep", progress("e1", "log"), failed("e1", "bell", 60_000), dead("e2", "bell"))
     )
+    waits = Outcome("bell", "behind", 0, "waits", desk.now)
+    desk.settle(box("keep", SettledEntry("e3", False, [waits])))
     desk.settle(box("keep", done("e3")))
     desk.claim("v/1", mailboxes=1)
     desk.die("w")
