@@ -1,5 +1,6 @@
 # make up      runs Bellhop on this machine, with a Redis of its own unless BELLHOP_REDIS_URL is set
 # make test    runs the tests
+# make soak    breaks everything for SOAK seconds (300), by SEED, and says whether the promise held
 # make check   format, lint, types, import directions
 # make bench   measures what Bellhop costs
 # make lock    pins the newest versions that pyproject.toml allows (needs uv)
@@ -12,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet install 
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check bench format lock lowest clean
+.PHONY: help up test soak check bench format lock lowest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -22,6 +23,9 @@ up: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+soak: $(VENV)/.dev
+	@$(BIN)/python -m tests.soak
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
@@ -57,7 +61,7 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
 	@touch $@ $(VENV)/.runtime
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --group build
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --group build
 
 lock:
 	$(LOCK) --output-file requirements.lock --upgrade

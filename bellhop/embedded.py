@@ -2,18 +2,25 @@
 
 It listens on a Unix socket that only its owner may open. Every write is on disk before it is
 acknowledged (`appendfsync always`; group commit makes that cheap), and nothing is ever evicted.
+
+It outlives a `bellhop up` that is killed, as long as the receiver and the workers of that one need
+it to finish: see `bellhop.guard`.
 """
 
 import fcntl
 import hashlib
 import os
 import signal
+import socket
+import subprocess
+import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from bellhop import guard
 from bellhop.errors import BellhopError
 
 if TYPE_CHECKING:
@@ -64,6 +71,8 @@ class EmbeddedRedis:
         self._socket = socket_path(state)
         self._lock: IO[str] | None = None
         self._server: ValkeyServer | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._lifeline: tuple[int, int] = (-1, -1)
         self._pid = 0
 
     @property
@@ -71,9 +80,15 @@ class EmbeddedRedis:
         """How clients reach it."""
         return f"unix://{self._socket}"
 
+    @property
+    def lifeline(self) -> int:
+        """A file descriptor to hand to every process that needs the server to finish its work."""
+        return self._lifeline[1]
+
     def start(self) -> None:
         """Start it, and return when it answers."""
         self._take_lock()
+        self._lifeline = os.pipe()
         self._make_private(self._socket.parent)
         self._end_orphan()
         self._launch()
@@ -123,15 +138,36 @@ class EmbeddedRedis:
         self._server = server
         with Redis(unix_socket_path=str(self._socket)) as client:
             self._pid = int(client.info("server")["process_id"])
+        self._start_guard()
+
+    def _start_guard(self) -> None:
+        self._end_guard()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self._socket))
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", guard.__file__, str(connection.fileno())],
+                stdin=self._lifeline[0],
+                pass_fds=(connection.fileno(),),
+                start_new_session=True,
+            )
+
+    def _end_guard(self) -> None:
+        if self._guard:
+            self._guard.kill()
+            self._guard.wait()
+            self._guard = None
 
     def stop(self) -> None:
         """Stop it, if it was started. Its data stay."""
         if self._lock is None:
             return  # another one's, perhaps
+        self._end_guard()
         if self._server:
             self._server.stop(timeout=30)
             self._server = None
         self._socket.unlink(missing_ok=True)
+        for end in self._lifeline:
+            os.close(end)
         self._lock.close()
         self._lock = None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from bellhop.errors import BellhopError
 from bellhop.events import SeamEvent
+from bellhop.retries import Backoff
 
 
 @dataclass
@@ -17,6 +18,11 @@ class Context:
     attempt: 1 the first time, counted for this handler alone.
     delivery_id: the `svix-id` of the request that brought the event.
     received_at: when it was accepted (aware, UTC).
+    earlier_pending: whether an event of the same device that came before this one still waits for
+        this handler to be tried again. (Never with `in_order=True`, but for a dead letter that is
+        tried again by hand.)
+    stale: whether this handler already saw an event of the same device that occurred later
+        (`occurred_at`): what this one tells may be out of date.
     """
 
     event: SeamEvent
@@ -24,6 +30,8 @@ class Context:
     attempt: int
     delivery_id: str
     received_at: datetime
+    earlier_pending: bool = False
+    stale: bool = False
 
     @cached_property
     def log(self) -> Any:
@@ -48,7 +56,9 @@ class Handler:
     """A user's function and how it wants to be called.
 
     timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes
-    to the dead letters.
+    to the dead letters. `backoff`: its own waits between them, to the letter. `no_retry`: errors
+    after which it is not tried again. `in_order`: whether later events of a device wait while an
+    earlier one does.
     """
 
     name: str
@@ -58,6 +68,9 @@ class Handler:
     timeout: float
     is_async: bool
     wants_context: bool
+    backoff: Backoff | None = None
+    no_retry: tuple[type[Exception], ...] = ()
+    in_order: bool = False
 
 
 class InvalidHandler(BellhopError):

@@ -1,38 +1,74 @@
 """One log for everything: Bellhop, uvicorn, RQ and the user's handlers, as JSON or for a person.
 
 Failures, retries, refusals and starts are at INFO or above; each accepted delivery and each success
-is at DEBUG. Door codes are masked.
+is at DEBUG. Door codes are masked, in whatever a line holds.
 """
 
 import logging
 import sys
 import threading
-from collections.abc import MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
 
-from bellhop.events.masking import DOTS, SECRET, hide
+from bellhop.events.masking import DOTS, SECRET, hide, masked, printable
 
 ABOUT = "_event"
 """The key under which a logger is bound to the event whose door codes its lines must not show."""
 
 _SECRET_KEYS = SECRET | {"secret", "password", "token", "authorization"}
+"""Of the names in a line itself, no others: authors log `exit_code` and `access_code=…_id`, too."""
+_RECORD = {"_record", "_from_structlog"}
+_UNSHOWN = "(cannot be shown)"
+
+_Line = MutableMapping[str, Any]
 
 
-def _mask(
-    _logger: object, _method: str, line: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    for name in _SECRET_KEYS.intersection(line):
-        line[name] = DOTS
+def _mask(_logger: object, _method: str, line: _Line) -> _Line:
+    """Make all that a line holds fit to be shown: tracebacks, too, so it comes after them."""
     event = line.pop(ABOUT, None)
-    if event is not None and (secrets := event.secrets()):
-        for name, value in line.items():
-            line[name] = hide(value, secrets) if isinstance(value, str) else value
-            if str(value) in secrets:
-                line[name] = DOTS
+    secrets: Collection[str] = ()
+    with suppress(Exception):
+        secrets = event.secrets() if event is not None else ()
+    for name, value in line.items():
+        if name in _SECRET_KEYS:
+            line[name] = DOTS
+        elif name not in _RECORD and not (value is None or isinstance(value, bool)):
+            line[name] = _fit(value, secrets)
     return line
+
+
+def _fit(value: object, secrets: Collection[str]) -> object:
+    try:
+        if isinstance(value, int | float) and not secrets:
+            return value
+        if isinstance(value, Mapping | list | tuple | set | frozenset | int | float):
+            return masked(value, secrets=secrets)
+        if isinstance(value, str | bytes):
+            return printable(str(masked(value, secrets=secrets)), keep="\n\t")
+        return printable(hide(repr(value), secrets), keep="\n\t")
+    except Exception:  # of an object that is not ours: a log must not break what it reports
+        return _UNSHOWN
+
+
+def _never_failing(render: structlog.typing.Processor) -> structlog.typing.Processor:
+    """Return a renderer that gives up the values of a line rather than the line."""
+
+    def rendered(logger: Any, method: str, line: _Line) -> Any:
+        kept = dict(line)
+        try:
+            return render(logger, method, line)
+        except Exception:  # as above
+            words = {"event", "message", "level", "logger", "time"}
+            return render(
+                logger,
+                method,
+                {name: v if name in words else _UNSHOWN for name, v in kept.items()},
+            )
+
+    return rendered
 
 
 class _Lines:
@@ -63,9 +99,9 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     before: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        _mask,
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        _mask,
         structlog.processors.TimeStamper(
             fmt="%H:%M:%S" if console else "iso", utc=not console, key="time"
         ),
@@ -80,6 +116,7 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     else:
         before.append(structlog.processors.EventRenamer("message"))
         render = structlog.processors.JSONRenderer(ensure_ascii=False)
+    render = _never_failing(render)
     lines = _Lines(sys.stderr)
     structlog.configure(
         processors=[*before, render],

@@ -14,6 +14,30 @@ PARENT = "BELLHOP_SUPERVISOR_PID"
 """The variable by which a program that was started here knows its parent."""
 
 
+_ONE_SIGNAL = 0.3
+"""Seconds within which two signals are one."""
+
+
+class StopSignals:
+    """Counts the signals that ask a process to stop.
+
+    Two at the same moment are one: who signals a process often signals its group or its service,
+    too, and then the parent passes it on.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = float("-inf")
+
+    def came(self) -> int:
+        """Take note of one, and return how many there were."""
+        now = time.monotonic()
+        if now - self._last >= _ONE_SIGNAL:
+            self.count += 1
+        self._last = now
+        return self.count
+
+
 class Process(Protocol):
     """What a supervisor does with a running child, whichever way it was started."""
 
@@ -33,10 +57,16 @@ Start = Callable[[str], Process]
 """Starts a child under a name, which is another one each time."""
 
 
-def command(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Start:
+def command(
+    arguments: Sequence[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    keep: Sequence[int] = (),
+) -> Start:
     """Return a start of a program, in a session of its own.
 
-    A terminal's Ctrl-C then reaches the supervisor alone, which passes it on once.
+    A terminal's Ctrl-C then reaches the supervisor alone, which passes it on once. `keep`: file
+    descriptors that stay open in it.
     """
 
     def start(_name: str) -> Process:
@@ -44,6 +74,7 @@ def command(arguments: Sequence[str], environment: Mapping[str, str] | None = No
             list(arguments),
             env={**(environment or os.environ), PARENT: str(os.getpid())},
             start_new_session=True,
+            pass_fds=keep,
         )
 
     return start

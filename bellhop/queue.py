@@ -4,11 +4,12 @@ A job carries nothing: it says "there is mail". That is why losing one costs not
 module is all of RQ that the receiver knows.
 """
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from rq import Queue
+from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 QUEUE = "bellhop"
@@ -18,6 +19,7 @@ SHIFT = "workers.shift.work"
 """The one function that a worker runs."""
 
 _FORGET_FAILURES_AFTER = 24 * 3600
+_A_SIGN_OF_LIFE = timedelta(seconds=90)
 
 
 def shift_queue(connection: Any, **options: Any) -> Queue:
@@ -51,6 +53,20 @@ class ShiftBell:
 def queued_shifts(connection: Redis) -> int:
     """Return how many shifts wait in RQ's queue."""
     return shift_queue(connection).count
+
+
+def workers_alive(connection: Redis, now: datetime) -> list[str]:
+    """Return the names of the workers that gave a sign of life within a minute and a half.
+
+    `now` is aware. A worker gives one every few seconds when it is idle, and every minute in a
+    shift.
+    """
+    workers = Worker.all(connection=connection, queue=shift_queue(connection))
+    return [
+        worker.name
+        for worker in workers
+        if worker.last_heartbeat and now - worker.last_heartbeat < _A_SIGN_OF_LIFE
+    ]
 
 
 def _job() -> Any:

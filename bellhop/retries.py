@@ -1,6 +1,15 @@
 """When a failed handler is tried again."""
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import TypeAlias
+
+Wait: TypeAlias = float | timedelta
+"""Seconds, or a `timedelta`."""
+
+Backoff: TypeAlias = Sequence[Wait] | Callable[[int], Wait]
+"""The waits after the first attempt, the second, …, of which the last is repeated; or a function
+that takes the number of the attempt that failed, from 1."""
 
 ATTEMPTS = 20
 """How often a handler is tried unless it says otherwise: with `backoff`, for about half a day."""
@@ -14,3 +23,20 @@ def backoff(attempt: int, *, jitter: float) -> timedelta:
     """
     wait = min(5 * 2 ** min(attempt - 1, 10), 3600)
     return timedelta(seconds=wait * (1 - jitter / 4))
+
+
+def planned_wait(plan: Backoff, attempt: int) -> timedelta:
+    """Return how long a handler's own plan says to wait, to the letter: without jitter.
+
+    Raises `ValueError` if that is no time at all, and whatever a function of the plan raises.
+    """
+    return as_wait(plan(attempt) if callable(plan) else plan[min(attempt, len(plan)) - 1])
+
+
+def as_wait(wait: object) -> timedelta:
+    """Return a wait as a `timedelta`. Raises `ValueError` for what is none, or over a year."""
+    if isinstance(wait, int | float) and not isinstance(wait, bool) and abs(wait) <= 366 * 86400:
+        wait = timedelta(seconds=wait)
+    if not isinstance(wait, timedelta) or not timedelta() <= wait <= timedelta(days=366):
+        raise ValueError(f"a wait is seconds or a timedelta, up to a year, not {wait!r}")
+    return wait

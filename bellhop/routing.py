@@ -5,24 +5,21 @@ nothing else is special. Everything that can be wrong with a handler is refused 
 registered, in one sentence.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.events import TYPES, EventType, SeamEvent
+from bellhop.events.nearest import nearest
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.inspection import default_name, event_classes, is_async, wants_context
-from bellhop.retries import ATTEMPTS
+from bellhop.options import TIMEOUT, NoRetry, Options, checked_options
+from bellhop.retries import ATTEMPTS, Backoff
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-TIMEOUT = 30.0
-"""Seconds that a handler may take unless it says otherwise."""
-
 _NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
-_LONGEST_TIMEOUT = 24 * 3600
 
 
 class Pattern:
@@ -84,10 +81,7 @@ class Registry:
         self,
         /,
         *patterns: EventType | str,
-        attempts: int = ATTEMPTS,
-        timeout: float = TIMEOUT,
-        name: str | None = None,
-        allow_unknown: bool = False,
+        **options: Unpack[Options],
     ) -> Callable[[F], F]: ...
 
     def on(
@@ -96,6 +90,9 @@ class Registry:
         *patterns: Any,
         attempts: int = ATTEMPTS,
         timeout: float = TIMEOUT,
+        backoff: Backoff | None = None,
+        no_retry: NoRetry = (),
+        in_order: bool = False,
         name: str | None = None,
         allow_unknown: bool = False,
     ) -> Any:
@@ -106,6 +103,12 @@ class Registry:
 
         attempts: how often it is tried before the event goes to the dead letters.
         timeout: seconds that one run may take.
+        backoff: the waits between attempts, as a list (the last is repeated) or a function of the
+            number of the attempt that failed; seconds or `timedelta`. Unless given, 5 s, doubling
+            up to 1 h, with jitter.
+        no_retry: errors after which it is not tried again: the event goes to the dead letters.
+        in_order: while an event of a device waits to be tried again, later ones of that device wait
+            behind it, for this handler.
         name: what it is called in the record; its module and name unless given. Keep it when you
             move the function, so that retries find it.
         allow_unknown: accept a pattern that fits no event type known today.
@@ -115,8 +118,16 @@ class Registry:
         if len(patterns) == 1 and callable(patterns[0]) and not _is_event_class(patterns[0]):
             return self.on()(patterns[0])
 
+        options = {
+            "attempts": attempts,
+            "timeout": timeout,
+            "backoff": backoff,
+            "no_retry": no_retry,
+            "in_order": in_order,
+        }
+
         def register(function: F) -> F:
-            self._add(function, patterns, attempts, timeout, name, allow_unknown)
+            self._add(function, patterns, name, allow_unknown, options)
             return function
 
         return register
@@ -125,10 +136,9 @@ class Registry:
         self,
         function: Callable[..., Any],
         patterns: tuple[object, ...],
-        attempts: int,
-        timeout: float,
         name: str | None,
         allow_unknown: bool,
+        options: Mapping[str, Any],
     ) -> None:
         label = name if name is not None else default_name(function)
         if not isinstance(label, str) or not _NAME.fullmatch(label):
@@ -140,17 +150,7 @@ class Registry:
                 f"there are two handlers named {label}: give one of them another name, "
                 'as in @on(…, name="…")'
             )
-        if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
-            raise InvalidHandler(f"{label}: attempts is a whole number from 1, not {attempts!r}")
-        if (
-            not isinstance(timeout, int | float)
-            or isinstance(timeout, bool)
-            or not 0 < timeout <= _LONGEST_TIMEOUT
-        ):
-            raise InvalidHandler(
-                f"{label}: timeout is a number of seconds above 0, "
-                f"at most {_LONGEST_TIMEOUT} (a day), not {timeout!r}"
-            )
+        accepted = checked_options(label, **options)
         with_context = wants_context(function, label)
         expected = event_classes(function, label)
         checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
@@ -162,10 +162,9 @@ class Registry:
             name=label,
             function=function,
             patterns=tuple(pattern.text for pattern in checked),
-            attempts=attempts,
-            timeout=float(timeout),
             is_async=is_async(function),
             wants_context=with_context,
+            **accepted,
         )
         self._patterns[label] = checked
         self._matches.clear()
@@ -182,21 +181,13 @@ def _checked_pattern(pattern: object, label: str, allow_unknown: bool) -> Patter
         )
     checked = Pattern(pattern)
     if not allow_unknown and not checked.known_types():
-        near = nearest(pattern)
+        near = nearest(pattern, TYPES, patterns=True)
         hint = f"did you mean {' or '.join(near)}? " if near else ""
         raise InvalidHandler(
             f'{label}: no known event type fits "{pattern}"; {hint}'
             "(allow_unknown=True accepts it all the same)"
         )
     return checked
-
-
-def nearest(name: str) -> list[str]:
-    """Return up to three known event types, or patterns of them, that look like `name`."""
-    candidates = list(TYPES)
-    if "*" in name:
-        candidates += sorted({f"{known.rpartition('.')[0]}.*" for known in TYPES})
-    return difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
 
 
 def _check_annotation(

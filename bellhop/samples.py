@@ -6,10 +6,9 @@ thermostat, a noise sensor, a camera and a phone. What is given takes along what
 other unit of a temperature, the code that opened a door.
 """
 
-import difflib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -21,6 +20,7 @@ from bellhop.errors import BellhopError
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.catalogue import TYPES
 from bellhop.events.drift import schema_of
+from bellhop.events.nearest import nearest
 from bellhop.events.parsing import NotASeamEvent, parse
 
 _USUAL: Final = frozenset(
@@ -172,7 +172,7 @@ def _class_of(event_type: str) -> type[SeamEvent]:
     if event_type in TYPES:
         return TYPES[event_type]
     raise UnknownEventType(
-        f"Seam sends no {event_type!r}.{_nearest(event_type, TYPES)} `bellhop types` lists all."
+        f"Seam sends no {event_type!r}.{_hint(event_type, TYPES)} `bellhop types` lists all."
     )
 
 
@@ -180,15 +180,15 @@ def _check_field(event_type: str, name: str, value: object) -> None:
     names = schema_of(_class_of(event_type)).names.values()
     if name not in names:
         known = f" It has {', '.join(names)}." if len(names) <= _FEW else ""
-        raise UnknownField(f"{event_type} has no field {name!r}.{_nearest(name, names)}{known}")
+        raise UnknownField(f"{event_type} has no field {name!r}.{_hint(name, names)}{known}")
     if name == "event_type" and value != event_type:
         raise InvalidField(
             f"event_type cannot be set: ask for an event of {value!r} instead of {event_type}"
         )
 
 
-def _nearest(word: str, words: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, words, n=3)
+def _hint(name: str, known: Collection[str]) -> str:
+    near = nearest(name, known)
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 

@@ -21,7 +21,9 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bellhop.errors import BellhopError
+from bellhop.redis_url import parse_redis_url
 from bellhop.secret import secret_problem
+from bellhop.vault import Vault
 
 PREFIX = "BELLHOP_"
 ENV_FILE = ".env"
@@ -33,7 +35,6 @@ _KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
 """What Kubernetes sets in every pod beside a Service named bellhop."""
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 class InvalidSettings(BellhopError):
@@ -80,12 +81,18 @@ ImportPaths = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_paths
 
 _EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
-    "redis_url": "redis://host:6379/0, rediss://… or unix:///path/to/socket",
+    "redis_url": (
+        "redis://host:6379/0, rediss://…, unix:///path/to/socket or "
+        "redis+sentinel://host:26379,host2:26379/mymaster/0"
+    ),
+    "encryption_keys": "one or several keys, separated by commas or spaces",
+    "durability": "redis, fsync or replica",
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "host": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     "port": "a port number from 0 to 65535",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
+    "grace": "seconds to stop in, such as 30 or 30s, at least 4",
     "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
     "on_invalid": "quarantine or reject",
@@ -107,11 +114,14 @@ class Settings(BaseSettings):
 
     webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
     redis_url: SecretStr | None = None
+    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
+    durability: Annotated[Literal["redis", "fsync", "replica"], BeforeValidator(_lower)] = "redis"
     handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
     concurrency: int = Field(100, ge=1, le=10_000)
     slice: Duration = Field(timedelta(seconds=10), ge=timedelta(seconds=1))
+    grace: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=4))
     retention: Duration = Field(
         timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
     )
@@ -126,13 +136,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value:
-            url = value.get_secret_value()
-            if not url.startswith(_REDIS_SCHEMES):
-                raise ValueError("unknown scheme")
-            from redis.connection import parse_url  # slow to import, and often there is no URL
-
-            # Raises ValueError, for example for a port that is no number.
-            parse_url(url)  # type: ignore[no-untyped-call]
+            parse_redis_url(value.get_secret_value())
         return value
 
     @field_validator("webhook_secrets")
@@ -142,6 +146,20 @@ class Settings(BaseSettings):
             if problem := secret_problem(secret.get_secret_value()):
                 raise ValueError(f"number {place} {problem}")
         return value
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        try:
+            Vault([key.get_secret_value() for key in value])
+        except BellhopError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @property
+    def vault(self) -> Vault:
+        """What encrypts bodies, if there are keys for it."""
+        return Vault([key.get_secret_value() for key in self.encryption_keys])
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -171,11 +189,13 @@ def load_settings(**given: Any) -> Settings:
 
 def _explain(name: str, problem: Mapping[str, Any]) -> str:
     variable = f"{PREFIX}{name.upper()}"
+    detail = problem["msg"].removeprefix("Value error, ")
+    if name == "encryption_keys":
+        return f"{variable}: {detail}"
     if name == "webhook_secrets":
-        detail = problem["msg"].removeprefix("Value error, ")
         return f"{variable}: {detail}; expected {_EXPECTED[name]}"
     if name == "redis_url":  # may hold a password
-        return f"{variable}: expected {_EXPECTED[name]}"
+        return f"{variable}: expected {_EXPECTED[name]}, but {detail}"
     given = problem["input"]
     shown = f"{given.total_seconds():g}s" if isinstance(given, timedelta) else repr(given)
     return f"{variable}: expected {_EXPECTED.get(name, 'another value')}, got {shown}"

@@ -15,7 +15,7 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from svix.webhooks import Webhook
@@ -57,7 +57,7 @@ class Delivery:
 
     delivery_id: str
     sent_at: datetime
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 class Verifier:

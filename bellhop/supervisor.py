@@ -13,10 +13,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from bellhop.processes import PARENT, SIGNALS, Process, Start
-
-_ONE_SIGNAL = 0.3
-"""Seconds within which two signals are one: who signals a process often signals its group, too."""
+from bellhop.processes import PARENT, SIGNALS, Process, Start, StopSignals
 
 _AT_ONCE = 2.0
 _LONGEST_PAUSE = 10.0
@@ -65,8 +62,7 @@ class Supervisor:
         self._period = period
         self._patient = patient
         self._children: list[Child] = []
-        self._signals = 0
-        self._signalled = 0.0
+        self._signals = StopSignals()
         self._stop_code: int | None = None
         self._parent = os.environ.pop(PARENT, None)
         self._wake_reader, self._wake_writer = os.pipe()
@@ -78,7 +74,7 @@ class Supervisor:
             signal.signal(number, self._on_signal)
 
     def add(self, role: str, start: Start) -> Child:
-        """Start a child. Children of one role are stopped together, one role after the other."""
+        """Start a child. All are stopped together, so that one grace period is enough."""
         child = Child(role, start)
         self._children.append(child)
         self._start(child)
@@ -116,10 +112,7 @@ class Supervisor:
             return self._stop_code
 
     def _on_signal(self, _number: int, _frame: object) -> None:
-        now = time.monotonic()
-        if now - self._signalled >= _ONE_SIGNAL:
-            self._signals += 1
-        self._signalled = now
+        self._signals.came()
         self.stop()
 
     def _wake(self) -> None:
@@ -178,31 +171,29 @@ class Supervisor:
                 self.stop(code)
             return
         child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
-        pause = min(0.25 * 2**child.failures, _LONGEST_PAUSE) if child.failures > 1 else 0.0
+        # A poisonous event costs four workers in a row, and its neighbours no more than 2 s.
+        pause = min(2**child.failures / 16, _LONGEST_PAUSE) if child.failures > 1 else 0.0
         child.next_start = max(child.next_start, now + pause)
         if code != 0:
             how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
             _log.error("a process died and is replaced", role=child.role, died_of=how)
 
     def _stop_children(self, selector: selectors.BaseSelector) -> None:
-        """Ask the children to finish, role after role, and end those that outlive the grace.
+        """Ask the children to finish, and end those that outlive the grace.
 
         A second signal ends them at once.
         """
-        asked, patience = self._signals, self._grace
-        for role in dict.fromkeys(child.role for child in self._children):
-            children = [child for child in self._children if child.role == role]
-            _terminate(children)
-            began = time.monotonic()
-            while any(child.alive for child in children):
-                if self._signals > asked:  # the children have children, whom they end at once
-                    asked, patience, began = self._signals, _AT_ONCE, time.monotonic()
-                    _terminate(children)
-                if time.monotonic() - began > patience:
-                    for child in children:
-                        if child.process and child.alive:
-                            child.process.kill()
-                self._wait(selector, 0.2)
+        asked, patience, began = self._signals.count, self._grace, time.monotonic()
+        _terminate(self._children)
+        while any(child.alive for child in self._children):
+            if self._signals.count > asked:  # the children have children, whom they end at once
+                asked, patience, began = self._signals.count, _AT_ONCE, time.monotonic()
+                _terminate(self._children)
+            if time.monotonic() - began > patience:
+                for child in self._children:
+                    if child.process and child.alive:
+                        child.process.kill()
+            self._wait(selector, 0.2)
         self._look_around([child.name for child in self._children])
 
     def _look_around(self, dead: Sequence[str]) -> None:

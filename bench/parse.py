@@ -2,7 +2,8 @@
 
 Every known type is read in turn, as `bellhop send` makes it, by one process on one core. Figures
 are processor time, so that other programs on the machine disturb them little: the median of rounds,
-and the fastest and the slowest round.
+and the fastest and the slowest round. What a bare interpreter takes to start is taken off the
+import. Events that differ from Seam's schema have no limit: they are rare, and each is worth it.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from math import inf
 from statistics import median
 
 from rich.table import Table
@@ -40,14 +42,16 @@ def main() -> int:
     fine = [
         _add_parsing(table, f"parse, {len(of_each)} types in turn", of_each),
         _add_parsing(table, f"parse, {largest}", [bodies[largest]] * len(of_each)),
-        _add_parsing(table, "parse, 2 differences in each", strange),
+        _add_parsing(table, "parse, 2 differences in each", strange, limit=inf),
         _add_import(table, "import bellhop, a new process"),
     ]
     print_table(table)
     return 0 if all(fine) else 1
 
 
-def _add_parsing(table: Table, what: str, bodies: Sequence[bytes]) -> bool:
+def _add_parsing(
+    table: Table, what: str, bodies: Sequence[bytes], limit: float = MOST_MICROSECONDS
+) -> bool:
     def read() -> None:
         for _ in range(PASSES):
             for body in bodies:
@@ -56,7 +60,7 @@ def _add_parsing(table: Table, what: str, bodies: Sequence[bytes]) -> bool:
     read()
     each = [seconds * 1e6 / len(bodies) / PASSES for seconds in _rounds(read)]
     size = sum(map(len, bodies)) / len(bodies)
-    return _add(table, what, f"{size:,.0f}", each, MOST_MICROSECONDS, "µs")
+    return _add(table, what, f"{size:,.0f}", each, limit, "µs")
 
 
 def _add_import(table: Table, what: str) -> bool:
@@ -71,7 +75,9 @@ def _add_import(table: Table, what: str) -> bool:
 def _add(table: Table, what: str, size: str, each: Sequence[float], most: float, unit: str) -> bool:
     figure = median(each)
     spread = f"{min(each):.0f} to {max(each):.0f}"
-    table.add_row(what, size, f"{figure:.1f} {unit}", spread, f"{most} {unit}")
+    table.add_row(
+        what, size, f"{figure:.1f} {unit}", spread, f"{most} {unit}" if most < inf else ""
+    )
     return figure < most
 
 

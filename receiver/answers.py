@@ -22,6 +22,8 @@ class Verdict(Enum):
     NOT_AN_EVENT = "not an event"
     BAD_SIGNATURE = "bad signature"
     TOO_LARGE = "too large"
+    TOO_SLOW = "too slow"
+    ENCODED = "encoded"
     METHOD = "method"
     UNAVAILABLE = "unavailable"
     FAILED = "failed"
@@ -38,6 +40,13 @@ class Answer:
         """Send it."""
         await send(self.start)
         await send(self.body)
+
+    def raw(self, more: Sequence[Header] = ()) -> bytes:
+        """Return it as HTTP/1.1, with `more` headers, for who sends it without ASGI."""
+        status = HTTPStatus(self.start["status"])
+        headers = b"".join(b"%s: %s\r\n" % header for header in (*more, *self.start["headers"]))
+        line = f"HTTP/1.1 {int(status)} {status.phrase}\r\n".encode()
+        return line + headers + b"\r\n" + bytes(self.body["body"])
 
 
 def _answer(
@@ -84,6 +93,14 @@ ANSWERS = {
     Verdict.TOO_LARGE: problem(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is larger than this endpoint takes.", _CLOSE
     ),
+    Verdict.TOO_SLOW: problem(
+        HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time.", _CLOSE
+    ),
+    Verdict.ENCODED: problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Compressed bodies are not taken: send it without a Content-Encoding.",
+        (b"accept-encoding", b"identity"),  # RFC 9110, 15.5.16
+    ),
     Verdict.METHOD: problem(
         HTTPStatus.METHOD_NOT_ALLOWED, "Webhooks are sent with POST.", (b"allow", b"POST")
     ),
@@ -94,3 +111,11 @@ ANSWERS = {
 }
 
 NOT_FOUND = problem(HTTPStatus.NOT_FOUND, "Nothing is here. Webhooks go to /webhooks/seam.")
+
+NO_HTTP = problem(HTTPStatus.BAD_REQUEST, "This is not a request that can be understood.", _CLOSE)
+
+HEAD_TOO_LARGE = problem(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "The headers are larger than this server takes.",
+    _CLOSE,
+)

@@ -1,5 +1,6 @@
 """The Starlette app: the webhook endpoint and what an orchestrator asks."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -17,7 +18,8 @@ from bellhop.queue import ShiftBell
 from bellhop.settings import Settings
 from bellhop.signature import Verifier
 from receiver.answers import NOT_FOUND, problem
-from receiver.intake import Intake
+from receiver.intake import LONGEST_CALL, Intake
+from receiver.refusals import Refusals
 from receiver.webhook import WebhookEndpoint
 
 WEBHOOK_PATH = "/webhooks/seam"
@@ -29,14 +31,15 @@ _NOT_READY = problem(
 )
 
 
-def create_app(settings: Settings, redis_url: str) -> Starlette:
+def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starlette:
     """Return the receiver's app. Raises `InvalidSecret` if there is no signing secret."""
     redis = connect_async(redis_url)
-    ledger = AsyncLedger(redis, settings.retention)
+    ledger = AsyncLedger(redis, settings.retention, settings.durability, settings.vault)
     intake = Intake(ledger, ShiftBell(redis))
     webhook = WebhookEndpoint(
         Verifier(settings.secrets),
         intake,
+        refusals,
         max_body=settings.max_body,
         on_invalid=settings.on_invalid,
     )
@@ -46,8 +49,9 @@ def create_app(settings: Settings, redis_url: str) -> Starlette:
 
     async def ready(scope: Any, receive: Any, send: Any) -> None:
         try:
-            await ledger.probe()
-        except (RedisError, OSError):
+            async with asyncio.timeout(LONGEST_CALL):
+                await ledger.probe()
+        except (RedisError, OSError):  # TimeoutError is an OSError
             await _NOT_READY(send)
         else:
             await JSONResponse({"status": "ready"})(scope, receive, send)
@@ -59,6 +63,7 @@ def create_app(settings: Settings, redis_url: str) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await intake.close()
+        refusals.close()
         await redis.aclose()
 
     app = Starlette(

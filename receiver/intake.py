@@ -11,13 +11,20 @@ from dataclasses import dataclass
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from bellhop.connections import is_outage
+from bellhop.connections import SOCKET_TIMEOUT, is_outage, reason
+from bellhop.failpoints import failpoint
 from bellhop.ledger import Arrival, AsyncLedger, Quarantined, Receipt
+from bellhop.outages import Outages
 from bellhop.queue import ShiftBell
 
 MOST_DELIVERIES = 500
 MOST_BYTES = 4 * 1024 * 1024
+
+LONGEST_CALL = SOCKET_TIMEOUT + 1
+"""Seconds for a call, with a new connection if need be. A delivery waits for two at most: the one
+under way when it arrived, and its own. The sender gives up after 15."""
 
 _log = structlog.get_logger("receiver")
 
@@ -43,7 +50,7 @@ class Intake:
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
         self._rings: set[asyncio.Task[None]] = set()
-        self._outage = False
+        self._outages = Outages(_log, "Redis cannot take events; answering 503")
 
     async def accept(self, item: Item) -> bool:
         """Return, once Redis has acknowledged it, whether the delivery was new.
@@ -83,6 +90,7 @@ class Intake:
         return batch
 
     async def _flush(self, batch: Sequence[_Waiting]) -> None:
+        failpoint("accept.before")
         try:
             receipt = await self._commit([waiting.item for waiting in batch])
         except Exception as error:
@@ -91,12 +99,11 @@ class Intake:
                     waiting.done.set_exception(Unavailable())
             self._report(error)
             return
+        failpoint("accept.after")
         for waiting, new in zip(batch, receipt.new, strict=True):
             if not waiting.done.done():
                 waiting.done.set_result(new)
-        if self._outage:
-            self._outage = False
-            _log.warning("Redis is back")
+        self._outages.succeeded()
         for drift in receipt.unseen:
             _log.warning(
                 "events differ from Seam's schema; they are accepted (bellhop drift tells more)",
@@ -110,6 +117,13 @@ class Intake:
 
     async def _commit(self, items: Sequence[Item]) -> Receipt:
         try:
+            async with asyncio.timeout(LONGEST_CALL):
+                return await self._accept(items)
+        except TimeoutError as error:
+            raise RedisTimeoutError(f"no answer within {LONGEST_CALL:g} s") from error
+
+    async def _accept(self, items: Sequence[Item]) -> Receipt:
+        try:
             return await self._ledger.accept(items)
         except RedisConnectionError:
             # The server may have been restarted behind a pooled connection. If the first call got
@@ -120,9 +134,7 @@ class Intake:
     def _report(self, error: Exception) -> None:
         """Log one line for each outage, not one for each request."""
         if isinstance(error, RedisError) and is_outage(error):
-            if not self._outage:
-                self._outage = True
-                _log.error("Redis cannot take events; answering 503", error=str(error))
+            self._outages.failed(error)
         else:
             _log.error("cannot accept events", exc_info=error)
 
@@ -132,8 +144,10 @@ class Intake:
         task.add_done_callback(self._rings.discard)
 
     async def _ring_once(self) -> None:
+        failpoint("ring.before")
         try:
             await self._bell.ring()
+            failpoint("ring.after")
         except RedisError as error:
             # The foreman sees mail and an empty queue, and asks for a shift within seconds.
-            _log.warning("could not enqueue a shift", error=str(error))
+            _log.warning("could not enqueue a shift", error=reason(error))

@@ -3,6 +3,9 @@
 A plain ASGI callable, mounted as a route of the Starlette app: Starlette's Request and Response
 cost more than the signature. What costs least comes first: headers, then size, then HMAC, then the
 schema. Redis is asked only about deliveries that are signed.
+
+Who sends is known by the signature and by nothing else: the client's address is not looked at, so
+that `X-Forwarded-For` and its like, which anybody can write, change nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +18,9 @@ from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
 from bellhop.signature import Delivery, InvalidSignature, Verifier
 from receiver.answers import ANSWERS, Verdict
+from receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
 from receiver.intake import Intake, Unavailable
+from receiver.refusals import Refusals
 
 _log = structlog.get_logger("receiver")
 
@@ -25,14 +30,6 @@ _KEPT = (
     "user-agent",
 )
 """Headers that are kept with a body in quarantine."""
-
-
-class Disconnected(Exception):
-    """The sender went away before its body was complete."""
-
-
-class TooLarge(Exception):
-    """The body is larger than allowed."""
 
 
 class WebhookEndpoint:
@@ -46,6 +43,7 @@ class WebhookEndpoint:
         self,
         verifier: Verifier,
         intake: Intake,
+        refusals: Refusals,
         *,
         max_body: int,
         on_invalid: Literal["quarantine", "reject"],
@@ -53,7 +51,9 @@ class WebhookEndpoint:
     ) -> None:
         self._verifier = verifier
         self._intake = intake
+        self._refusals = refusals
         self._max_body = max_body
+        self._bodies = BodyReader(max_body)
         self._rejects = on_invalid == "reject"
         self._now = now
 
@@ -74,17 +74,24 @@ class WebhookEndpoint:
         headers = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         }
+        encoding = headers.get("content-encoding", "").strip()
+        if encoding and encoding.lower() != "identity":
+            return self._refuse(Verdict.ENCODED, "its body is compressed")
         try:
             claim = self._verifier.read_headers(headers, self._now())
-            body = await self._read(headers, receive)
+            body = await self._bodies.read(headers.get("content-length", ""), receive)
             delivery = self._verifier.verify(claim, body)
         except InvalidSignature as error:
-            _log.warning("refused a webhook", reason=str(error))
-            return Verdict.BAD_SIGNATURE
+            return self._refuse(Verdict.BAD_SIGNATURE, str(error))
         except TooLarge:
-            _log.warning("refused a webhook", reason=f"its body is over {self._max_body} bytes")
-            return Verdict.TOO_LARGE
+            return self._refuse(Verdict.TOO_LARGE, f"its body is over {self._max_body} bytes")
+        except TooSlow:
+            return self._refuse(Verdict.TOO_SLOW, "its body was too slow to be held any longer")
         return await self._accept(delivery, headers)
+
+    def _refuse(self, verdict: Verdict, reason: str) -> Verdict:
+        self._refusals.add(reason)
+        return verdict
 
     async def _accept(self, delivery: Delivery, headers: Mapping[str, str]) -> Verdict:
         item: Arrival | Quarantined
@@ -114,25 +121,3 @@ class WebhookEndpoint:
             mailbox=item.mailbox,
         )
         return Verdict.ACCEPTED if new else Verdict.DUPLICATE
-
-    async def _read(self, headers: dict[str, str], receive: Any) -> bytes:
-        """Return the body, and never hold more than is allowed of it."""
-        announced = headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > self._max_body:
-            raise TooLarge
-        message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body"):
-            body: bytes = message.get("body", b"")
-            if len(body) > self._max_body:
-                raise TooLarge
-            return body
-        pieces = bytearray()
-        while True:
-            if message["type"] == "http.disconnect":
-                raise Disconnected
-            pieces += message.get("body", b"")
-            if len(pieces) > self._max_body:
-                raise TooLarge
-            if not message.get("more_body"):
-                return bytes(pieces)
-            message = await receive()

@@ -6,8 +6,10 @@ import structlog
 from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
+from bellhop.failpoints import failpoint
 from bellhop.ledger import Ledger
 from bellhop.ledger.calls import RETRIES_A_SWEEP
+from bellhop.outages import Outages
 from bellhop.queue import enqueue_shift, queued_shifts
 
 PERIOD = 1.0
@@ -22,7 +24,7 @@ class Foreman:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._unreported: list[str] = []
-        self._outage = False
+        self._outages = Outages(_log, "Redis is away")
 
     def sweep(self, dead_workers: Sequence[str] = ()) -> None:
         """Sweep once. If Redis is away, the dead are remembered for the next time."""
@@ -30,27 +32,28 @@ class Foreman:
         try:
             self._sweep()
         except RedisError as error:
-            if not is_outage(error):
+            if is_outage(error):
+                self._outages.failed(error)
+            else:
                 _log.exception("cannot sweep")
-            elif not self._outage:
-                _log.error("Redis is away", error=str(error))
-                self._outage = True
             return
         self._unreported = []
-        if self._outage:
-            _log.warning("Redis is back")
-            self._outage = False
+        self._outages.succeeded()
 
     def _sweep(self) -> None:
         while True:
+            failpoint("sweep.before")
             swept = self._ledger.sweep(
                 queued=queued_shifts(self._ledger.redis), dead_workers=self._unreported
             )
+            failpoint("sweep.after")
             for shift in swept.ended:
                 _log.warning(
                     "a worker ended in the middle of a shift; its mail is free", shift=shift
                 )
             if swept.wants_shift:
+                failpoint("call_shift.before")
                 enqueue_shift(self._ledger.redis)
+                failpoint("call_shift.after")
             if swept.retries < RETRIES_A_SWEEP:
                 return

@@ -17,6 +17,8 @@ from bellhop.events import parse
 from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
+from bellhop.vault import Vault
+from workers.past import Past, in_ms
 from workers.records import Attempts
 from workers.running import Run
 
@@ -37,12 +39,14 @@ class Lane:
     next handler runs: if the worker dies again, it is known under which.
     """
 
-    def __init__(self, mail: Mail, registry: Registry) -> None:
+    def __init__(self, mail: Mail, registry: Registry, vault: Vault) -> None:
         self.mailbox = mail.mailbox
-        self.careful = mail.alone
+        self.careful = mail.careful
         self.begun = False
         self.entries_done = 0
         self._registry = registry
+        self._vault = vault
+        self._past = Past(mail)
         self._results: deque[SettledEntry] = deque()
         self._unwritten: list[Outcome] = []
         self._entry: Entry | None = None
@@ -63,10 +67,17 @@ class Lane:
     def took(self, outcome: Outcome) -> None:
         """Take the outcome of `next`, and go on to the one after it."""
         with self._lock:
-            self._unwritten.append(outcome)
+            if self.next and self.next.handler.wants_context and self.next.event.occurred_at:
+                outcome = outcome._replace(occurred_ms=in_ms(self.next.event.occurred_at))
+            self._note(outcome)
             if self.careful:
                 self._write_progress()
             self.next = next(self._runs, None)
+
+    def _note(self, outcome: Outcome) -> None:
+        self._unwritten.append(outcome)
+        if self._entry:
+            self._past.took(outcome, self._entry.order, new=self._entry.handler is None)
 
     def stop(self) -> None:
         """Let the entry under way be the last."""
@@ -112,15 +123,29 @@ class Lane:
                 return
             self._entry = entry
             runs = self._open(entry)
-            if runs and entry.deaths >= DEATHS:
-                runs[0].doomed = f"worker died: {entry.deaths} workers ended under it"
-            yield from runs
+            yield from self._in_order(entry, runs)
             handled = runs or self._unwritten or entry.records or entry.handler
             state: Literal["done", "unhandled"] = "done" if handled else "unhandled"
             outcomes, self._unwritten = self._unwritten, []
             self._entry = None
             self._results.append(SettledEntry(entry.name, True, outcomes, state))
             self.entries_done += 1
+
+    def _in_order(self, entry: Entry, runs: list[Run]) -> Iterator[Run]:
+        """Yield the runs that may begin. The others have to wait behind an earlier event."""
+        doomed = ""
+        if entry.deaths >= DEATHS:
+            doomed = f"worker died: {entry.deaths} workers ended under it"
+        for run in runs:
+            name = run.handler.name
+            if run.handler.in_order and entry.handler is None and self._past.blocks(name):
+                self._note(run.attempts.behind(name))
+                continue
+            run.earlier_pending = self._past.has_earlier(name, entry.order)
+            run.stale = self._past.has_newer(name, run.event.occurred_at)
+            # The first that is run is the one under which they ended: those before it are written.
+            run.doomed, doomed = doomed, ""
+            yield run
 
     def _open(self, entry: Entry) -> list[Run]:
         """Return the runs of an entry, without the handlers whose outcome is on record.
@@ -131,7 +156,7 @@ class Lane:
             _log.error("the record of an event is gone", event_id=entry.event_id)
             return []
         try:
-            event = parse(entry.body).event
+            event = parse(self._vault.open(entry.body)).event
             return [
                 Run(
                     handler,

@@ -1,12 +1,14 @@
 """The event loop of a worker: async handlers of many devices at a time, each device in order."""
 
 import asyncio
+import math
 import threading
 import time
 from queue import SimpleQueue
 
 import structlog
 
+from workers.deadlines import Deadlines
 from workers.lanes import Lane
 from workers.running import Run, run_async
 
@@ -19,10 +21,12 @@ class HandlerLoop:
     It lives as long as the worker, so that handlers can keep clients and pools on it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._deadlines = deadlines
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: dict[str, tuple[Run, float]] = {}
+        self._first = math.inf
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         """Run the lane's async handlers; then put it into `returned`, through or not."""
@@ -61,15 +65,33 @@ class HandlerLoop:
     async def _run(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         try:
             while (run := lane.next) and run.handler.is_async and not run.doomed:
-                self._under_way[lane.mailbox] = (run, time.monotonic())
-                lane.took(await run_async(run))
+                self._enter(lane, run)
+                outcome = await run_async(run)
+                self._leave(lane)
+                lane.took(outcome)
                 if lane.careful:
                     break
         except BaseException as error:
             lane.error = error
         finally:
-            self._under_way.pop(lane.mailbox, None)
+            self._leave(lane)
             returned.put(lane)
+
+    def _enter(self, lane: Lane, run: Run) -> None:
+        began = time.monotonic()
+        self._under_way[lane.mailbox] = (run, began)
+        if (deadline := run.deadline(began)) < self._first:
+            self._set_first(deadline)
+
+    def _leave(self, lane: Lane) -> None:
+        left = self._under_way.pop(lane.mailbox, None)
+        if left and left[0].deadline(left[1]) <= self._first:
+            others = self._under_way.values()
+            self._set_first(min((run.deadline(began) for run, began in others), default=math.inf))
+
+    def _set_first(self, deadline: float) -> None:
+        self._first = deadline
+        self._deadlines.set_loop(deadline)
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

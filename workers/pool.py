@@ -1,11 +1,15 @@
 """A pool of worker processes, replaced when they die, with a foreman beside them."""
 
+import faulthandler
 import gc
 import io
 import os
 import random
+import signal
 import socket
 import sys
+import time
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -14,16 +18,20 @@ from bellhop.connections import connect
 from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
-from bellhop.processes import forked
+from bellhop.processes import Process, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
+from workers.deadlines import Deadlines
 from workers.foreman import PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
 from workers.runtime import Runtime
 
-GRACE = 30.0
-"""Seconds that workers have to finish what they run when they are asked to stop."""
+_TO_GIVE_BACK = 2.0
+"""Seconds before the end of the grace period that a worker gives back what still runs."""
+
+_TO_END = 0.5
+"""Seconds before its end that the pool kills a worker that is still there."""
 
 _log = structlog.get_logger("workers")
 
@@ -36,15 +44,69 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes
     foreman = Foreman(Ledger(connect(redis_url), settings.retention))
-    supervisor = Supervisor(grace=GRACE, tick=foreman.sweep, period=PERIOD)
-    start = forked(partial(_work, settings, redis_url))
+    grace = settings.grace.total_seconds()
+    started: list[_Worker] = []
+
+    def start(name: str) -> Process:
+        worker = _Worker(settings, redis_url, name)
+        started.append(worker)
+        return worker
+
+    def look_after(dead: Sequence[str]) -> None:
+        started[:] = [worker for worker in started if worker.poll() is None]
+        for worker in started:
+            worker.end_if_stuck()
+        foreman.sweep(dead)
+
+    supervisor = Supervisor(grace=grace - _TO_END, tick=look_after, period=PERIOD)
     for _ in range(workers):
         supervisor.add(f"{socket.gethostname()}-worker", start)
     return supervisor.run()
 
 
-def _work(settings: Settings, redis_url: str, name: str) -> None:
+class _Worker:
+    """A worker's process, and the deadlines that it shares with its pool."""
+
+    def __init__(self, settings: Settings, redis_url: str, name: str) -> None:
+        self._name = name
+        self._deadlines = Deadlines()
+        self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
+        work = partial(_work, settings, redis_url, self._deadlines, self._time_to_stop)
+        self._process = forked(work)(name)
+        self._seen_stuck = 0
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        # In memory, too: while C code runs, a signal reaches no thread of the worker.
+        self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
+        self._time_to_stop = 0.0
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def end_if_stuck(self) -> None:
+        """End it if a handler keeps all its threads, so that none of them can do so.
+
+        To be called every second: one that slept with the machine has that long to come round.
+        """
+        overdue = time.monotonic() > self._deadlines.handlers
+        self._seen_stuck = self._seen_stuck + 1 if overdue else 0
+        if self._seen_stuck == 2:
+            _log.critical("a handler keeps its whole worker; ending it", worker=self._name)
+            os.kill(self.pid, signal.SIGABRT)  # it dies of it with a traceback
+        elif self._seen_stuck > 2:
+            self.kill()
+
+
+def _work(
+    settings: Settings, redis_url: str, deadlines: Deadlines, time_to_stop: float, name: str
+) -> None:
     """Be one worker of a pool until a signal."""
+    faulthandler.enable()
     random.seed()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what handlers print is seen when they print it
         sys.stdout.reconfigure(line_buffering=True)
@@ -53,13 +115,17 @@ def _work(settings: Settings, redis_url: str, name: str) -> None:
     except HandlersNotLoaded:
         sys.exit(os.EX_CONFIG)
     runtime = Runtime(
-        Ledger(connect(redis_url), settings.retention),
+        Ledger(connect(redis_url), settings.retention, settings.vault),
         registry,
         worker=name,
         concurrency=settings.concurrency,
         slice=settings.slice.total_seconds(),
+        deadlines=deadlines,
     )
     # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
-    worker = ShiftWorker(connect(redis_url), runtime)
+    worker = ShiftWorker(connect(redis_url), runtime, time_to_stop)
     _log.info("worker ready", worker=name, handlers=len(registry))
     worker.run()
+    if runtime.out_of_time:
+        sys.stdout.flush()
+        os._exit(os.EX_OK)  # a thread that a handler left behind would be waited for

@@ -1,13 +1,16 @@
 """What the ledger remembers of a handler and an event: every attempt, and how it ended.
 
 A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since
-the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying` or `dead`; a
-record that is not `done` has the last `error`, with its traceback where there is one.
+the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `waiting`
+(behind an earlier event) or `dead`; a record that is not `done` has the last `error`, with its
+traceback where there is one. `earlier` attempts are kept as a number only; `forgiven` ones were
+made before somebody had the handler tried again.
 """
 
 import json
 import traceback
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +30,17 @@ class Attempts:
     def __init__(self, record: str | None) -> None:
         self._attempts: list[list[Any]] = []
         self._before = 0
+        self._forgiven = 0
         if record:
             read = json.loads(record)
             self._attempts = read["attempts"]
             self._before = read.get("earlier", 0)
+            self._forgiven = read.get("forgiven", 0)
+
+    @property
+    def used(self) -> int:
+        """How many attempts count: those since the handler was last tried again by hand."""
+        return self.number - 1 - self._forgiven
 
     @property
     def number(self) -> int:
@@ -58,7 +68,12 @@ class Attempts:
     ) -> Outcome:
         """The handler is to be tried again."""
         record = self._record("retrying", started_ms, took_ms, error)
-        return Outcome(handler, "retry", max(0, round(wait.total_seconds() * 1000)), record)
+        # A retry may be late, but never early.
+        return Outcome(handler, "retry", max(0, ceil(wait.total_seconds() * 1000)), record)
+
+    def behind(self, handler: str) -> Outcome:
+        """The event waits behind an earlier one; the handler has not seen it."""
+        return Outcome(handler, "behind", 0, '{"state": "waiting", "attempts": []}')
 
     def dead(self, handler: str, started_ms: int, took_ms: float, error: str) -> Outcome:
         """The handler used up its attempts."""
@@ -71,6 +86,8 @@ class Attempts:
         earlier = self._before + len(attempts) - len(record["attempts"])
         if earlier:
             record["earlier"] = earlier
+        if self._forgiven:
+            record["forgiven"] = self._forgiven
         if error:
             record["error"] = error
         return json.dumps(record)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from contextlib import suppress
 from types import FrameType
 from typing import Any
@@ -17,12 +18,17 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
+from bellhop.connections import SOCKET_TIMEOUT
 from bellhop.errors import BellhopError
+from bellhop.processes import StopSignals
 from bellhop.queue import QUEUE, SHIFT, shift_queue
 from workers import shift
+from workers.patience import PatientRedis
+from workers.running import hasten
 from workers.runtime import Runtime
 
 _MAINTENANCE = 60
+_SIGNALS_TO_LET_GO = 2
 
 _log = structlog.get_logger("workers")
 
@@ -61,18 +67,24 @@ class NoDeathPenalty(BaseDeathPenalty):
 
 
 class ShiftWorker(SimpleWorker):
-    """Runs shifts one after the other, in this process."""
+    """Runs shifts one after the other, in this process.
+
+    time_to_stop: seconds that what is under way may go on after a signal.
+    """
 
     death_penalty_class = NoDeathPenalty
     log_result_lifespan = False
-    # RQ doubles its wait for Redis with every outage that an idle worker has seen.
-    max_connection_wait_time = 1.0
+    # Seconds that RQ waits for a job before it asks again, and for the answer to that: a connection
+    # that leads nowhere any more is noticed within 8 s, not within 7 minutes.
+    dequeue_timeout = 3
+    connection_timeout = dequeue_timeout + int(SOCKET_TIMEOUT)
 
-    def __init__(self, connection: Redis, runtime: Runtime) -> None:
+    def __init__(self, connection: Redis, runtime: Runtime, time_to_stop: float) -> None:
+        patient = PatientRedis(connection, runtime)
         super().__init__(
-            [shift_queue(connection, job_class=ShiftJob)],
+            [shift_queue(patient, job_class=ShiftJob)],
             name=runtime.worker,
-            connection=connection,
+            connection=patient,
             job_class=ShiftJob,
             serializer=JSONSerializer,
             default_result_ttl=0,
@@ -80,6 +92,8 @@ class ShiftWorker(SimpleWorker):
             log_job_description=False,
         )
         self._runtime = runtime
+        self._time_to_stop = time_to_stop
+        self._signals = StopSignals()
 
     def run(self) -> None:
         """Work until a signal asks to stop. The first lets the entry under way finish."""
@@ -105,6 +119,11 @@ class ShiftWorker(SimpleWorker):
         with suppress(RedisError):
             self.maintain_heartbeats(job, execution)
 
+    def teardown(self) -> None:
+        """Take leave of RQ. If Redis is away, RQ forgets the worker by itself."""
+        with suppress(RedisError, StopRequested):
+            super().teardown()  # type: ignore[no-untyped-call]
+
     def subscribe(self) -> None:
         """Listen to no commands: signals are enough, and Redis is not trusted to stop us."""
 
@@ -112,10 +131,17 @@ class ShiftWorker(SimpleWorker):
         """Nothing was subscribed."""
 
     def request_stop(self, signum: int, _frame: FrameType | None) -> None:
-        """Finish the entry under way and give the rest back; a second signal ends it at once."""
-        if self._runtime.stopping:
+        """Finish the entries under way and give the rest back, within the grace period.
+
+        A second signal has those interrupted and given back at once, too; a third ends the process.
+        """
+        count = self._signals.came()
+        if count > _SIGNALS_TO_LET_GO:
             signal.signal(signum, signal.SIG_DFL)
             signal.raise_signal(signum)
+        deadlines = self._runtime.deadlines
+        deadlines.stop_by(time.monotonic() + (self._time_to_stop if count == 1 else 0))
+        hasten(deadlines.stop)
         self._runtime.stopping = True
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:

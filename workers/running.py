@@ -10,10 +10,11 @@ Another handler of the same event sees nothing of it.
 """
 
 import asyncio
+import math
 import random
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -23,10 +24,14 @@ import structlog
 
 from bellhop.events import SeamEvent
 from bellhop.events.masking import hide
+from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
-from bellhop.retries import backoff
+from bellhop.retries import backoff, planned_wait
 from workers.records import Attempts, describe
+
+KILL_AFTER = 5.0
+"""Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
 
 _log = structlog.get_logger("workers")
 
@@ -44,6 +49,8 @@ class Run:
     delivery_id: str
     received_ms: int
     doomed: str = ""
+    earlier_pending: bool = False
+    stale: bool = False
 
     def context(self) -> Context:
         """What the handler may know besides the event."""
@@ -53,7 +60,13 @@ class Run:
             attempt=self.attempts.number,
             delivery_id=self.delivery_id,
             received_at=datetime.fromtimestamp(self.received_ms / 1000, UTC),
+            earlier_pending=self.earlier_pending,
+            stale=self.stale,
         )
+
+    def deadline(self, began: float) -> float:
+        """Return when its worker is ended if it still runs. `began` is on the same clock."""
+        return began + self.handler.timeout + KILL_AFTER
 
     def call(self) -> Any:
         """Call the function; for an async one, return its coroutine."""
@@ -62,13 +75,20 @@ class Run:
         return self.handler.function(self.event)
 
 
-def run_sync(run: Run) -> Outcome:
-    """Call a sync handler in the main thread, where its timeout can interrupt it."""
+def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome | None:
+    """Call a sync handler in the main thread, where its timeout can interrupt it.
+
+    `stop` tells, on the monotonic clock, when this worker must let go of it. Returns `None` if it
+    was interrupted for that: then it counts as not run.
+    """
+    failpoint("handler.before")
     started, clock = _now_ms(), time.perf_counter()
     error: BaseException | None = None
     try:
         try:
             _alarm(run.handler.timeout)
+            if (moment := stop()) < math.inf:  # who sets it from now on finds the alarm
+                hasten(moment)
             _check_result(run.call())
         except HandlerTimeout:
             raise
@@ -80,11 +100,18 @@ def run_sync(run: Run) -> Outcome:
         # It may come in the very moment the handler is through; then it is one run too many.
         _alarm(0)
         error = raised
-    return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+    took = time.perf_counter() - clock
+    early = isinstance(error, HandlerTimeout) and took < run.handler.timeout
+    if early and time.monotonic() >= stop():
+        return None
+    outcome = _outcome(run, error, started, took * 1000)
+    failpoint("handler.after")
+    return outcome
 
 
 async def run_async(run: Run) -> Outcome:
     """Await an async handler, and cancel it when its time is up."""
+    failpoint("async_handler.before")
     started, clock = _now_ms(), time.perf_counter()
     error: BaseException | None = None
     try:
@@ -100,7 +127,9 @@ async def run_async(run: Run) -> Outcome:
         error = raised
     except BaseException as raised:
         error = raised
-    return _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+    outcome = _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
+    failpoint("async_handler.after")
+    return outcome
 
 
 def _check_result(result: object) -> None:
@@ -127,6 +156,14 @@ def _alarm(seconds: float) -> None:
         signal.signal(signal.SIGALRM, _interrupt)  # a handler's library may have taken it
     # Again every second, for a handler that swallows it.
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if seconds else 0)
+
+
+def hasten(moment: float) -> None:
+    """Interrupt the handler that runs in this thread, if one does, at that moment at the latest."""
+    left, _ = signal.getitimer(signal.ITIMER_REAL)
+    wait = max(moment - time.monotonic(), 0.001)
+    if left > wait:
+        _alarm(wait)
 
 
 def _outcome(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:
@@ -159,11 +196,12 @@ def _outcome(run: Run, error: BaseException | None, started: int, took: float) -
         wait = None
 
     summary = text.strip().rpartition("\n")[2]
-    if run.attempts.number >= run.handler.attempts:
+    final = isinstance(error, run.handler.no_retry) and not isinstance(error, Retry)
+    if final or run.attempts.used + 1 >= run.handler.attempts:
         _logger(run).error("handler gave up", error=summary, **_traceback(text, error))
         return run.attempts.dead(name, started, took, text)
     if wait is None:
-        wait = backoff(run.attempts.number, jitter=random.random())
+        wait = _wait(run)
     line = _logger(run).info if isinstance(error, Retry) else _logger(run).warning
     line(
         "handler asked to be tried again" if isinstance(error, Retry) else "handler failed",
@@ -172,6 +210,20 @@ def _outcome(run: Run, error: BaseException | None, started: int, took: float) -
         **_traceback(text, error),
     )
     return run.attempts.retry(name, started, took, text, wait)
+
+
+def _wait(run: Run) -> timedelta:
+    """Return how long to wait before the next attempt, by the handler's own plan if that works."""
+    attempt = run.attempts.used + 1
+    if run.handler.backoff is not None:
+        try:
+            return planned_wait(run.handler.backoff, attempt)
+        except Exception as error:
+            _logger(run).error(
+                "the handler's backoff failed; waiting as usual",
+                error=hide(f"{type(error).__name__}: {error}", run.event.secrets()),
+            )
+    return backoff(attempt, jitter=random.random())
 
 
 def _traceback(text: str, error: BaseException) -> dict[str, str]:

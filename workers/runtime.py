@@ -1,10 +1,15 @@
 """What a worker process keeps from shift to shift."""
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
+
 from bellhop.ledger import Ledger
+from bellhop.outages import Outages
 from bellhop.routing import Registry
+from workers.deadlines import Deadlines
 from workers.loop import HandlerLoop
 
 LEASE_BEYOND_TIMEOUT = 15.0
@@ -15,34 +20,55 @@ BATCH = 0.25
 
 _MOST_ENTRIES = 500
 
+_log = structlog.get_logger("workers")
+
 
 class Runtime:
     """The ledger, the handlers, the event loop, and what was learnt of their cost.
 
     `worker`: the name of the process. `concurrency`: devices whose async handlers run at a time.
-    `slice`: seconds that a shift lasts.
+    `slice`: seconds that a shift lasts. `deadlines`: shared with the pool, if there is one.
     """
 
     def __init__(
-        self, ledger: Ledger, registry: Registry, *, worker: str, concurrency: int, slice: float
+        self,
+        ledger: Ledger,
+        registry: Registry,
+        *,
+        worker: str,
+        concurrency: int,
+        slice: float,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self.ledger = ledger
         self.registry = registry
         self.worker = worker
         self.concurrency = concurrency
         self.slice = slice
-        self.loop = HandlerLoop()
+        self.deadlines = deadlines or Deadlines()
+        self.loop = HandlerLoop(self.deadlines)
         self.stopping = False
+        self.outages = Outages(_log, "Redis is away; waiting for it")
         self.beat: Callable[[], None] = lambda: None
         """Tells RQ that a shift goes on."""
         self._entry_cost = BATCH / 25
         self._shifts = 0
 
     @property
+    def out_of_time(self) -> bool:
+        """Whether all mail is to be given back now, also what is begun."""
+        return time.monotonic() >= self.deadlines.stop
+
+    @property
     def lease(self) -> timedelta:
         """How long a shift may hold its mail: longer than anything it runs before it settles."""
         longest = max((handler.timeout for handler in self.registry), default=0.0)
         return timedelta(seconds=longest + LEASE_BEYOND_TIMEOUT)
+
+    @property
+    def wants_newest(self) -> bool:
+        """Whether any handler can look at its context, which says if an event is stale."""
+        return any(handler.wants_context for handler in self.registry)
 
     def next_shift_name(self) -> str:
         """Return `worker/number`; the foreman frees all shifts of a dead worker by it."""

@@ -13,8 +13,10 @@ from typing import TypeVar
 import structlog
 from redis.exceptions import RedisError
 
-from bellhop.connections import is_outage
+from bellhop.connections import is_outage, reason
+from bellhop.failpoints import failpoint
 from bellhop.ledger import Mail, SettledMail
+from bellhop.outages import wait_out
 from bellhop.queue import enqueue_shift
 from workers.lanes import Lane
 from workers.runtime import Runtime
@@ -56,14 +58,25 @@ class Hand:
         """Whether what is in hand is no longer ours to write."""
         return self._broken is not None
 
+    @property
+    def has_unwritten(self) -> bool:
+        """Whether any lane has results that are not written yet."""
+        return any(lane.has_results for lane in self._lanes.values())
+
     def claim(self, mailboxes: int, entries: int) -> None:
         """Take the first mail, however long Redis is away, unless the worker is to stop."""
+        failpoint("claim.before")
         claimed = self._patiently(
             lambda: self._runtime.ledger.claim(
-                self._shift, lease=self._runtime.lease, mailboxes=mailboxes, entries=entries
+                self._shift,
+                lease=self._runtime.lease,
+                mailboxes=mailboxes,
+                entries=entries,
+                with_newest=self._runtime.wants_newest,
             ),
             stoppable=True,
         )
+        failpoint("claim.after")
         if claimed:
             self._take(claimed.mail)
             if claimed.wants_shift:
@@ -93,6 +106,20 @@ class Hand:
                 self._broken = error
                 self._runtime.loop.cancel_all()
                 raise
+        if wants_shift:
+            self._enqueue_shift()
+
+    def give_up(self) -> None:
+        """Write what is finished, and give all mail back, in front: somebody goes on with it.
+
+        Raises as `settle` does.
+        """
+        with self._lock:
+            if self._broken:
+                raise self._broken
+            self.todo.clear()
+            results = [_given_up(lane) for lane in self._lanes.values()]
+            wants_shift = bool(results) and self._write(results, 0, 0)
         if wants_shift:
             self._enqueue_shift()
 
@@ -126,6 +153,10 @@ class Hand:
     def _write(self, results: Sequence[SettledMail], mailboxes: int, entries: int) -> bool:
         """Settle, however long Redis is away: what was done is not to be done again."""
         self._settles += 1
+        gives_back = any(result.give_back == "front" for result in results)
+        if gives_back:
+            failpoint("give_back.before")
+        failpoint("settle.before")
         settled = self._patiently(
             lambda: self._runtime.ledger.settle(
                 self._shift,
@@ -134,9 +165,13 @@ class Hand:
                 lease=self._runtime.lease,
                 mailboxes=mailboxes,
                 entries=entries,
+                with_newest=self._runtime.wants_newest,
             )
         )
         self.settled_at = time.monotonic()
+        failpoint("settle.after")
+        if gives_back:
+            failpoint("give_back.after")
         if not settled or not settled.ours:
             raise LeaseLost(f"others have the mail of {self._shift}")
         for result in results:
@@ -148,7 +183,7 @@ class Hand:
     def _take(self, mail: Sequence[Mail]) -> None:
         for one in mail:
             if one.mailbox not in self._lanes:
-                lane = Lane(one, self._runtime.registry)
+                lane = Lane(one, self._runtime.registry, self._runtime.ledger.vault)
                 self._lanes[one.mailbox] = lane
                 self.todo.append(lane)
         if mail:
@@ -156,27 +191,31 @@ class Hand:
 
     def _patiently(self, call: Callable[[], T], *, stoppable: bool = False) -> T | None:
         """Call the ledger again and again while Redis is away. Both calls are safe to repeat."""
-        wait = 0.0
-        while True:
-            try:
-                answer = call()
-            except RedisError as error:
-                if not is_outage(error):
-                    raise
-                if stoppable and self._runtime.stopping:
-                    return None
-                if not wait:
-                    _log.error("Redis is away; waiting for it", error=str(error))
-                wait = min(max(0.1, wait * 2), 2.0)
-                time.sleep(wait)
-            else:
-                if wait:
-                    _log.warning("Redis is back")
-                return answer
+        try:
+            return wait_out(
+                call,
+                self._runtime.outages,
+                give_up=lambda: stoppable and self._runtime.stopping,
+            )
+        except RedisError as error:
+            if is_outage(error):
+                return None
+            raise
 
     def _enqueue_shift(self) -> None:
+        failpoint("hand_over.before")
         try:
             enqueue_shift(self._runtime.ledger.redis)
+            failpoint("hand_over.after")
         except Exception as error:
             # The foreman sees mail and an empty queue, and asks for one.
-            _log.warning("could not enqueue the next shift", error=str(error))
+            _log.warning("could not enqueue the next shift", error=reason(error))
+
+
+def _given_up(lane: Lane) -> SettledMail:
+    """Return what a lane has to be written; unless it is through, its mailbox goes to the front."""
+    lane.write_progress()
+    collected = lane.collect()
+    if lane.through and collected:
+        return collected
+    return SettledMail(lane.mailbox, "front", collected.entries if collected else ())

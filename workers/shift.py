@@ -11,8 +11,12 @@
 5. If the lease was taken away, others have the mail: everything in hand is dropped.
 6. If a handler cannot be interrupted after its timeout, the process ends. So it does when anything
    is wrong with the shift itself: the pool sees it and frees the mail within a second.
+7. Asked to stop, it lets every entry under way be the last of its device. What is not through in
+   time is interrupted and given back in front of the others: the next worker goes on with it, from
+   its first unfinished handler, and no death is counted.
 """
 
+import math
 import os
 import threading
 import time
@@ -20,13 +24,12 @@ from queue import Empty, SimpleQueue
 
 import structlog
 
+from bellhop.failpoints import failpoint
+from bellhop.ledger import Outcome
 from workers.lanes import Lane
 from workers.running import Run, give_up, run_sync
 from workers.runtime import BATCH, Runtime
 from workers.settling import SETTLE_EVERY, Hand, LeaseLost
-
-KILL_AFTER = 5.0
-"""Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
 
 _LOOK_FOR_MAIL_EVERY = 0.1
 _BEAT_EVERY = 60.0
@@ -50,21 +53,29 @@ def work() -> None:
     try:
         Shift(_runtime).run()
     except Exception:
-        _log.exception("a shift failed; ending the worker, so that others get its mail at once")
-        os._exit(os.EX_SOFTWARE)
+        try:
+            _log.exception("a shift failed; ending the worker, so that others get its mail at once")
+        finally:  # whatever else fails: memory may be all used up
+            os._exit(os.EX_SOFTWARE)
 
 
 class Shift:
-    """One shift of one worker."""
+    """One shift of one worker.
 
-    def __init__(self, runtime: Runtime) -> None:
+    patience: seconds after the time to stop that a handler which no interrupt reaches has its
+    worker ended, its mail given back.
+    """
+
+    def __init__(self, runtime: Runtime, *, patience: float = 0.5) -> None:
         self._runtime = runtime
+        self._patience = patience
         self._hand = Hand(runtime)
         self._ends = time.monotonic() + runtime.slice
         self._returned: SimpleQueue[Lane] = SimpleQueue()
         self._away = 0
         self._running: tuple[Run, float] | None = None
         self._over = threading.Event()
+        self._overdue: list[Run] = []
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
@@ -76,7 +87,10 @@ class Shift:
         try:
             while self._hand:
                 self._run_lanes()
-                self._settle()
+                if self._runtime.out_of_time:
+                    self._give_up()
+                else:
+                    self._settle()
         except LeaseLost as error:
             _log.error("lost the lease of a shift", error=str(error))
         except BaseException:
@@ -90,7 +104,7 @@ class Shift:
         """Run what is in hand for about a batch's time, or wait for what is away."""
         began, entries = time.monotonic(), 0
         worked = False
-        while time.monotonic() - began < BATCH and not self._hand.dropped:
+        while time.monotonic() - began < BATCH and not self._over_at_once:
             self._welcome_returned(wait=0.0)
             lane = self._next_lane()
             if lane is None:
@@ -105,6 +119,10 @@ class Shift:
         if worked:
             self._runtime.learn_cost(time.monotonic() - began, entries)
 
+    @property
+    def _over_at_once(self) -> bool:
+        return self._hand.dropped or self._runtime.out_of_time
+
     def _next_lane(self) -> Lane | None:
         """Return a lane that may go on, if there is one."""
         todo = self._hand.todo
@@ -113,7 +131,7 @@ class Shift:
                 lane = todo.popleft()
             except IndexError:  # the keeper gave it back
                 return None
-            written = not (lane.careful and lane.has_results)
+            written = not (lane.careful and self._hand.has_unwritten)
             if written and (lane.begun or not self._runtime.stopping):
                 return lane
             todo.append(lane)  # first it is settled, or given back
@@ -127,23 +145,35 @@ class Shift:
         before = lane.entries_done
         if not lane.begun:
             lane.begin()
-        while run := lane.next:
+        while (run := lane.next) and not self._runtime.out_of_time:
             if run.handler.is_async and not run.doomed:
                 self._away += 1
                 self._runtime.loop.submit(lane, self._returned)
                 break
-            self._running = (run, time.monotonic())
-            outcome = give_up(run) if run.doomed else run_sync(run)
-            self._running = None
-            if self._hand.dropped:
+            if lane.careful:
+                failpoint("careful.before")
+            outcome = give_up(run) if run.doomed else self._run(run)
+            if self._hand.dropped or outcome is None:
                 break
             if self._runtime.stopping:
                 lane.stop()
             lane.took(outcome)
+            if lane.careful:
+                failpoint("careful.after")
             if lane.careful and lane.next:
                 self._hand.todo.appendleft(lane)
                 break
         return lane.entries_done - before
+
+    def _run(self, run: Run) -> Outcome | None:
+        deadlines, began = self._runtime.deadlines, time.monotonic()
+        self._running = (run, began)
+        deadlines.set_main(run.deadline(began))
+        try:
+            return run_sync(run, lambda: deadlines.stop)
+        finally:
+            deadlines.set_main(math.inf)
+            self._running = None
 
     def _welcome_returned(self, wait: float) -> None:
         """Take back lanes from the event loop; wait up to `wait` seconds for the first."""
@@ -154,7 +184,7 @@ class Shift:
                 return
             wait = 0.0
             self._away -= 1
-            if lane.error and not self._hand.dropped:
+            if lane.error and not self._over_at_once:
                 raise lane.error
             if not lane.through:
                 self._hand.todo.append(lane)
@@ -169,11 +199,22 @@ class Shift:
         more = (0, 0) if over or self._hand.todo else self._runtime.appetite(self._away)
         self._hand.settle(give_back=over or late, mailboxes=more[0], entries=more[1])
 
+    def _give_up(self) -> None:
+        """Interrupt what runs, and give everything back."""
+        _log.warning("there is no more time to stop; what is not through is given back")
+        self._runtime.loop.cancel_all()
+        while self._away:
+            self._welcome_returned(wait=BATCH)
+        self._hand.give_up()
+
     def _keep(self) -> None:
         """Settle while a handler keeps the main thread, and end what cannot be interrupted."""
         beaten = time.monotonic()
         while not self._over.wait(SETTLE_EVERY / 4):
             self._end_if_stuck()
+            late = time.monotonic() > self._runtime.deadlines.stop + self._patience
+            if late and self._under_way():
+                self._leave()
             if time.monotonic() - beaten > _BEAT_EVERY:
                 beaten = time.monotonic()
                 self._runtime.beat()
@@ -182,12 +223,21 @@ class Shift:
             except Exception:
                 return  # the main thread meets it, too
 
+    def _leave(self) -> None:
+        """Give all mail back, and end this worker while a handler runs."""
+        try:
+            self._hand.give_up()
+        finally:
+            _log.warning("a handler did not end in time to stop; its mail was given back")
+            os._exit(os.EX_OK)
+
     def _end_if_stuck(self) -> None:
-        under_way = self._runtime.loop.under_way()
-        if running := self._running:
-            under_way.append(running)
-        for run, began in under_way:
-            if time.monotonic() - began > run.handler.timeout + KILL_AFTER:
+        overdue = [
+            run for run, began in self._under_way() if time.monotonic() > run.deadline(began)
+        ]
+        # One that merely slept with the machine has a moment to come round.
+        for run in overdue:
+            if run in self._overdue:
                 _log.critical(
                     "a handler cannot be interrupted; ending its worker",
                     handler=run.handler.name,
@@ -195,3 +245,11 @@ class Shift:
                     timeout=run.handler.timeout,
                 )
                 os._exit(os.EX_SOFTWARE)
+        self._overdue = overdue
+
+    def _under_way(self) -> list[tuple[Run, float]]:
+        """Return what runs, and since when."""
+        under_way = self._runtime.loop.under_way()
+        if running := self._running:
+            under_way.append(running)
+        return under_way

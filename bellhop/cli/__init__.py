@@ -23,6 +23,8 @@ _COMMANDS = {
     "send": "bellhop.cli.send:send",
     "types": "bellhop.cli.types:types",
     "handlers": "bellhop.cli.handlers:handlers",
+    "doctor": "bellhop.cli.doctor:doctor",
+    "dead": "bellhop.cli.dead:dead",
     "drift": "bellhop.cli.drift:drift",
     "quarantine": "bellhop.cli.quarantine:quarantine",
 }

@@ -6,9 +6,10 @@ from rich.table import Table
 from bellhop.cli.listing import listing, new_table, print_json, print_table
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
+from bellhop.events.nearest import nearest
 from bellhop.handler import Handler
 from bellhop.loading import load_handlers
-from bellhop.routing import Registry, nearest, registry
+from bellhop.routing import Registry, registry
 from bellhop.settings import load_settings
 
 
@@ -49,7 +50,7 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
     found = handlers.match(event_type)
     unknown = ""
     if event_type not in TYPES:
-        near = nearest(event_type)
+        near = nearest(event_type, TYPES)
         hint = f"; did you mean {' or '.join(near)}?" if near else ""
         unknown = f"{event_type} is no known event type{hint}"
     if not found:

@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
+
+from bellhop.events.masking import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,16 +34,31 @@ def listing(command: F) -> F:
 def print_json(rows: Iterable[Mapping[str, object]]) -> None:
     """Print each row as a JSON object on a line of its own; times become ISO 8601."""
     for row in rows:
-        click.echo(json.dumps(row, ensure_ascii=False, default=_as_text))
+        click.echo(json_text(row))
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """Return a value as JSON in which everything that a terminal should not get is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, default=_as_text)
+    return "".join(
+        char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text
+    )
 
 
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
+class _Printable(Table):
+    """A table of which no cell can hold what a terminal takes for an order."""
+
+    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
+        super().add_row(*(printable(c) if isinstance(c, str) else c for c in cells), **options)
+
+
 def new_table(*columns: str) -> Table:
     """Return an empty table; a column whose name ends with `>` holds numbers."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
+    table = _Printable(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
     for index, column in enumerate(columns):
         table.add_column(
             column.removesuffix(">"),

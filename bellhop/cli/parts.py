@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from bellhop.cli.state import NotConfigured, reachable_redis, redis_url
+from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
+from bellhop.failpoints import arm
 from bellhop.logs import configure_logs
 from bellhop.settings import load_settings
 
@@ -15,13 +16,15 @@ from bellhop.settings import load_settings
 @click.command()
 @click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
-def receiver(host: str | None, port: int | None) -> None:
+@click.option("--checked", is_flag=True, hidden=True)
+def receiver(host: str | None, port: int | None, checked: bool) -> None:
     """Take webhooks in: process one.
 
     Needs BELLHOP_REDIS_URL and BELLHOP_WEBHOOK_SECRETS.
     """
     settings = load_settings(host=host, port=port)
     configure_logs(settings.log_format, settings.log_level)
+    arm(os.environ)
     if not settings.secrets:
         raise NotConfigured(
             "no signing secret: set BELLHOP_WEBHOOK_SECRETS to the endpoint's secret from Seam's "
@@ -31,7 +34,7 @@ def receiver(host: str | None, port: int | None) -> None:
     from receiver.serve import bind, run_receiver
 
     sock = bind(settings.host, settings.port)
-    reachable_redis(url).close()
+    require_fit_redis(settings, url, warn=not checked)
     run_receiver(settings, url, sock)
 
 
@@ -47,8 +50,9 @@ def worker(count: int, checked: bool) -> None:
     """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
+    arm(os.environ)
     url = redis_url(settings)
-    reachable_redis(url).close()
+    require_fit_redis(settings, url, warn=not checked)
     from workers.pool import run_pool
 
     code = run_pool(settings, url, count)

@@ -1,28 +1,43 @@
 """`bellhop quarantine`: signed bodies that could not be read as an event."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
-from bellhop.cli.listing import ago, listing, new_table, print_json, print_table
-from bellhop.cli.state import reachable_redis, redis_url
+from bellhop.cli.drift import in_words
+from bellhop.cli.listing import ago, json_text, listing, new_table, print_json, print_table
+from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
-from bellhop.events import NotASeamEvent, masked, parse
-from bellhop.events.masking import DOTS, SECRET
+from bellhop.events import Drift, NotASeamEvent, masked, parse
+from bellhop.events.masking import (
+    DOTS,
+    hide,
+    is_secret_name,
+    printable,
+    secrets_in,
+)
 from bellhop.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from bellhop.ledger import Kept, Ledger, Quarantine
+    from bellhop.ledger import Arrival, Kept, Ledger, Quarantine
 
-_NAMED = re.compile(rf'("(?:{"|".join(SECRET)})"\s*:\s*)(?:"[^"]*"?|[^\s,}}\]]*)')
+_NAMED = re.compile(
+    r"""(?P<name>\w+)[\\"']*\s*[:=]\s*[\\"']*"""
+    r"""(?P<value>(?<=["'])[^"'\\]+|[\[{][^\]}]*|[^\s,&}\]"'\\]+)"""
+)
 _DIGITS = re.compile(r"\d{2,}")
 _SHOWN_OF_NO_JSON = 1_000
+_ROWS = 50
+"""How many a table holds unless it is told otherwise."""
 
 
 class NotInQuarantine(BellhopError):
@@ -34,15 +49,16 @@ class StillNoEvent(BellhopError):
 
 
 @click.group(invoke_without_command=True)
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="At most.")
+@click.option("--limit", type=click.IntRange(1), help="At most.  [50 in a table]")
 @listing
 @click.pass_context
-def quarantine(context: click.Context, limit: int, as_json: bool) -> None:
+def quarantine(context: click.Context, limit: int | None, as_json: bool) -> None:
     """Look after signed bodies that could not be read as an event.
 
     Without a command: list them, the newest first. None is thrown away until you say so.
     """
     if context.invoked_subcommand:
+        _refuse_options(context, "limit", "as_json")
         return
     kept = _quarantine(load_settings())
     if as_json:
@@ -51,10 +67,11 @@ def quarantine(context: click.Context, limit: int, as_json: bool) -> None:
     if not len(kept):
         click.echo("Nothing is in quarantine.")
         return
-    now = datetime.now(UTC)
+    now, limit = datetime.now(UTC), limit or _ROWS
     table = new_table("delivery", "came", "event type", "bytes>", "problems")
     for one in islice(kept, limit):
-        problems = one.problems[0] + (f" (+{len(one.problems) - 1})" if one.problems[1:] else "")
+        first, *others = _problems(one)
+        problems = f"{first} (+{len(others)})" if others else first
         table.add_row(
             one.delivery_id,
             ago(one.received_at, now),
@@ -78,13 +95,13 @@ def show(delivery_id: str, as_json: bool) -> None:
         return
     received = one.received_at.isoformat(timespec="seconds")
     for name, value in {"delivery": one.delivery_id, "came": received, **one.headers}.items():
-        click.echo(f"{click.style(f'{name:<15}', bold=True)} {value}")
+        click.echo(f"{click.style(f'{name:<15}', bold=True)} {printable(value)}")
     click.echo(click.style("\nproblems", bold=True))
-    for problem in one.problems:
-        click.echo(f"  {problem}")
+    for problem in _problems(one):
+        click.echo(f"  {printable(problem)}")
     click.echo(click.style("\nbody", bold=True))
     body = _body(one)
-    click.echo(body if isinstance(body, str) else json.dumps(body, indent=2, ensure_ascii=False))
+    click.echo(printable(body, "\n\t") if isinstance(body, str) else json_text(body, indent=2))
 
 
 @quarantine.command()
@@ -99,10 +116,13 @@ def retry(delivery_ids: tuple[str, ...], every: bool) -> None:
 
     settings = load_settings()
     kept = _quarantine(settings)
-    ledger = Ledger(kept.redis, settings.retention)
-    outcomes = {"released": 0, "known": 0, "kept": 0}
+    ledger = Ledger(kept.redis, settings.retention, settings.vault)
+    outcomes: Counter[str] = Counter()
     for one in _chosen(kept, delivery_ids, every):
-        outcomes[_release(ledger, one)] += 1
+        outcome, unseen = release(ledger, one)
+        outcomes[outcome] += 1
+        for drift in unseen:
+            click.echo(f"{one.delivery_id} differs from Seam's schema: {in_words(drift)}")
     click.echo(
         f"{outcomes['released']} released, {outcomes['known']} known already, "
         f"{outcomes['kept']} still no event"
@@ -127,7 +147,7 @@ def drop(delivery_ids: tuple[str, ...], every: bool, yes: bool) -> None:
 def _quarantine(settings: Settings) -> "Quarantine":
     from bellhop.ledger import Quarantine
 
-    return Quarantine(reachable_redis(redis_url(settings)))
+    return Quarantine(opened_redis(settings), settings.vault)
 
 
 def _get(kept: "Quarantine", delivery_id: str) -> "Kept":
@@ -144,21 +164,41 @@ def _chosen(kept: "Quarantine", delivery_ids: Iterable[str], every: bool) -> "It
         raise click.UsageError("give the ids of deliveries, or --all")
     if every:
         return kept.oldest_first()
-    return iter([_get(kept, delivery_id) for delivery_id in delivery_ids])
+    return iter([_get(kept, delivery_id) for delivery_id in dict.fromkeys(delivery_ids)])
 
 
-def _release(ledger: "Ledger", one: "Kept") -> str:
+def _refuse_options(context: click.Context, *names: str) -> None:
+    """Refuse options in front of a command, which would not take notice of them."""
+    for option in context.command.params:
+        source = context.get_parameter_source(option.name or "")
+        if option.name in names and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{' / '.join([*option.opts, *option.secondary_opts])} is for the list; "
+                f"`bellhop quarantine {context.invoked_subcommand} --help` tells what it takes"
+            )
+
+
+def release(ledger: "Ledger", one: "Kept") -> tuple[str, Sequence[Drift]]:
+    """Return what became of one, and where it differs from Seam's schema as no event before."""
     from bellhop.ledger import Arrival
     from bellhop.queue import enqueue_shift
 
     try:
         arrival = Arrival.of(one.delivery_id, parse(one.body), released=True)
     except NotASeamEvent:
-        return "kept"
+        return "kept", ()
     receipt = ledger.accept([arrival])
-    if receipt.wants_shift:
+    # Of a call whose answer was lost, redis-py makes another. That finds it released, by us or by
+    # somebody at the same time, and perhaps nobody asked for a shift. One too many does no harm.
+    released_before = not receipt.new[0] and _is_released(ledger, arrival)
+    if receipt.wants_shift or released_before:
         enqueue_shift(ledger.redis)
-    return "released" if receipt.new[0] else "known"
+    return "released" if receipt.new[0] or released_before else "known", receipt.unseen
+
+
+def _is_released(ledger: "Ledger", arrival: "Arrival") -> bool:
+    record = ledger.event(arrival.event_id)
+    return record.get("delivery") == arrival.delivery_id.encode()
 
 
 def _row(one: "Kept") -> dict[str, object]:
@@ -167,30 +207,73 @@ def _row(one: "Kept") -> dict[str, object]:
         "received_at": one.received_at,
         "event_type": _event_type(one),
         "bytes": len(one.body),
-        "problems": one.problems,
+        "problems": _problems(one),
     }
+
+
+def _problems(one: "Kept") -> list[str]:
+    secrets = _secrets(_json(one))
+    return [hide(problem, secrets) for problem in one.problems]
 
 
 def _event_type(one: "Kept") -> str | None:
     body = _json(one)
     event_type = body.get("event_type") if isinstance(body, dict) else None
-    return event_type[:100] if isinstance(event_type, str) else None
+    return hide(event_type, _secrets(body))[:100] if isinstance(event_type, str) else None
 
 
 def _body(one: "Kept") -> object:
-    """Return the body as JSON with its secrets masked, or, if it is none, its beginning as text."""
+    """Return the body as JSON with its secrets masked, or, if it is none, its beginning as text.
+
+    As text, too, if a key stands in it twice: JSON that is read would show the last value alone.
+    """
     with suppress(RecursionError):
-        if (body := masked(_json(one))) is not None:
-            return body
+        body = _json(one)
+        if body is not None and (copy := masked(body)) is not None:
+            return copy
     text = one.body.decode(errors="backslashreplace")
     rest = f"… ({len(text):,} characters)" if len(text) > _SHOWN_OF_NO_JSON else ""
-    # What cannot be read cannot tell where its secrets are: most have digits.
-    shown = _NAMED.sub(rf"\1{DOTS}", text[:_SHOWN_OF_NO_JSON])
-    return _DIGITS.sub(DOTS, shown) + rest
+    return _masked_text(text[:_SHOWN_OF_NO_JSON]) + rest
+
+
+def _masked_text(text: str) -> str:
+    """Return a text with dots for the values that have a secret's name, and for all digits.
+
+    What cannot be read cannot tell where its secrets are: most have digits.
+    """
+    values = {match["value"] for match in _NAMED.finditer(text) if is_secret_name(match["name"])}
+    return _DIGITS.sub(DOTS, hide(text, values))
+
+
+def _secrets(body: object) -> Collection[str]:
+    with suppress(RecursionError):
+        return frozenset(secrets_in(body))
+    return ()
 
 
 def _json(one: "Kept") -> object:
+    """Return the body if it is JSON, and says each thing once."""
     try:
-        return json.loads(one.body)
+        return json.loads(
+            one.body, object_pairs_hook=_once, parse_float=_number, parse_constant=_no
+        )
     except (ValueError, RecursionError):
         return None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError
+    return fields
+
+
+def _number(text: str) -> float | str:
+    """Return a number; as text if it is larger than numbers can be."""
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def _no(constant: str) -> object:
+    """Refuse NaN and its like, which are no JSON."""
+    raise ValueError(constant)

@@ -2,9 +2,13 @@
 
 import base64
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import click
+import structlog
 
 from bellhop.embedded import embedded_url
 from bellhop.errors import BellhopError
@@ -12,6 +16,10 @@ from bellhop.settings import STATE, Settings
 
 if TYPE_CHECKING:
     from redis import Redis
+
+    from bellhop.redis_checks import Finding
+
+_log = structlog.get_logger("redis")
 
 _SECRET = "signing-secret"  # noqa: S105 - the name of its file
 _URL = "webhook-url"
@@ -23,6 +31,10 @@ class NotConfigured(BellhopError):
 
 class RedisUnreachable(BellhopError):
     """Nothing answers at the configured Redis."""
+
+
+class UnfitRedis(BellhopError):
+    """The Redis would lose events, or cannot work; the message says what mends it."""
 
 
 def redis_url(settings: Settings) -> str:
@@ -53,6 +65,58 @@ def reachable_redis(url: str) -> "Redis":
             f"cannot reach Redis at {public_url(url)} ({error}): is it running, and is "
             "BELLHOP_REDIS_URL right?"
         ) from error
+    return client
+
+
+def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> None:
+    """Return if a Redis can be reached and is fit for the ledger; `warn` of what could be better.
+
+    One that is still loading its data is waited for. Raises `RedisUnreachable` or `UnfitRedis`, and
+    `Sealed` if its events are encrypted with a key that is not configured.
+    """
+    from redis.exceptions import BusyLoadingError, RedisError
+
+    from bellhop.connections import reason
+    from bellhop.ledger import Ledger
+    from bellhop.outages import Outages, wait_out
+    from bellhop.redis_checks import Level, judge, read_facts
+
+    def loaded() -> "Redis":
+        try:
+            return reachable_redis(url)
+        except RedisUnreachable as error:
+            if isinstance(error.__cause__, BusyLoadingError):
+                raise error.__cause__ from None
+            raise
+
+    with wait_out(loaded, Outages(_log, "Redis loads its data; waiting for it")) as redis:
+        try:
+            findings = judge(read_facts(redis), settings.durability)
+            _refuse(findings)
+            ledger = Ledger(redis, settings.retention, settings.vault)
+            ledger.check_vault()
+            ledger.remember_vault()
+        except RedisError as error:
+            raise RedisUnreachable(
+                f"Redis at {public_url(url)} cannot be used at the moment ({reason(error)})"
+            ) from error
+    for finding in findings:
+        if warn and finding.level is Level.WARNING:
+            _log.warning(finding.text, remedy=finding.remedy)
+
+
+def _refuse(findings: Sequence["Finding"]) -> None:
+    """Raise `UnfitRedis` if there is a problem, and tell all of them."""
+    problems = [finding for finding in findings if finding.level.value == "problem"]
+    if problems:
+        raise UnfitRedis(
+            "\n".join(f"{problem.text}. What to do: {problem.remedy}" for problem in problems)
+        )
+
+
+def opened_redis(settings: Settings) -> "Redis":
+    """Return a client of the configured Redis, closed when the command that is running ends."""
+    client: Redis = click.get_current_context().with_resource(reachable_redis(redis_url(settings)))
     return client
 
 

@@ -18,8 +18,9 @@ from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.drift import schema_of
-from bellhop.events.masking import SECRET, secret_keys
-from bellhop.routing import Pattern, nearest
+from bellhop.events.masking import SECRET, secret_names
+from bellhop.events.nearest import nearest
+from bellhop.routing import Pattern
 from bellhop.samples import sample
 
 _SENT = ("always", "usually", "sometimes")
@@ -71,17 +72,13 @@ def types(pattern: str, as_json: bool) -> None:
         return
     found = Pattern(pattern).known_types()
     if not found:
-        raise NoSuchType(f'no known event type fits "{pattern}"{_hint(pattern)}')
+        near = nearest(pattern, TYPES, patterns=True)
+        hint = f"did you mean {' or '.join(near)}?" if near else "`bellhop types` lists all"
+        raise NoSuchType(f'no known event type fits "{pattern}"; {hint}')
     if as_json:
         print_json(_head(event_type) for event_type in found)
     else:
         _print_list(found)
-
-
-def _hint(pattern: str) -> str:
-    below = f"{pattern.rstrip('.')}.*"
-    near = [below] if Pattern(below).known_types() else nearest(pattern)
-    return f"; did you mean {' or '.join(near)}?" if near else "; `bellhop types` lists all"
 
 
 def _head(event_type: str) -> dict[str, object]:
@@ -140,7 +137,8 @@ def _show_one(event_type: str, *, as_json: bool) -> None:
 def fields_of(model: type[SeamModel]) -> list[FieldFacts]:
     """Return the fields of a model: those always sent first, and lists of objects last."""
     schema = schema_of(model)
-    secret = secret_keys({"property": "code"} if "property" in model.model_fields else {})
+    names = dict.fromkeys(model.model_fields, "")
+    secret = secret_names({**names, "property": "code"} if "property" in names else names)
     fields = [
         FieldFacts(
             name=schema.names[name],

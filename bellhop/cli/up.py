@@ -20,16 +20,14 @@ from bellhop.cli.state import (
     local_host,
     made_secret,
     public_url,
-    reachable_redis,
+    require_fit_redis,
 )
 from bellhop.embedded import EmbeddedRedis
+from bellhop.failpoints import read as read_failpoints
 from bellhop.logs import configure_logs
 from bellhop.processes import command as process
 from bellhop.settings import STATE, Settings, load_settings
 from bellhop.supervisor import Child, Supervisor
-
-GRACE = 40.0
-"""Seconds that the receiver and the pool have to stop: a little longer than they take at most."""
 
 _log = structlog.get_logger("up")
 
@@ -49,6 +47,7 @@ def up(host: str | None, port: int | None, workers: int, reload: bool) -> None:
     level = "debug" if sys.stderr.isatty() and "BELLHOP_LOG_LEVEL" not in os.environ else None
     settings = load_settings(host=host, port=port, log_level=level)
     configure_logs(settings.log_format, settings.log_level)
+    read_failpoints(os.environ)
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
     try:
         if embedded:
@@ -69,7 +68,7 @@ def _with_port(settings: Settings) -> Settings:
 
 def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, reload: bool) -> int:
     url = embedded.url if embedded else settings.redis_url.get_secret_value()  # type: ignore[union-attr]
-    reachable_redis(url).close()
+    require_fit_redis(settings, url)
     secrets = settings.secrets or (made_secret(),)
     webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
     keep_webhook_url(webhook)
@@ -85,12 +84,16 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     }
     command = [sys.executable, "-m", "bellhop.cli"]
     supervisor = Supervisor(
-        grace=GRACE, tick=_watch(embedded) if embedded else None, patient=reload
+        grace=settings.grace.total_seconds(),
+        tick=_watch(embedded) if embedded else None,
+        patient=reload,
     )
-    supervisor.add("receiver", process([*command, "receiver"], environment))
-    pool = supervisor.add(
-        "workers", process([*command, "worker", "-n", str(workers), "--checked"], environment)
-    )
+    # While one of them lives, so does the embedded Redis, even if we are killed.
+    keep = (embedded.lifeline,) if embedded else ()
+    receive = [*command, "receiver", "--checked"]
+    work = [*command, "worker", "-n", str(workers), "--checked"]
+    supervisor.add("receiver", process(receive, environment, keep=keep))
+    pool = supervisor.add("workers", process(work, environment, keep=keep))
     if table := check.communicate()[0].rstrip():
         click.echo(f"{table}\n")
     elif reload:

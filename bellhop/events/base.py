@@ -1,21 +1,23 @@
 """What every event has, and the parts that several resources share."""
 
-import re
-from collections.abc import Iterator
-from typing import Annotated, Any, Final
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Final, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from bellhop.events.fields import Metadata, Promised, Time
-from bellhop.events.masking import DOTS, SECRET, is_secret, masked, secret_keys, secrets_in
+from bellhop.events.masking import (
+    DOTS,
+    hide,
+    is_secret,
+    masked,
+    may_hold_secrets,
+    printable,
+    secret_names,
+    secrets_in,
+)
 
 MAILBOXES: Final = ("device", "acs_system", "connected_account", "workspace")
-
-_MAY_HOLD_SECRETS: Final = re.compile(
-    "|".join([*(f'"{name}"' for name in sorted(SECRET | {"from", "to"})), r"\\u"]).encode(),
-    re.IGNORECASE,
-)
-"""The names of secrets, or an escape that can spell one. Without any there is nothing to hide."""
 
 EventId = Annotated[str, Field(pattern=r"^[^\s\p{Cc}]{1,200}$")]
 """Is written beside a handler's name in one ledger entry, so it cannot hold white space."""
@@ -36,20 +38,39 @@ class SeamModel(BaseModel):
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
         fields = {**self.__dict__, **(self.__pydantic_extra__ or {})}
-        hidden = secret_keys(fields)
+        hidden = secret_names(fields)
         for name, value in fields.items():
             if name in hidden and is_secret(value):
-                yield name, DOTS
-            elif isinstance(value, dict | list) and not any(
-                isinstance(inner, SeamModel) for inner in value
-            ):
-                yield name, masked(value, secret=name in hidden)
+                yield printable(name), DOTS
+            elif isinstance(value, str | dict | list) and not _holds_models(value):
+                yield printable(name), masked(value, secret=name in hidden)
             elif value is not None:
-                yield name, value
+                yield printable(name), value
+
+
+def _holds_models(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(inner, SeamModel) for inner in value)
+
+
+def _without(secrets: Collection[str], value: Any) -> Any:
+    """Return a part of an event in which no secret is repeated; a model stays one."""
+    if not secrets:
+        return value
+    if isinstance(value, SeamModel):
+        copy = value.model_copy()
+        for name, inner in value.__dict__.items():
+            copy.__dict__[name] = _without(secrets, inner)
+        extra = (value.__pydantic_extra__ or {}).items()
+        copy.__pydantic_extra__ = {hide(n, secrets): _without(secrets, inner) for n, inner in extra}
+        return copy
+    if _holds_models(value):
+        return [_without(secrets, inner) for inner in value]
+    is_shown_in_full = isinstance(value, str | int | float | dict | list)
+    return masked(value, secrets=secrets) if is_shown_in_full else value
 
 
 class SeamEvent(SeamModel):
-    """Something happened. The base of every event, and the class of those of unknown types."""
+    """Something happened. The base of every event, and the class of those we know nothing of."""
 
     event_id: EventId
     event_type: Annotated[str, Field(min_length=1, max_length=200)]
@@ -78,15 +99,22 @@ class SeamEvent(SeamModel):
 
     def secrets(self) -> frozenset[str]:
         """Return every secret in this event, to be kept out of logs and tracebacks."""
-        if self._raw and not _MAY_HOLD_SECRETS.search(self._raw):
+        if self._raw and not may_hold_secrets(self._raw):
             return frozenset()
         return frozenset(secrets_in(self))
 
     def __repr_args__(self) -> Iterator[tuple[str, Any]]:
-        named_by_class = type(self) is not SeamEvent
+        named_by_class, secrets = is_of_one_type(type(self)), self.secrets()
         for name, value in super().__repr_args__():
-            if not (name == "event_type" and named_by_class):
-                yield name, value
+            if name == "event_type" and named_by_class:
+                continue
+            unknown = name not in type(self).model_fields
+            yield hide(name, secrets) if unknown else name, _without(secrets, value)
+
+
+def is_of_one_type(cls: type[SeamEvent]) -> bool:
+    """Tell whether this is the class of one type of event, and not a base of several."""
+    return get_origin(cls.model_fields["event_type"].annotation) is Literal
 
 
 class Issue(SeamModel):

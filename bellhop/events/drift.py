@@ -1,13 +1,14 @@
 """Finds where an event and Seam's published schema differ without harm."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, Literal, TypeAlias, get_args, get_origin
+from itertools import islice
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
-from bellhop.events.base import SeamEvent, SeamModel
+from bellhop.events.base import SeamEvent, SeamModel, is_of_one_type
 from bellhop.events.fields import NullableMark, OpenEnum, PromisedMark
-from bellhop.events.masking import hide, secret_keys, shown
+from bellhop.events.masking import hide, secret_names, shown
 
 DriftKind: TypeAlias = Literal[
     "unknown_type", "unknown_field", "missing_field", "unknown_value", "unexpected_null"
@@ -15,6 +16,7 @@ DriftKind: TypeAlias = Literal[
 
 _MOST: Final = 50
 """How many differences of one event are told."""
+_LONGEST_FIELD: Final = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Schema:
 
     names: dict[str, str]
     """Of each field, the name that Seam uses."""
+    is_of_one_type: bool
+    """Whether it is the class of one type of event."""
     promised: frozenset[str]
     nullable: frozenset[str]
     enums: dict[str, frozenset[str]]
@@ -52,6 +56,7 @@ def schema_of(model: type[SeamModel]) -> Schema:
     }
     return Schema(
         names={name: field.alias or name for name, field in fields.items()},
+        is_of_one_type=issubclass(model, SeamEvent) and is_of_one_type(model),
         promised=frozenset(n for n, marks in parts.items() if PromisedMark() in marks),
         nullable=frozenset(n for n, marks in parts.items() if NullableMark() in marks),
         enums={
@@ -76,43 +81,61 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
+class _Found(NamedTuple):
+    """A difference before its value is made fit to be shown. `secret`: by its name."""
+
+    field: str
+    kind: DriftKind
+    value: object = None
+    secret: bool = False
+
+
 def drift_of(event: SeamEvent) -> tuple[Drift, ...]:
     """Return the first 50 differences in an event and in the objects right inside of it."""
-    if type(event) is SeamEvent:
-        return (Drift(event.event_type, "event_type", "unknown_type", shown(event.event_type)),)
-    found = list(_differences(event, event.event_type, ""))
     schema = schema_of(type(event))
-    for name in schema.nested:
-        inside = event.__dict__[name]
-        if inside is None:
-            continue
-        for model in inside if isinstance(inside, list) else [inside]:
-            found += _differences(model, event.event_type, f"{schema.names[name]}.")
-    if not found:
-        return ()
-    told = list({(drift.field, drift.kind): drift for drift in found}.values())[:_MOST]
+    found: list[_Found] = []
+    if schema.is_of_one_type:
+        found += _differences(event, schema, "")
+        for name, cls in schema.nested.items():
+            inside, prefix = event.__dict__[name], f"{schema.names[name]}."
+            for model in inside if isinstance(inside, list) else [inside]:
+                if model is not None:
+                    found += _differences(model, schema_of(cls), prefix)
+        if not found:
+            return ()
+    else:
+        found.append(_Found("event_type", "unknown_type", event.event_type))
     # A new field may repeat a door code in words.
-    if secrets := event.secrets():
-        told = [replace(one, example=one.example and hide(one.example, secrets)) for one in told]
-    return tuple(told)
+    secrets = event.secrets()
+    told = {(one.field, one.kind): one for one in found}
+    return tuple(_told(event.event_type, one, secrets) for one in islice(told.values(), _MOST))
 
 
-def _differences(model: SeamModel, event_type: str, prefix: str) -> Iterator[Drift]:
-    schema = schema_of(type(model))
-    values, extra = model.__dict__, model.__pydantic_extra__ or {}
-    # An unknown field may be called as one of our attributes: "from_".
-    sent = model.__pydantic_fields_set__ - extra.keys()
+def _told(event_type: str, found: _Found, secrets: frozenset[str]) -> Drift:
+    field, example = found.field, None
+    if found.kind == "unknown_field":
+        field = hide(field, secrets)[:_LONGEST_FIELD]
+    if found.kind != "missing_field":
+        example = shown(found.value, secret=found.secret, secrets=secrets)
+    return Drift(event_type, field, found.kind, example)
 
-    for name, value in extra.items():
-        example = shown(value, secret=name in secret_keys(values))
-        yield Drift(event_type, prefix + name[:100], "unknown_field", example)
+
+def _differences(model: SeamModel, schema: Schema, prefix: str) -> Iterator[_Found]:
+    values, extra = model.__dict__, model.__pydantic_extra__
+    sent = model.__pydantic_fields_set__
+    if extra:
+        # An unknown field may be called as one of our attributes: "from_".
+        sent = sent - extra.keys()
+        hidden = secret_names({**values, **extra})
+        for name, value in extra.items():
+            yield _Found(prefix + name, "unknown_field", value, name in hidden)
     if not schema.promised <= sent:
         for name in sorted(schema.promised - sent):
-            yield Drift(event_type, prefix + schema.names[name], "missing_field")
+            yield _Found(prefix + schema.names[name], "missing_field")
     for name, known in schema.enums.items():
         value = values[name]
         if value is not None and value not in known:
-            yield Drift(event_type, prefix + name, "unknown_value", shown(value))
+            yield _Found(prefix + name, "unknown_value", value)
     for name, value in values.items():
         if value is None and name in sent and name not in schema.nullable:
-            yield Drift(event_type, prefix + schema.names[name], "unexpected_null", "null")
+            yield _Found(prefix + schema.names[name], "unexpected_null")

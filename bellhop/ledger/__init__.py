@@ -5,6 +5,8 @@ Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.condition import Condition, read_condition
+from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
 from bellhop.ledger.entries import (
     Arrival,
@@ -29,6 +31,9 @@ __all__ = [
     "Arrival",
     "AsyncLedger",
     "Claimed",
+    "Condition",
+    "DeadLetter",
+    "DeadLetters",
     "DriftReport",
     "Entry",
     "Kept",
@@ -46,4 +51,5 @@ __all__ = [
     "SettledEntry",
     "SettledMail",
     "Swept",
+    "read_condition",
 ]

@@ -49,7 +49,7 @@ local function accept_event(delivery, first)
   local new = first and redis.call('HSETNX', event, 'body', body) == 1
   if new then
     redis.call('HSET', event, 'type', event_type, 'mailbox', mailbox, 'delivery', delivery,
-      'received', now, 'order', redis.call('INCR', key('order')), 'state', 'accepted')
+      'received', now .. '-' .. redis.call('INCR', key('order')), 'state', 'accepted')
     redis.call('XADD', key('log'), '*', 'event', event_id)
     post(mailbox, event_id)
     for i = at, at + 3 * (differences - 1), 3 do

@@ -188,7 +188,7 @@ def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
     return tuple(
         Mail(
             mailbox.decode(),
-            alone == 1,
+            careful == 1,
             tuple(_read_entry(entry) for entry in entries),
             {handler.decode(): Open(total, tuple(orders)) for handler, total, orders in open},
             {
@@ -196,19 +196,20 @@ def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
                 for handler, occurred in zip(newest[::2], newest[1::2], strict=True)
             },
         )
-        for mailbox, alone, open, newest, *entries in answer
+        for mailbox, careful, open, newest, *entries in answer
     )
 
 
 def _read_entry(answer: list[Any]) -> Entry:
-    name, body, delivery, received, deaths, order, records = answer
+    name, body, delivery, received, deaths, records = answer
+    received_ms, _, order = (received or b"0").partition(b"-")
     event_id, _, handler = name.decode().partition(" ")
     return Entry(
         event_id,
         handler or None,
         body,
         delivery.decode() if delivery else "",
-        int(received or 0),
+        int(received_ms),
         int(deaths or 0),
         int(order or 0),
         {

@@ -6,9 +6,9 @@
 --
 -- ARGV: now, shift, lease (ms), most mailboxes, about how many entries, with the newest (0 or 1)
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
---   {mailbox, alone (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
+--   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
 --     then for each entry
---     {entry, body, svix-id, received (ms), deaths, order, {handler, record, …}}}
+--     {entry, body, svix-id, received (ms-order), deaths, {handler, record, …}}}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]

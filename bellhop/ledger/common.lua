@@ -50,21 +50,27 @@ local function wants_shift(now)
   return 0
 end
 
--- Read what is needed to run an entry: its body, its delivery, how many workers died under it, its
--- place in the order of arrival, and what is on record of its handlers.
+-- Return the place of an event among all. When and as which it came is one field: `milliseconds-order`.
+local function order_of(event_id)
+  local received = redis.call('HGET', key('event:' .. event_id), 'received') or ''
+  return string.match(received, '%-(%d+)$') or 0
+end
+
+-- Read what is needed to run an entry: its body, its delivery, when and as which it came, how many
+-- workers died under it, and what is on record of its handlers.
 local function open_entry(entry)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local records = {}
   local fields
   if handler then
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths:' .. handler, 'order', 'h:' .. handler)
-    if fields[6] then
-      records = {handler, fields[6]}
+    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths:' .. handler, 'h:' .. handler)
+    if fields[5] then
+      records = {handler, fields[5]}
     end
   else
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths', 'order', 'begun')
-    if fields[6] then
+    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths', 'begun')
+    if fields[5] then
       local all = redis.call('HGETALL', event)
       for i = 1, #all, 2 do
         if string.sub(all[i], 1, 2) == 'h:' then
@@ -74,7 +80,7 @@ local function open_entry(entry)
       end
     end
   end
-  return {entry, fields[1], fields[2], fields[3], fields[4], fields[5], records}
+  return {entry, fields[1], fields[2], fields[3], fields[4], records}
 end
 
 -- Return what handlers have behind them in a mailbox: for each that has open events there
@@ -94,12 +100,30 @@ local function past_of(mailbox, with_newest)
   return open, with_newest and redis.call('HGETALL', key('newest:' .. mailbox)) or {}
 end
 
+-- Mailboxes under which a worker died wait on `careful`, not on `ready`. They are taken with nothing
+-- else beside them, one entry each, and half as many together as were held when the worker died
+-- (`company`): so a few deaths tell which entry it was, and the others are not kept waiting.
+local function take_careful(held, mailboxes, with_newest)
+  local taken = {}
+  local together = 1
+  while #taken < math.min(together, mailboxes) do
+    local mailbox = redis.call('LINDEX', key('careful'), 0)
+    local company = mailbox and tonumber(redis.call('HGET', key('company'), mailbox) or 1)
+    if not mailbox or (#taken > 0 and company < together) then
+      break
+    end
+    redis.call('LPOP', key('careful'))
+    together = #taken == 0 and company or together
+    redis.call('HSET', held, mailbox, 1)
+    local open, newest = past_of(mailbox, with_newest)
+    taken[#taken + 1] = {mailbox, 1, open, newest, open_entry(redis.call('LINDEX', key('mail:' .. mailbox), 0))}
+  end
+  return taken
+end
+
 -- Take up to `mailboxes` mailboxes into the shift's hands and return the first entries of each,
 -- about `entries` in all and no more than 4 MiB of them. Entries stay in their mailbox until they
 -- are settled.
---
--- A mailbox under which a worker died waits on `careful`, not on `ready`. It is taken alone, one
--- entry at a time, and nothing beside it, so that the next death tells which entry it was.
 local function take(shift, mailboxes, entries, with_newest)
   local taken = {}
   if mailboxes <= 0 or entries <= 0 then
@@ -107,19 +131,18 @@ local function take(shift, mailboxes, entries, with_newest)
   end
   local held = key('held:' .. shift)
 
-  local holds = redis.call('HLEN', held)
-  if holds == 0 then
-    local mailbox = redis.call('LPOP', key('careful'))
-    if mailbox then
-      local entry = redis.call('LINDEX', key('mail:' .. mailbox), 0)
-      if entry then
-        redis.call('HSET', held, mailbox, 1)
-        local open, newest = past_of(mailbox, with_newest)
-        return {{mailbox, 1, open, newest, open_entry(entry)}}
+  local holds = redis.call('HKEYS', held)
+  if #holds == 0 then
+    taken = take_careful(held, mailboxes, with_newest)
+    if #taken > 0 then
+      return taken
+    end
+  elseif redis.call('EXISTS', key('doubts')) == 1 then
+    for _, mailbox in ipairs(holds) do
+      if redis.call('HEXISTS', key('doubts'), mailbox) == 1 then
+        return taken
       end
     end
-  elseif holds == 1 and redis.call('HEXISTS', key('doubts'), redis.call('HKEYS', held)[1]) == 1 then
-    return taken
   end
 
   local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)

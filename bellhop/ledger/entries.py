@@ -22,6 +22,10 @@ class Arrival(NamedTuple):
     drift: Sequence[Drift] = ()
     released: bool = False
 
+    def __repr__(self) -> str:
+        named = f"{self.delivery_id!r}, {self.event_id!r}, {self.event_type!r}, {self.mailbox!r}"
+        return f"Arrival({named}, {len(self.body)} bytes)"
+
     @classmethod
     def of(cls, delivery_id: str, parsed: Parsed, *, released: bool = False) -> "Arrival":
         """Return the arrival of an event that was just read."""
@@ -48,6 +52,9 @@ class Quarantined(NamedTuple):
     problems: tuple[str, ...]
     headers: Mapping[str, str] = MappingProxyType({})
 
+    def __repr__(self) -> str:
+        return f"Quarantined({self.delivery_id!r}, {self.problems!r}, {len(self.body)} bytes)"
+
 
 class Receipt(NamedTuple):
     """What became of a batch: for each delivery, in order, whether it was new.
@@ -72,7 +79,7 @@ class Entry:
 
     event_id: str
     handler: str | None
-    body: bytes | None
+    body: bytes | None = field(repr=False)
     delivery_id: str
     received_ms: int
     deaths: int
@@ -96,13 +103,14 @@ class Open(NamedTuple):
 class Mail:
     """The first entries of a mailbox that is now in the shift's hands.
 
-    `alone`: a worker died with this mailbox in hand, so it was claimed with nothing beside it.
+    `careful`: a worker died with this mailbox in hand, so it was claimed with one entry, and
+    nothing beside it but others like it.
     `open`: events that wait for a retry, or behind one, by handler. `newest`: when the newest event
     that a handler saw occurred, in milliseconds since the epoch, if it was asked for.
     """
 
     mailbox: str
-    alone: bool
+    careful: bool
     entries: tuple[Entry, ...]
     open: Mapping[str, Open] = field(default_factory=dict)
     newest: Mapping[str, int] = field(default_factory=dict)

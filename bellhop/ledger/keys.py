@@ -5,16 +5,17 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 
 | key                     | type       | holds                                                     |
 | ----------------------- | ---------- | --------------------------------------------------------- |
-| `event:<event_id>`      | hash       | body, type, mailbox, delivery, received, state; for each  |
+| `event:<event_id>`      | hash       | body, type, mailbox, delivery, state; received, as        |
+|                         |            | `milliseconds-order`, its place among all; for each       |
 |                         |            | handler `h:<handler>`, its attempts; how many handlers    |
-|                         |            | are `open` (to be run) and `dead`; its `order` among all; |
-|                         |            | after crashes `begun`,                                    |
+|                         |            | are `open` (to be run) and `dead`; after crashes `begun`, |
 |                         |            | `deaths` and `deaths:<handler>`                           |
 | `delivery:<svix-id>`    | string     | the event it brought; lives as long as the retention      |
 | `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
 | `ready`                 | list       | mailboxes with mail that nobody holds                     |
 | `careful`               | list       | the same, for those under which a worker died             |
 | `doubts`                | hash       | for each of those, how many more entries to take singly   |
+| `company`               | hash       | and how many of them may be taken together                |
 | `shifts`                | sorted set | shifts at work, by the time their lease ends              |
 | `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
 | `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
@@ -32,6 +33,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
 | `drift`                 | sorted set | `type kind field` of differences, by when they were seen  |
 | `drift:<type …>`        | hash       | how often, since when, with one example                   |
+| `swept`                 | string     | when a foreman swept last (ms)                            |
+| `sealed`                | string     | encrypted with the first key, to see if it is known       |
 | `probe`                 | string     | written by the readiness check                            |
 """
 
@@ -73,4 +76,6 @@ LOG = f"{PREFIX}log"
 DEAD = f"{PREFIX}dead"
 QUARANTINE = f"{PREFIX}quarantine"
 DRIFT = f"{PREFIX}drift"
+SWEPT = f"{PREFIX}swept"
+SEALED = f"{PREFIX}sealed"
 PROBE = f"{PREFIX}probe"

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 
 from bellhop.ledger import keys
+from bellhop.vault import NO_KEYS, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +18,17 @@ class Kept:
 
     delivery_id: str
     received_at: datetime
-    body: bytes
+    body: bytes = field(repr=False)
     problems: tuple[str, ...]
     headers: Mapping[str, str]
 
 
 class Quarantine:
-    """The bodies in quarantine, newest first when iterated. Raises `RedisError`."""
+    """The bodies in quarantine, newest first when iterated. Raises `RedisError`, and `Sealed`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
         self.redis = redis
+        self._vault = vault
 
     def __len__(self) -> int:
         count: Any = self.redis.zcard(keys.QUARANTINE)
@@ -52,7 +54,7 @@ class Quarantine:
         return Kept(
             delivery_id,
             datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
-            fields[b"body"],
+            self._vault.open(fields[b"body"]),
             tuple(fields[b"problems"].decode().split("\n")),
             json.loads(fields.get(b"headers", b"{}")),
         )

@@ -14,8 +14,8 @@
 local now = clock(ARGV[1])
 local retention = ARGV[2]
 
-local function try_again(event, event_id, handler)
-  local mailbox, order = unpack(redis.call('HMGET', event, 'mailbox', 'order'))
+local function try_again(event, event_id, handler, over)
+  local mailbox = redis.call('HGET', event, 'mailbox')
   redis.call('HDEL', event, 'deaths', 'deaths:' .. handler)
   if handler == '*' then
     redis.call('HDEL', event, 'h:*')
@@ -24,9 +24,11 @@ local function try_again(event, event_id, handler)
     return
   end
   redis.call('HINCRBY', event, 'open', 1)
-  redis.call('HSET', event, 'state', 'retrying')
+  if over then
+    redis.call('HSET', event, 'state', 'retrying')
+  end
   redis.call('SADD', key('open:' .. mailbox), handler)
-  redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order or 0, event_id)
+  redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id)
   post(mailbox, event_id .. ' ' .. handler)
 end
 
@@ -40,9 +42,11 @@ local function resolve(what, event_id, handler, record)
   end
   local dead = redis.call('HINCRBY', event, 'dead', -1)
   redis.call('HSET', event, 'h:' .. handler, record)
+  -- Otherwise other handlers are still to see the event, or to try it again, and settle says what then.
+  local over = redis.call('HGET', event, 'state') == 'dead'
   if what == 'retry' then
-    try_again(event, event_id, handler)
-  elseif dead <= 0 and tonumber(redis.call('HGET', event, 'open') or 0) <= 0 then
+    try_again(event, event_id, handler, over)
+  elseif over and dead <= 0 then
     redis.call('HSET', event, 'state', 'done')
     redis.call('PEXPIRE', event, retention)
   end

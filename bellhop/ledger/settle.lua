@@ -52,9 +52,8 @@ local any_open = false
 -- Return whether the event was not open for the handler before.
 local function open_for(handler, mailbox, event_id)
   any_open = true
-  local order = redis.call('HGET', key('event:' .. event_id), 'order') or 0
   redis.call('SADD', key('open:' .. mailbox), handler)
-  return redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order, event_id) == 1
+  return redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id) == 1
 end
 
 -- Return 1 if the event was not open for the handler before.
@@ -145,6 +144,7 @@ local function settle_entry(mailbox)
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
       and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
       redis.call('HDEL', key('doubts'), mailbox)
+      redis.call('HDEL', key('company'), mailbox)
     end
     local counts = redis.call('HMGET', event, 'open', 'dead')
     if tonumber(counts[1] or 0) > 0 then

@@ -2,9 +2,10 @@
 --
 -- 1. Retries that are due go to the end of their mailboxes.
 -- 2. What a shift held whose lease has ended, or whose worker is known to be dead, goes onto
---    `careful`, in front: from there it is taken one entry at a time, as many entries as the shift
---    had in hand (`doubts`). If that was just one, the worker died under it, and it is counted.
--- 3. The log is cut to the retention.
+--    `careful`, behind what is there, since it may kill again: from there it is taken one entry at a time, as many entries as the shift
+--    had in hand (`doubts`), with half as many others as it was held with (`company`). If the shift
+--    had just one entry in hand, the worker died under it, and that is counted.
+-- 3. The log is cut to the retention, and it is noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
 --    somebody was told so within the last two seconds and is about to. If there is mail and the queue
 --    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
@@ -36,7 +37,8 @@ local function free(shift)
       local doubts = math.max(tonumber(redis.call('HGET', key('doubts'), mailbox) or 0), entries)
       if doubts > 0 then
         redis.call('HSET', key('doubts'), mailbox, doubts)
-        redis.call('LPUSH', key('careful'), mailbox)
+        redis.call('HSET', key('company'), mailbox, math.max(1, math.floor(#in_hand / 4)))
+        redis.call('RPUSH', key('careful'), mailbox)
       else
         redis.call('LPUSH', key('ready'), mailbox)
       end
@@ -68,6 +70,8 @@ end
 
 -- A retention of a hundred years reaches back beyond 1970.
 redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', math.max(0, now - tonumber(ARGV[2]))))
+
+redis.call('SET', key('swept'), now)
 
 local enqueue = 0
 if mail_is_ready() then

@@ -6,5 +6,4 @@ parameters' names, and those that have defaults. Patterns that are not here are 
 the registration.
 """
 
-from bellhop.typed.overloads import Options as Options
 from bellhop.typed.overloads import on as on

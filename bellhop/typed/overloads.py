@@ -6,20 +6,11 @@
 # pyright: reportOverlappingOverload=false
 
 from collections.abc import Callable
-from typing import Any, Literal, TypedDict, Unpack, overload
+from typing import Any, Literal, Unpack, overload
 
 from bellhop import events
+from bellhop.options import Options
 from bellhop.typed import takes
-
-
-class Options(TypedDict, total=False):
-    """What `on` takes besides patterns."""
-
-    attempts: int
-    timeout: float
-    name: str | None
-    allow_unknown: bool
-
 
 # fmt: off
 
@@ -320,6 +311,12 @@ def on(*patterns: Any, **options: Any) -> Any:
 
     attempts: how often it is tried before the event goes to the dead letters.
     timeout: seconds that one run may take.
+    backoff: the waits between attempts, as a list (the last is repeated) or a function of the
+        number of the attempt that failed; seconds or `timedelta`. Unless given, 5 s, doubling
+        up to 1 h, with jitter.
+    no_retry: errors after which it is not tried again: the event goes to the dead letters.
+    in_order: while an event of a device waits to be tried again, later ones of that device wait
+        behind it, for this handler.
     name: what it is called in the record; its module and name unless given. Keep it when you
         move the function, so that retries find it.
     allow_unknown: accept a pattern that fits no event type known today.

@@ -11,23 +11,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bellhop.events import TYPES, NotASeamEvent, Parsed, SeamEvent, masked, parse
+from tests.bellhop.changed_events import Change, allowed, changed, differences, drifting, wrongs
 from tests.bellhop.events_from_facts import (
     EVENT_TYPES,
     JSON,
     MARK,
     WORDS,
-    Change,
     Event,
     Fact,
-    allowed,
-    changed,
-    differences,
-    drifting,
     facts_of,
     full,
     valid,
     written,
-    wrongs,
 )
 
 any_valid = st.sampled_from(EVENT_TYPES).flatmap(valid)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bellhop.logs import configure_logs
+from bellhop.logs import ABOUT, configure_logs
 from bellhop.testing import make_event
 
 
@@ -77,3 +77,121 @@ def test_door_codes_are_dots(capsys: pytest.CaptureFixture[str], format: str) ->
     text = capsys.readouterr().err
     assert "739155" not in text
     assert "••••" in text
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"data": {"code": "739155"}},
+        {"data": [{"deep": [{"access_code": "739155"}]}]},
+        {"data": '{"code": "739155"}'},
+        {"data": b'{"code": "739155"}'},
+        {"data": {"raw": b'{"code": "739155"}'}},
+    ],
+)
+def test_door_codes_inside_of_values_are_dots(
+    capsys: pytest.CaptureFixture[str], format: str, values: dict[str, object]
+) -> None:
+    configure_logs(format, "info")  # type: ignore[arg-type]
+    structlog.get_logger().info("seen", **values)
+    text = capsys.readouterr().err
+    assert "739155" not in text
+    assert "••••" in text
+
+
+class Strange:
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@pytest.mark.parametrize("format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "used 739155",
+        ["739155"],
+        {"739155": {"used": "739155"}},
+        ("x", 739155),
+        {739155},
+        739155,
+        b"used 739155",
+        Strange("used 739155"),
+        ValueError("used 739155"),
+        make_event("lock.unlocked", method="739155"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_in_a_line_about_an_event_its_codes_are_dots_wherever_they_stand(
+    capsys: pytest.CaptureFixture[str], format: str, value: object
+) -> None:
+    configure_logs(format, "info")  # type: ignore[arg-type]
+    event = make_event("access_code.set_on_device", code="739155")
+    log = structlog.get_logger().bind(**{ABOUT: event})
+    log.warning("used 739155", value=value, all=event.model_dump(), raw=event.raw)
+    try:
+        raise ValueError("used 739155")  # noqa: TRY301
+    except ValueError:
+        log.exception("failed")
+    text = capsys.readouterr().err
+    assert "739155" not in text
+    assert "••••" in text
+
+
+class Broken:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+ENDLESS: list[object] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize("about_an_event", [False, True])
+@pytest.mark.parametrize("format", ["json", "console"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        Broken(),
+        [Broken()],
+        ENDLESS,
+        {("a", 1): {2: 3}},
+        10**5000,
+        [10**5000],
+        "\ud800",
+        float("nan"),
+    ],
+    ids=["broken", "broken inside", "endless", "keys", "digits", "digits inside", "half", "NaN"],
+)
+def test_a_log_never_fails_for_what_it_is_given(
+    capsys: pytest.CaptureFixture[str], format: str, value: object, about_an_event: bool
+) -> None:
+    configure_logs(format, "info")  # type: ignore[arg-type]
+    log = structlog.get_logger()
+    if about_an_event:
+        log = log.bind(**{ABOUT: make_event("access_code.set_on_device", code="739155")})
+    log.info("seen", value=value, other=1)
+    assert "seen" in capsys.readouterr().err
+
+
+def test_what_an_author_logs_under_a_name_like_a_codes_is_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("json", "info")
+    structlog.get_logger().info("failed", exit_code=1, access_code="an id", sent=None, ok=True)
+    [line] = lines(capsys)
+    assert (line["exit_code"], line["access_code"], line["sent"], line["ok"]) == (
+        *(1, "an id", None, True),
+    )
+
+
+def test_a_line_gives_no_orders_to_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("console", "info")
+    structlog.get_logger().info("seen", value="\x1b[2J", other="\x9b2J")
+    text = capsys.readouterr().err
+    assert "\x1b[2J" not in text
+    assert "\x9b" not in text
+    assert "\\x1b[2J" in text

@@ -26,8 +26,9 @@ from bellhop import (
     SeamEvent,
 )
 from bellhop.events import TYPES
+from bellhop.options import TIMEOUT
 from bellhop.retries import ATTEMPTS
-from bellhop.routing import TIMEOUT, Pattern, nearest, registry
+from bellhop.routing import Pattern, registry
 
 
 @pytest.fixture
@@ -539,12 +540,6 @@ def test_a_pattern_that_fits_nothing_yet_is_accepted_when_told_so(handlers: Regi
     def handler(event: SeamEvent) -> None: ...
 
     assert names(handlers, "robot.arrived") == ["a"]
-
-
-def test_the_nearest_names_are_known_types_or_patterns_of_them() -> None:
-    assert nearest("lock.unlock") == ["lock.unlocked", "lock.locked"]
-    assert "access_code.*" in nearest("acces_code.*")
-    assert nearest("zzzzz") == []
 
 
 @pytest.mark.parametrize("pattern", ["", 5, None, b"lock.*", ["lock.*"], LockUnlockedEvent, 1.5])

@@ -156,6 +156,13 @@ def test_an_unknown_type_is_refused_with_the_nearest() -> None:
         make("lock.lockd")
 
 
+@pytest.mark.parametrize("several", ["lock", "lock.", "lock.*", "lock*"])
+def test_a_pattern_is_refused_with_what_fits_it(several: str) -> None:
+    with pytest.raises(UnknownEventType) as caught:
+        make(several)
+    assert "Did you mean lock.access_denied or lock.locked or lock.unlocked?" in str(caught.value)
+
+
 def test_an_unknown_type_is_refused_with_where_all_are_listed() -> None:
     with pytest.raises(UnknownEventType, match="`bellhop types` lists all"):
         make("zzz")

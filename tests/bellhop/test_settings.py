@@ -48,11 +48,14 @@ def refusal(**given: Any) -> str:
 DEFAULTS = {
     "webhook_secrets": (),
     "redis_url": None,
+    "encryption_keys": (),
+    "durability": "redis",
     "handlers": ("handlers",),
     "host": "127.0.0.1",
     "port": 8000,
     "concurrency": 100,
     "slice": timedelta(seconds=10),
+    "grace": timedelta(seconds=30),
     "retention": timedelta(days=14),
     "max_body": 512 * 1024,
     "on_invalid": "quarantine",
@@ -153,7 +156,11 @@ BAD = [
 
 EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
-    "redis_url": "redis://host:6379/0, rediss://… or unix:///path/to/socket",
+    "redis_url": (
+        "redis://host:6379/0, rediss://…, unix:///path/to/socket or "
+        "redis+sentinel://host:26379,host2:26379/mymaster/0"
+    ),
+    "durability": "redis, fsync or replica",
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "port": "a port number from 0 to 65535",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",

@@ -21,6 +21,8 @@ from bellhop.queue import queued_shifts
 from bellhop.settings import Settings
 from bellhop.signature import sign
 from receiver.app import WEBHOOK_PATH
+from receiver.door import PATIENCE
+from receiver.refusals import PAUSE
 from receiver.serve import bind, make_server
 from tests.conftest import SECRET
 
@@ -86,12 +88,19 @@ def padded(size: int) -> Delivery:
 class Receiver:
     """The real app in the real server, with the settings of production but for what is given."""
 
-    def __init__(self, redis_url: str, **settings: Any) -> None:
+    def __init__(
+        self, redis_url: str, *, patience: float = PATIENCE, pause: float = PAUSE, **settings: Any
+    ) -> None:
         self._socket = bind("127.0.0.1", 0)
         self._socket.listen(128)
         self.port = self._socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._server = make_server(Settings(webhook_secrets=(SECRET,), **settings), redis_url)
+        self._server = make_server(
+            Settings(webhook_secrets=(SECRET,), **settings),
+            redis_url,
+            patience=patience,
+            pause=pause,
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
@@ -103,6 +112,20 @@ class Receiver:
     def connect(self) -> socket.socket:
         """Return a connection for requests that no client would send."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def buffer_little(self) -> None:
+        """Make the system keep few of the answers that a client does not read."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2048)
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._server.server_state.connections)
+
+    @property
+    def answered(self) -> int:
+        """How many requests were answered, whether or not their clients have read it."""
+        return self._server.server_state.total_requests
 
     def ask_to_stop(self) -> None:
         """Let it finish."""
@@ -144,16 +167,16 @@ def receivers(_server: EmbeddedRedis) -> Iterator[Callable[..., Receiver]]:
 def receiver(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver on an empty Redis."""
     yield receivers()
-    _let_the_bell_ring(redis)
+    let_the_bell_ring(redis)
 
 
 @pytest.fixture
 def strict_receiver(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver that rejects what is no event, and takes bodies of 4 KiB."""
     yield receivers(on_invalid="reject", max_body=4096)
-    _let_the_bell_ring(redis)
+    let_the_bell_ring(redis)
 
 
-def _let_the_bell_ring(redis: Redis) -> None:
+def let_the_bell_ring(redis: Redis) -> None:
     """Wait for the shift that is enqueued after an answer: the next test must not see it."""
     eventually(lambda: not redis.exists(keys.WAITING) or queued_shifts(redis))

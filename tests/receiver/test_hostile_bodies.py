@@ -161,6 +161,7 @@ HOSTILE: dict[str, bytes] = {
     "a number beyond all numbers, far inside": raw("n", b'[{"a":[-1E+0309]}]'),
     "an exponent of half a megabyte": raw("n", b"-1e" + DIGITS),
     "a number of 400 digits with a point": raw("n", b"7" * 400 + b".5"),
+    "a number of 251 digits with a small exponent": raw("n", b"1" + b"0" * 250 + b"e99"),
     "digits for a time": raw("created_at", b'"' + DIGITS + b'"'),
     # Not from Seam
     "a ping of Svix": b'{"event_type":"ping","data":{"success":true}}',

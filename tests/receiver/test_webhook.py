@@ -260,13 +260,17 @@ def test_what_is_not_signed_is_refused_and_leaves_no_trace(
     assert redis.dbsize() == 0
 
 
-def test_why_it_was_refused_is_told_to_the_log_alone(receiver: Receiver) -> None:
-    with capture_logs() as lines:
-        answers = {receiver.post(make()).text for make in REFUSED.values()}
+def test_why_it_was_refused_is_told_to_the_log_alone(redis_url: str) -> None:
+    receiver = Receiver(redis_url)
+    try:
+        with capture_logs() as lines:
+            answers = {receiver.post(make()).text for make in REFUSED.values()}
+    finally:
+        receiver.stop()
     assert len(answers) == 1
     reasons = [line["reason"] for line in lines if line["event"] == "refused a webhook"]
     assert "no signature matches: is this endpoint's secret configured?" in reasons
-    assert len(reasons) == len(REFUSED)
+    assert len(reasons) == len(set(reasons)) == len(REFUSED) - 2  # two are the same to us
 
 
 JUNK = [
@@ -511,8 +515,9 @@ def test_a_damaged_ledger_is_no_reason_to_accept_or_to_fail(
 
 
 def test_an_outage_is_one_line_in_the_log_and_its_end_another(
-    receiver: Receiver, read_only: Redis
+    redis_url: str, read_only: Redis
 ) -> None:
+    receiver = Receiver(redis_url)  # one that has not told of an outage a moment ago
     read_only.config_set("min-replicas-to-write", 0)
     assert receiver.post(Delivery()).status_code == 202
     eventually(lambda: queued_shifts(read_only))
@@ -521,6 +526,7 @@ def test_an_outage_is_one_line_in_the_log_and_its_end_another(
             read_only.config_set("min-replicas-to-write", replicas)
             for _ in range(3):
                 receiver.post(Delivery())
+    receiver.stop()
     assert [
         (line["log_level"], line["event"]) for line in lines if line["log_level"] != "debug"
     ] == [

@@ -1,93 +1,13 @@
+"""What `compare-openapi` prints of a newer file: the lines to edit."""
+
 import copy
-import json
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bellhop.events import TYPES
-
-ROOT = Path(__file__).parents[2]
-FACTS: dict[str, dict[str, Any]] = json.loads(
-    (ROOT / "tests" / "facts" / "event-types.json").read_text()
-)["event_types"]
-STRING = {"type": "string"}
-Schemas = dict[str, dict[str, Any]]
-
-
-def schema(fact: dict[str, Any]) -> dict[str, Any]:
-    """Return one property of the facts as OpenAPI has it."""
-    kept = ("format", "nullable", "enum")
-    found: dict[str, Any] = {key: fact[key] for key in kept if key in fact}
-    kind = fact.get("base_type", fact["type"])
-    if kind != "any":
-        found["type"] = kind
-    if "properties" in fact:
-        found |= of_object({p["name"]: p for p in fact["properties"]})
-    if "items" in fact:
-        items = fact["items"]
-        inside = items.get("properties")
-        found["items"] = of_object({p["name"]: p for p in inside}) if inside else items
-    return found
-
-
-def of_object(properties: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "type": "object",
-        "properties": {name: schema(fact) for name, fact in properties.items()},
-        "required": [n for n, f in properties.items() if f["required"] not in (False, "no")],
-    }
-
-
-@pytest.fixture
-def schemas() -> Schemas:
-    """Return the types of events as Bellhop knows them, to be changed by a test."""
-    found: Schemas = {}
-    for event_type, fact in FACTS.items():
-        # Of one type Seam has published no properties; its siblings have these.
-        properties = fact["properties"] or FACTS["access_code.created"]["properties"]
-        found[event_type] = of_object(properties)
-        found[event_type]["properties"]["event_type"] = {"type": "string", "enum": [event_type]}
-    # The facts stay as they are, whatever the test does.
-    return copy.deepcopy(found)
-
-
-def add(schemas: Schemas, event_type: str, like: str, **properties: Any) -> dict[str, Any]:
-    """Add a new type with the properties of a known one, and more."""
-    new: dict[str, Any] = copy.deepcopy(schemas[like])
-    new["properties"] |= properties
-    new["properties"]["event_type"]["enum"] = [event_type]
-    schemas[event_type] = new
-    return new
-
-
-def document(schemas: Schemas) -> str:
-    event = {"oneOf": list(schemas.values())}
-    return json.dumps({"components": {"schemas": {"event": event}}}, indent=2)
-
-
-def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, ROOT / "scripts" / "compare-openapi", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        **options,
-    )
-
-
-def compare(schemas: Schemas, folder: Path) -> str:
-    """Return what is printed, without the lines after the edits."""
-    file = folder / "openapi.json"
-    file.write_text(document(schemas))
-    done = run(file)
-    assert (done.returncode, done.stderr) == (1, "")
-    edits, rest = done.stdout.rsplit("\n\n\n", 1)
-    assert "Edits: " in rest
-    return edits
+from tests.scripts.conftest import STRING, Schemas, add, compare, document, run
 
 
 def test_a_file_that_says_what_the_facts_say_changes_nothing(
@@ -311,56 +231,3 @@ def test_what_is_gone_is_mentioned_and_nothing_to_edit(schemas: Schemas, tmp_pat
         "",
         f"Nothing to edit: {len(TYPES) - 1} types.",
     ]
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="no Node")
-@pytest.mark.parametrize(
-    ("path", "start", "end"),
-    [
-        ("src/lib/seam/connect/openapi.ts", "const openapi: OpenAPISpec = ", "\n\nexport {}"),
-        ("lib/seam/connect/openapi.js", "const openapi = ", ";\nexport default openapi;\n"),
-        ("lib/seam/connect/openapi.js", "export default ", ";\n//# sourceMappingURL=x"),
-    ],
-)
-def test_the_package_is_read_in_all_its_forms(
-    schemas: Schemas, tmp_path: Path, path: str, start: str, end: str
-) -> None:
-    file = tmp_path / path
-    file.parent.mkdir(parents=True)
-    text = document(schemas).replace('"components"', "components").replace('"oneOf"', "'oneOf'")
-    file.write_text(f"// {{\n{start}{text}{end}")
-    for argument in (file, tmp_path):
-        assert run(argument).stdout == f"Nothing changed: {len(TYPES)} types.\n"
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("openapi.json", None, "cannot read"),
-        ("openapi.json", "const", "is not JSON"),
-        ("openapi.json", "{}", "does not list the types of events"),
-        ("openapi.ts", "export {}", "has no `const openapi = {…}`"),
-        ("other.txt", ..., "has no src/lib/seam/connect/openapi.ts"),
-    ],
-)
-def test_a_file_without_types_of_events_is_refused(
-    tmp_path: Path, name: str, text: Any, words: str
-) -> None:
-    if isinstance(text, str):
-        (tmp_path / name).write_text(text)
-    done = run(tmp_path if text is ... else tmp_path / name)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert words in done.stderr
-
-
-def test_javascript_without_node_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "openapi.ts").write_text("export default {\n}\n")
-    done = run(tmp_path / "openapi.ts", env={"PATH": str(tmp_path)})
-    assert done.returncode == 2
-    assert "install Node, or give the document as JSON" in done.stderr
-
-
-def test_without_a_file_it_tells_how_to_get_one() -> None:
-    assert run().returncode == 2
-    assert run("--help").returncode == 0
-    assert "npm pack @seamapi/types" in run("--help").stdout

@@ -241,7 +241,7 @@ def test_a_type_that_nobody_knows_is_handled_by_patterns(room: Room) -> None:
 
     assert (answer.status_code, answer.json()) == (202, {"outcome": "accepted"})
     for cls, fields in room.handled(event["event_id"], "any_lock", "jammed"):
-        assert cls == "SeamEvent"
+        assert cls == "LockEvent"
         assert fields["event_type"] == "lock.jammed"
         assert fields["jam"] == {"depth": 1}
 

@@ -99,6 +99,7 @@ class LedgerModel:
         self.ready: list[str] = []
         self.careful: list[str] = []
         self.doubts: dict[str, int] = {}
+        self.company: dict[str, int] = {}
         self.shifts: dict[str, Shift] = {}
         self.last_settle: dict[str, int] = {}
         self.due: dict[str, int] = {}
@@ -110,6 +111,7 @@ class LedgerModel:
         self.newest: dict[str, dict[str, int]] = {}
         self._let_go: list[str] = []
         self.waiting: int | None = None
+        self.swept: int | None = None
 
     # accept
 
@@ -175,16 +177,22 @@ class LedgerModel:
     def _take(self, shift: str, mailboxes: int, entries: int) -> tuple[Mail, ...]:
         """Take mailboxes, and share `entries` out among them.
 
-        A mailbox under which a worker died is taken by a shift that holds nothing, one entry of it,
-        and nothing is taken beside it: so the next death tells which entry it was.
+        Mailboxes under which a worker died are taken by a shift that holds nothing, one entry each,
+        and nothing is taken beside them: half as many as were held together when it died.
         """
         if mailboxes <= 0 or entries <= 0:
             return ()
         in_hand = self._in_hand(shift)
         if self.careful and not in_hand:
-            mailbox = self.careful.pop(0)
-            self._hold(shift, mailbox, 1)
-            return (self._mail(mailbox, True, self.mail[mailbox][:1]),)
+            together = self.company[self.careful[0]]
+            group: list[str] = []
+            while self.careful and len(group) < min(together, mailboxes):
+                if self.company[self.careful[0]] < together:
+                    break
+                group.append(self.careful.pop(0))
+            for mailbox in group:
+                self._hold(shift, mailbox, 1)
+            return tuple(self._mail(mailbox, True, self.mail[mailbox][:1]) for mailbox in group)
         if any(mailbox in self.doubts for mailbox in in_hand):
             return ()
 
@@ -205,7 +213,7 @@ class LedgerModel:
             taken.append(self._mail(mailbox, False, [entry.name for entry in opened]))
         return tuple(taken)
 
-    def _mail(self, mailbox: str, alone: bool, names: Sequence[str]) -> Mail:
+    def _mail(self, mailbox: str, careful: bool, names: Sequence[str]) -> Mail:
         open_events = {
             handler: Open(
                 len(events), tuple(sorted(self.events[event].order for event in events))[:100]
@@ -214,7 +222,7 @@ class LedgerModel:
             if of == mailbox
         }
         newest = self.newest.get(mailbox, {}) if self._with_newest else {}
-        return Mail(mailbox, alone, tuple(map(self._read, names)), open_events, newest)
+        return Mail(mailbox, careful, tuple(map(self._read, names)), open_events, newest)
 
     def _hold(self, shift: str, mailbox: str, entries: int) -> None:
         self.shifts.setdefault(shift, Shift(0, {})).in_hand[mailbox] = entries
@@ -303,6 +311,7 @@ class LedgerModel:
             self.doubts[mailbox] -= 1
             if self.doubts[mailbox] == 0:
                 del self.doubts[mailbox]
+                del self.company[mailbox]
         if self._retries(event_id):
             event.state = "retrying"
         elif self._dead_letters(event_id):
@@ -391,10 +400,11 @@ class LedgerModel:
             event.deaths = {
                 who: deaths for who, deaths in event.deaths.items() if who not in (None, handler)
             }
-            event.state = "retrying"
+            if event.state == "dead":
+                event.state = "retrying"
             self._open((handler, event.mailbox), event_id)
             self._post(event.mailbox, name)
-        elif not self._retries(event_id) and not self._dead_letters(event_id):
+        elif event.state == "dead" and not self._dead_letters(event_id):
             event.state = "done"
             event.may_be_forgotten = True
         return True
@@ -416,6 +426,7 @@ class LedgerModel:
         for shift in ended:
             self._free(shift)
 
+        self.swept = now_ms
         wants_shift = False
         if self.ready or self.careful:
             # A clock that was set back must not make it wait for an hour.
@@ -438,7 +449,8 @@ class LedgerModel:
             doubts = max(self.doubts.get(mailbox, 0), entries)
             if doubts:
                 self.doubts[mailbox] = doubts
-                self.careful.insert(0, mailbox)
+                self.company[mailbox] = max(1, len(shift.in_hand) // 2)
+                self.careful.append(mailbox)
             else:
                 self.ready.insert(0, mailbox)
         if list(shift.in_hand.values()) == [1]:
@@ -500,6 +512,7 @@ class LedgerModel:
             "ready": self.ready,
             "careful": self.careful,
             "doubts": self.doubts,
+            "company": self.company,
             "shifts": {name: shift.lease_ends for name, shift in self.shifts.items()},
             "held": {name: shift.in_hand for name, shift in self.shifts.items()},
             "last settle": {
@@ -510,6 +523,7 @@ class LedgerModel:
             "due": self.due,
             "dead": self.dead,
             "waiting": self.waiting,
+            "swept": self.swept,
         }
 
 

@@ -41,12 +41,14 @@ def of(redis: Redis) -> dict[str, Any]:
         "ready": [],
         "careful": [],
         "doubts": {},
+        "company": {},
         "shifts": {},
         "held": {},
         "last settle": {},
         "due": {},
         "dead": {},
         "waiting": None,
+        "swept": None,
     }
     accepted = 0
     open_for: dict[str, set[str]] = {}
@@ -94,10 +96,12 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["held"][rest] = _numbers(value)
             case "ready" | "careful":
                 found[kind] = [mailbox.decode() for mailbox in value]
-            case "doubts" | "shifts" | "due" | "dead":
+            case "doubts" | "company" | "shifts" | "due" | "dead":
                 found[kind] = _numbers(value)
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "swept":
+                found["swept"] = int(value)
             case "waiting":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found["waiting"] = int(value)
@@ -146,7 +150,9 @@ def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
                 event["body"] = value
             case "begun":
                 event["begun"] = True
-            case "received" | "order" | "open" | "dead":
+            case "received":
+                event["received"], event["order"] = map(int, value.split(b"-"))
+            case "open" | "dead":
                 event[name] = int(value)
             case _:
                 event[name] = value.decode()

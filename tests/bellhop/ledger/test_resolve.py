@@ -144,3 +144,19 @@ def test_a_retry_asks_for_one_shift(desk: Desk) -> None:
     desk.claim("w/2", mailboxes=1)
     desk.settle(box("end", failed("e1 bell", "bell", 9_000)), shift="w/2")
     assert desk.found["due"]
+
+
+def test_an_event_that_other_handlers_are_yet_to_see_is_not_forgotten_meanwhile(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    gave_up = [Outcome("bell", "dead", 0, "no")]
+    desk.settle(box("keep", *(SettledEntry(name, False, gave_up) for name in ("e1", "e2"))))
+    resolve(desk, DROP, RETRY._replace(event_id="e2"))
+
+    for event_id in ("e1", "e2"):
+        assert desk.event(event_id)["state"] == "accepted"
+        assert desk.redis.pttl(keys.event(event_id)) == -1
+    desk.settle(box("end", done("e1", "log"), done("e2", "log")))
+    assert (desk.event("e1")["state"], desk.event("e2")["state"]) == ("done", "retrying")

@@ -21,7 +21,7 @@ class CheckedLedgerMachine(LedgerMachine):
     @invariant()
     def every_promise_is_kept(self) -> None:
         self.mailboxes_with_mail_are_in_one_place_and_others_nowhere()
-        self.doubtful_mailboxes_are_careful_or_held_alone()
+        self.doubtful_mailboxes_are_careful_or_held_among_themselves()
         self.shifts_have_a_lease_if_and_only_if_they_hold_mail()
         self.a_shift_was_asked_for_if_mail_is_ready()
         self.no_accepted_event_is_lost()
@@ -36,11 +36,14 @@ class CheckedLedgerMachine(LedgerMachine):
         places = self.found["ready"] + self.found["careful"] + held
         assert sorted(places) == sorted(self.found["mail"])
 
-    def doubtful_mailboxes_are_careful_or_held_alone(self) -> None:
-        alone = [next(iter(held)) for held in self.found["held"].values() if len(held) == 1]
-        for mailbox in self.found["doubts"]:
-            assert mailbox in self.found["careful"] + alone
-        assert set(self.found["careful"]) <= set(self.found["doubts"])
+    def doubtful_mailboxes_are_careful_or_held_among_themselves(self) -> None:
+        doubtful = set(self.found["doubts"])
+        assert set(self.found["careful"]) <= doubtful
+        assert set(self.found["company"]) == doubtful
+        for mailbox in doubtful - set(self.found["careful"]):
+            (held,) = [held for held in self.found["held"].values() if mailbox in held]
+            # Those beside it were doubtful, too, when they were taken.
+            assert all(entries <= 1 for other, entries in held.items() if other in doubtful)
 
     def shifts_have_a_lease_if_and_only_if_they_hold_mail(self) -> None:
         assert set(self.found["shifts"]) == set(self.found["held"])

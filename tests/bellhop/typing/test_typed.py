@@ -1,6 +1,7 @@
 """Whether what editors know of `on` is what happens when Bellhop runs."""
 
 import inspect
+import json
 import subprocess
 import sys
 import typing
@@ -11,8 +12,9 @@ import pytest
 
 import bellhop
 from bellhop import events, typed
-from bellhop.events import TYPES, EventType, SeamEvent
+from bellhop.events import TYPES, EventType, SeamEvent, parse
 from bellhop.handler import Context
+from bellhop.options import Options
 from bellhop.routing import Pattern, Registry, on
 
 RESOURCES_AND_SUCH = {
@@ -74,6 +76,19 @@ def test_a_pattern_is_known_once() -> None:
     assert len(patterns) == len(TABLE)
 
 
+@pytest.mark.parametrize("pattern", sorted(name for name in TABLE if name.endswith("*")))
+def test_an_unknown_type_is_read_as_what_its_pattern_promises(pattern: str) -> None:
+    ids = {"action_attempt", "client_session", "connect_webview", "enrollment_automation", "phone"}
+    ids |= {"access_code", "access_grant", "access_method", "connected_account", "device", "space"}
+    ids |= {f"acs_{part}" for part in ("system", "user", "credential", "access_group", "encoder")}
+    body = dict.fromkeys([f"{name}_id" for name in (*ids, "acs_entrance")], "an id")
+    for end in ("", "zzz", "zzz_of.zzz", "9"):
+        event_type = f"{pattern.removesuffix('*')}{end or 'z'}"
+        sent = {**body, "event_id": "e", "event_type": event_type}
+        event = parse(json.dumps(sent).encode()).event
+        assert isinstance(event, brought(pattern)), event_type
+
+
 @pytest.mark.parametrize("name", sorted(TYPES.keys() | set(get_args(EventType))))
 def test_a_name_completes_if_it_is_a_type(name: str) -> None:
     assert (name in get_args(EventType)) == (name in TYPES)
@@ -90,7 +105,7 @@ def test_the_options_are_those_of_on() -> None:
         for name, parameter in inspect.signature(Registry.on).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     }
-    assert typing.get_type_hints(typed.Options) == keywords
+    assert typing.get_type_hints(Options) == keywords
 
 
 def test_an_editor_shows_what_help_shows() -> None:

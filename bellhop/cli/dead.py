@@ -1,0 +1,232 @@
+"""`bellhop dead`: what handlers gave up, to be looked at, tried again, or dropped."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bellhop.cli.listing import ago, listing, new_table, print_json, print_table
+from bellhop.cli.state import opened_redis
+from bellhop.errors import BellhopError
+from bellhop.events import masked, parse
+from bellhop.routing import Pattern
+from bellhop.settings import load_settings
+
+if TYPE_CHECKING:
+    from bellhop.ledger import DeadLetter, DeadLetters, Resolution
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_AT_A_TIME = 200
+
+
+class NoDeadLetter(BellhopError):
+    """There is no such dead letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Filter:
+    """Which dead letters are meant: those of all that is given."""
+
+    event_ids: tuple[str, ...] = ()
+    pattern: str | None = None
+    handler: str | None = None
+    device: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.event_ids or self.pattern or self.handler or self.device)
+
+    def fits(self, letter: "DeadLetter") -> bool:
+        return (
+            (not self.event_ids or letter.event_id in self.event_ids)
+            and (self.pattern is None or Pattern(self.pattern).matches(letter.event_type))
+            and self.handler in (None, letter.handler)
+            and (self.device is None or letter.mailbox == f"device:{self.device}")
+        )
+
+
+def _filtered(command: F) -> F:
+    """Give a command the options that choose dead letters."""
+    for option in (
+        click.option("--device", metavar="ID", help="Only those of a device."),
+        click.option("--handler", metavar="NAME", help="Only those of a handler."),
+        click.option("--type", "pattern", metavar="PATTERN", help='Such as "lock.*".'),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(invoke_without_command=True)
+@_filtered
+@click.option("--limit", type=click.IntRange(1), help="At most.")
+@listing
+@click.pass_context
+def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: Any) -> None:
+    """Look after dead letters: events that a handler gave up.
+
+    Without a command: list them, the newest first. None is forgotten until you say so.
+    """
+    if context.invoked_subcommand:
+        if limit or any(chosen.values()):
+            raise click.UsageError(
+                "options that choose come after the command: dead retry --type …"
+            )
+        return
+    letters = islice(_letters(_open(), _Filter(**chosen)), limit)
+    if as_json:
+        print_json(map(_row, letters))
+        return
+    now = datetime.now(UTC)
+    table = new_table("event", "type", "handler", "tries>", "gave up", "error")
+    for letter in letters:
+        table.add_row(
+            letter.event_id,
+            letter.event_type,
+            letter.handler,
+            str(letter.attempts),
+            ago(letter.died_at, now),
+            letter.summary[:200],
+        )
+    if not table.row_count:
+        click.echo("No dead letters.")
+        return
+    print_table(table)
+
+
+@dead.command()
+@click.argument("event_id")
+@click.option("--handler", metavar="NAME", help="Only that of a handler.")
+@listing
+def show(event_id: str, handler: str | None, as_json: bool) -> None:
+    """Show what a handler tried, its last error, and the event, with secrets masked."""
+    letters = _found(_open(), _Filter((event_id,), handler=handler))
+    if as_json:
+        print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
+        return
+    for letter in letters:
+        _show(letter)
+    click.echo(click.style("\nevent", bold=True))
+    click.echo(json.dumps(_event(letters[0]), indent=2, ensure_ascii=False))
+
+
+def _show(letter: "DeadLetter") -> None:
+    about = {
+        "event": f"{letter.event_id}  {letter.event_type}",
+        "mailbox": letter.mailbox,
+        "handler": letter.handler,
+        "gave up": letter.died_at.isoformat(sep=" ", timespec="seconds"),
+    }
+    for name, value in about.items():
+        click.echo(f"{click.style(f'{name:<8}', bold=True)} {value}")
+    click.echo(click.style("\nattempts", bold=True))
+    earlier = int(letter.record.get("earlier", 0))
+    for number, (started, took, error) in enumerate(letter.record.get("attempts", ()), earlier + 1):
+        time = datetime.fromtimestamp(started / 1000, UTC).isoformat(" ", timespec="seconds")
+        click.echo(f"{number:>4}  {time}  {took:>9,.1f} ms  {error or ''}")
+    click.echo(click.style("\nlast error", bold=True))
+    click.echo(letter.error.rstrip())
+
+
+@dead.command()
+@click.argument("event_ids", nargs=-1)
+@_filtered
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> None:
+    """Have handlers tried again, with all their attempts anew."""
+    _resolve(_Filter(event_ids, **chosen), every, yes, "try again", lambda one: one.tried_again())
+
+
+@dead.command()
+@click.argument("event_ids", nargs=-1)
+@_filtered
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.option("--reason", required=True, help="Is kept in the record.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def drop(event_ids: tuple[str, ...], every: bool, reason: str, yes: bool, **chosen: Any) -> None:
+    """Be done with them; the record stays as long as that of other events."""
+    _resolve(_Filter(event_ids, **chosen), every, yes, "drop", lambda one: one.dropped(reason))
+
+
+def _resolve(
+    chosen: _Filter,
+    every: bool,
+    yes: bool,
+    what: str,
+    resolution: "Callable[[DeadLetter], Resolution]",
+) -> None:
+    if bool(chosen) == every:
+        raise click.UsageError("give ids of events, --type, --handler or --device; or --all")
+    from bellhop.ledger import Ledger
+    from bellhop.queue import enqueue_shift
+
+    dead_letters = _open()
+    letters = list(_letters(dead_letters, chosen)) if every else _found(dead_letters, chosen)
+    for (handler, event_type), count in sorted(_counted(letters).items()):
+        click.echo(f"{count:>6}  {handler}  {event_type}")
+    if not letters:
+        click.echo("No dead letters.")
+        return
+    if not yes:
+        click.confirm(f"{what.capitalize()} {len(letters)}?", abort=True)
+    ledger = Ledger(dead_letters.redis, load_settings().retention)
+    done = 0
+    letters.sort(key=lambda letter: letter.order)  # as their events came
+    for start in range(0, len(letters), _AT_A_TIME):
+        resolved = ledger.resolve([resolution(one) for one in letters[start:][:_AT_A_TIME]])
+        done += sum(resolved.done)
+        if resolved.wants_shift:
+            enqueue_shift(ledger.redis)
+    others = f", {len(letters) - done} dealt with by somebody else" if done < len(letters) else ""
+    click.echo(f"{done} {'dropped' if what == 'drop' else 'tried again'}{others}")
+
+
+def _counted(letters: "list[DeadLetter]") -> "Counter[tuple[str, str]]":
+    return Counter((letter.handler, letter.event_type) for letter in letters)
+
+
+def _open() -> "DeadLetters":
+    from bellhop.ledger import DeadLetters
+
+    return DeadLetters(opened_redis(load_settings()))
+
+
+def _letters(dead_letters: "DeadLetters", chosen: _Filter) -> "Iterator[DeadLetter]":
+    return filter(chosen.fits, dead_letters)
+
+
+def _found(dead_letters: "DeadLetters", chosen: _Filter) -> "list[DeadLetter]":
+    """Return the dead letters that are meant. Raises `NoDeadLetter` if an event has none."""
+    letters = list(_letters(dead_letters, chosen))
+    if missing := set(chosen.event_ids) - {letter.event_id for letter in letters}:
+        raise NoDeadLetter(
+            f"{', '.join(sorted(missing))}: no such dead letter; `bellhop dead` lists them"
+        )
+    return letters
+
+
+def _row(letter: "DeadLetter") -> dict[str, object]:
+    return {
+        "event_id": letter.event_id,
+        "event_type": letter.event_type,
+        "mailbox": letter.mailbox,
+        "handler": letter.handler,
+        "attempts": letter.attempts,
+        "died_at": letter.died_at,
+        "error": letter.summary,
+    }
+
+
+def _event(letter: "DeadLetter") -> object:
+    body = letter.event.get("body")
+    if body is None:
+        return None
+    try:
+        return masked(parse(load_settings().vault.open(body)).event)
+    except BellhopError as error:
+        return f"cannot be read any more: {error}"

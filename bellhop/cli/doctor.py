@@ -1,0 +1,106 @@
+"""`bellhop doctor`: whether all is well, on one screen."""
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import click
+from redis.exceptions import RedisError
+
+from bellhop.checkup import (
+    judge_clock,
+    judge_handlers,
+    judge_ledger,
+    judge_memory,
+    judge_workers,
+)
+from bellhop.cli.listing import listing, print_json
+from bellhop.cli.state import opened_redis, signing_secret
+from bellhop.errors import BellhopError
+from bellhop.ledger import Ledger, read_condition
+from bellhop.loading import HandlersNotLoaded, load_handlers
+from bellhop.queue import workers_alive
+from bellhop.redis_checks import Finding, Level, judge, read_facts
+from bellhop.routing import registry
+from bellhop.settings import Settings, load_settings
+
+_COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
+
+
+@click.command()
+@listing
+def doctor(as_json: bool) -> None:
+    """Look at settings, Redis, workers, mail and handlers, and say what to mend.
+
+    Exits with 1 if there is a problem; warnings are none.
+    """
+    settings = load_settings()
+    findings = []
+    for finding in _findings(settings):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        print_json(
+            {"level": one.level.value, "text": one.text, "remedy": one.remedy} for one in findings
+        )
+    if any(finding.level is Level.PROBLEM for finding in findings):
+        sys.exit(1)
+
+
+def _print(finding: Finding) -> None:
+    level = click.style(f"{finding.level.value:<8}", fg=_COLORS[finding.level])
+    click.echo(f"{level} {finding.text}")
+    if finding.remedy:
+        click.echo(f"{'':8} → {finding.remedy}")
+
+
+def _findings(settings: Settings) -> Iterator[Finding]:
+    yield _secrets(settings)
+    yield from _handlers(settings)
+    try:
+        redis = opened_redis(settings)
+    except BellhopError as error:
+        yield Finding(Level.PROBLEM, str(error))
+        return
+    try:
+        facts = read_facts(redis)
+        condition = read_condition(redis)
+        yield from judge(facts, settings.durability)
+        yield judge_memory(facts.info)
+        yield judge_clock(datetime.now(UTC), condition.now)
+        yield _keys(Ledger(redis, settings.retention, settings.vault))
+        yield judge_workers(workers_alive(redis, condition.now))
+        yield from judge_ledger(condition)
+    except RedisError as error:
+        yield Finding(Level.PROBLEM, f"Redis: {error}")
+
+
+def _secrets(settings: Settings) -> Finding:
+    if settings.secrets:
+        return Finding(Level.OK, f"signing secrets: {len(settings.secrets)}")
+    if signing_secret(settings):
+        return Finding(Level.OK, "signing secret: made by bellhop up, for trying things out")
+    return Finding(
+        Level.WARNING,
+        "no signing secret here; a receiver needs one",
+        "set BELLHOP_WEBHOOK_SECRETS to the endpoint's secret from Seam's console (whsec_…)",
+    )
+
+
+def _keys(ledger: Ledger) -> Finding:
+    try:
+        ledger.check_vault()
+    except BellhopError as error:
+        return Finding(Level.PROBLEM, f"encryption: {error}")
+    on = ledger.vault.encrypts
+    return Finding(Level.OK, f"encryption at rest: {'on' if on else 'off'}")
+
+
+def _handlers(settings: Settings) -> Iterator[Finding]:
+    try:
+        load_handlers(settings.handlers)
+    except HandlersNotLoaded as error:
+        yield Finding(Level.PROBLEM, f"handlers cannot be loaded: {error}")
+    else:
+        yield from judge_handlers(registry)

@@ -1,0 +1,21 @@
+"""Which names somebody may have meant who wrote one that nobody knows."""
+
+import difflib
+from collections.abc import Collection
+
+_MOST = 3
+
+
+def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> list[str]:
+    """Return up to three of the known names that `name` may stand for.
+
+    Those that begin with it, as those of `lock` and `lock.*` do, or else those that look like it.
+    `patterns`: it may also stand for a pattern of them, such as `lock.*`.
+    """
+    start = name.rstrip("*") if name.endswith("*") else f"{name.rstrip('.')}."
+    if below := [one for one in known if one.startswith(start)]:
+        return [f"{start}*"] if patterns else below[:_MOST]
+    candidates = list(known)
+    if patterns and "*" in name:
+        candidates += sorted({f"{one.rpartition('.')[0]}.*" for one in known})
+    return difflib.get_close_matches(name, candidates, n=_MOST)

@@ -1,0 +1,102 @@
+"""Dead letters: what handlers gave up, looked at and chosen."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+
+from bellhop.ledger import keys
+from bellhop.ledger.entries import Resolution
+
+_PAGE = 200
+_FIELDS = ("type", "mailbox", "received", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that a handler gave up. `event` is empty if its record is gone.
+
+    `event`: the fields of the event's record. `record`: what is on record of the handler.
+    """
+
+    event_id: str
+    handler: str
+    died_at: datetime
+    event: Mapping[str, bytes] = field(repr=False)
+    record: Mapping[str, Any]
+
+    @property
+    def event_type(self) -> str:
+        """The type of the event."""
+        return self.event.get("type", b"").decode()
+
+    @property
+    def mailbox(self) -> str:
+        """The mailbox of the event: of its device, if it has one."""
+        return self.event.get("mailbox", b"").decode()
+
+    @property
+    def order(self) -> int:
+        """The place of the event among all."""
+        return int(self.event.get("received", b"").partition(b"-")[2] or 0)
+
+    @property
+    def attempts(self) -> int:
+        """How often the handler was tried."""
+        return len(self.record.get("attempts", ())) + int(self.record.get("earlier", 0))
+
+    @property
+    def error(self) -> str:
+        """The last error, with its traceback where there is one, without door codes."""
+        return str(self.record.get("error") or "")
+
+    @property
+    def summary(self) -> str:
+        """The last line of the error."""
+        return self.error.strip().rpartition("\n")[2]
+
+    def tried_again(self) -> Resolution:
+        """Have the handler tried again: the attempts so far are kept, but no longer count."""
+        record = {**self.record, "state": "retrying", "forgiven": self.attempts}
+        return Resolution("retry", self.event_id, self.handler, json.dumps(record))
+
+    def dropped(self, reason: str) -> Resolution:
+        """Be done with it for that reason."""
+        record = {**self.record, "state": "dropped", "reason": reason}
+        return Resolution("drop", self.event_id, self.handler, json.dumps(record))
+
+
+class DeadLetters:
+    """All dead letters, newest first when iterated. Raises `RedisError`."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+
+    def __len__(self) -> int:
+        count: Any = self.redis.zcard(keys.DEAD)
+        return int(count)
+
+    def __iter__(self) -> Iterator[DeadLetter]:
+        # The names first: what is dealt with meanwhile must not make it skip others.
+        names: Any = self.redis.zrange(keys.DEAD, 0, -1, desc=True, withscores=True)
+        for start in range(0, len(names), _PAGE):
+            page = [(*name.decode().split(" ", 1), died) for name, died in names[start:][:_PAGE]]
+            yield from self._read(page)
+
+    def _read(self, page: list[Any]) -> Iterator[DeadLetter]:
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for event_id, handler, _ in page:
+                pipeline.hmget(keys.event(event_id), *_FIELDS, f"h:{handler}")
+            found = pipeline.execute()
+        for (event_id, handler, died), values in zip(page, found, strict=True):
+            fields = zip(_FIELDS, values, strict=False)
+            yield DeadLetter(
+                event_id,
+                handler,
+                datetime.fromtimestamp(died / 1000, UTC),
+                {name: value for name, value in fields if value is not None},
+                json.loads(values[-1]) if values[-1] else {},
+            )

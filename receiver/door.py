@@ -1,0 +1,178 @@
+"""The HTTP door: uvicorn's protocol, with limits to what a stranger may hold open.
+
+uvicorn 0.54 has a timeout for idle connections that had an answer, and none for those that send
+nothing, half a head, or half a body; no limit to the size of a head, nor to what follows the last
+chunk of a body, nor to the requests that are sent ahead; and it keeps a connection whose client
+never reads. So there is a time here for all that a client owes: its request, and that it reads the
+answer. What is parsed and answered is uvicorn's work.
+"""
+
+import asyncio
+import logging
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from receiver.answers import ANSWERS, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
+from receiver.refusals import Refusals
+
+PATIENCE = 15.0
+"""Seconds from a request's first byte to its last: Svix waits no longer for its answer."""
+
+MOST_HEAD = 64 * 1024
+"""Bytes of a head, or of whatever else nobody needs: sizes of chunks, trailers, what is left of a
+body when the answer has been given."""
+
+MOST_AHEAD = 16
+"""Requests that a client may send before it has the answer to the first."""
+
+_errors = logging.getLogger("uvicorn.error.door")
+_errors.setLevel(logging.ERROR)  # its warnings are of strangers' requests: they are counted instead
+
+
+class TooManyAhead(Exception):
+    """The client asks on and on, and does not wait for answers."""
+
+
+class Door(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, *args: Any, refusals: Refusals, patience: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = _errors
+        self._refusals = refusals
+        self._patience = patience
+        self._asking: asyncio.TimerHandle | None = None
+        self._reading: asyncio.TimerHandle | None = None
+        self._left = MOST_HEAD
+        self._silent = True
+        self._in_body = False
+        self._refused = False
+
+    # What the transport tells
+
+    def connection_made(self, transport: Any) -> None:
+        """Expect a request."""
+        super().connection_made(transport)
+        transport.set_write_buffer_limits(high=0)  # to be told when a client does not read
+        self._expect_request()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, unless it is too much."""
+        if self._refused:
+            return
+        self._silent = False
+        self._expect_request()
+        while data and not self._refused:
+            piece, data = data[: self._left], data[self._left :]
+            self._left -= len(piece)
+            super().data_received(piece)  # puts _left back when it gets on
+            if self._left == 0:
+                self._refuse(HEAD_TOO_LARGE, f"over {MOST_HEAD} bytes are headers, or too late")
+
+    def pause_writing(self) -> None:
+        """Expect that the client reads its answer."""
+        super().pause_writing()
+        if self._reading is None:
+            self._reading = self.loop.call_later(self._patience, self._abort)
+
+    def resume_writing(self) -> None:
+        """Be content: it has read."""
+        super().resume_writing()
+        self._have_read()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing any more."""
+        self._have_request()
+        self._have_read()
+        super().connection_lost(exc)
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Leave, even if there is an answer that the client does not read."""
+        self._abort()
+
+    # What the parser tells
+
+    def on_message_begin(self) -> None:
+        """Expect the rest of it."""
+        super().on_message_begin()
+        self._expect_request()
+
+    def on_headers_complete(self) -> None:
+        """Expect its body. Raises `TooManyAhead`."""
+        if len(self.pipeline) >= MOST_AHEAD:
+            raise TooManyAhead  # to the parser, which stops: send_400_response is next
+        super().on_headers_complete()
+        self.headers = []  # for trailers, which are no headers, and must not replace any
+        self._in_body = True
+        self._left = MOST_HEAD
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece, if anybody still waits for it."""
+        super().on_body(body)
+        if not self.cycle.response_complete:
+            self._left = MOST_HEAD
+
+    def on_message_complete(self) -> None:
+        """Expect nothing: it is our turn."""
+        super().on_message_complete()
+        self._in_body = False
+        self._left = MOST_HEAD
+        self._have_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what the parser does not take."""
+        self._refuse(NO_HTTP, msg)
+
+    # What is done about it
+
+    def _expect_request(self) -> None:
+        if self._asking is None:
+            self._asking = self.loop.call_later(self._patience, self._give_up)
+
+    def _have_request(self) -> None:
+        if self._asking:
+            self._asking.cancel()
+            self._asking = None
+
+    def _have_read(self) -> None:
+        if self._reading:
+            self._reading.cancel()
+            self._reading = None
+
+    def _give_up(self) -> None:
+        self._asking = None
+        if self._silent:
+            self._abort()
+        elif self._owes_answer():
+            self._expect_request()  # meanwhile nothing may have been read
+        else:
+            self._refuse(ANSWERS[Verdict.TOO_SLOW], f"it took more than {self._patience:g} s")
+
+    def _refuse(self, answer: Answer, reason: str) -> None:
+        """Count it, answer, and close.
+
+        A complete request before it gets its own answer instead; several, or one that is followed
+        by half of another, are dropped, and have to come again (RFC 9112, 9.3.2).
+        """
+        if self._refused:
+            return
+        self._refused = True
+        self._refusals.add(reason)
+        if not self._owes_answer():
+            if not (self._in_body and self.cycle.response_started):
+                self.transport.write(answer.raw(self.server_state.default_headers))
+            self.transport.close()
+        elif self._in_body:
+            self._abort()
+        else:
+            self.cycle.keep_alive = False  # so that uvicorn closes when it has answered
+
+    def _owes_answer(self) -> bool:
+        """Return whether a complete request waits for its answer."""
+        if self._in_body:
+            return bool(self.pipeline)
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _abort(self) -> None:
+        self.transport.abort()

@@ -1,0 +1,72 @@
+"""`bellhop doctor` on a real Redis."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bellhop.ledger import Ledger, Quarantined
+from bellhop.queue import workers_alive
+from tests.bellhop.cli.conftest import Run
+from tests.conftest import SECRET
+
+
+@pytest.fixture(autouse=True)
+def _a_place_with_handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "the_doctors_patients.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("BELLHOP_HANDLERS", "the_doctors_patients")
+    monkeypatch.setenv("BELLHOP_WEBHOOK_SECRETS", SECRET)
+
+
+def told(run: Run, code: int) -> str:
+    """Return what it prints for a person."""
+    result = run("doctor", "--table")
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def test_without_workers_there_is_a_problem_with_what_to_do(run: Run) -> None:
+    said = told(run, 1)
+    assert "ok       signing secrets: 1\n" in said
+    assert "problem  no worker is alive: events are kept, and no handler runs\n" in said
+    assert "         → start one: bellhop worker\n" in said
+    assert "ok       clock agrees with that of Redis\n" in said
+    assert "ok       dead letters: 0\n" in said
+    assert SECRET not in said
+
+
+def test_what_waits_for_somebody_is_told(run: Run, ledger: Ledger) -> None:
+    ledger.accept([Quarantined("msg_1", b"{", ("no event",))])
+    said = told(run, 1)
+    assert "warning  bodies in quarantine: 1\n         → look at them: bellhop quarantine\n" in said
+
+
+def test_it_says_the_same_to_a_program(run: Run) -> None:
+    result = run("doctor", "--json")
+    assert result.exit_code == 1
+    assert '{"level": "problem", "text": "no worker is alive' in result.stdout
+
+
+def test_handlers_that_cannot_be_loaded_are_a_problem(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLHOP_HANDLERS", "no.such.handlers")
+    assert "problem  handlers cannot be loaded" in told(run, 1)
+
+
+def test_a_redis_that_is_away_is_a_problem_and_not_a_traceback(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BELLHOP_REDIS_URL", "redis://127.0.0.1:1/0")
+    assert "problem  cannot reach Redis at redis://127.0.0.1:1/0" in told(run, 1)
+
+
+def test_it_writes_nothing(run: Run, redis: Redis) -> None:
+    told(run, 1)
+    assert redis.dbsize() == 0
+
+
+def test_nobody_is_alive_in_an_empty_redis(redis: Redis) -> None:
+    assert workers_alive(redis, datetime.now(UTC)) == []

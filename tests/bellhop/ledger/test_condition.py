@@ -1,0 +1,51 @@
+"""How the ledger is doing, in a few numbers."""
+
+from datetime import UTC, datetime, timedelta
+
+from bellhop.events import Drift
+from bellhop.ledger import Condition, Quarantined, read_condition
+from tests.bellhop.ledger.conftest import Desk, arrival, box, dead, failed
+
+
+def at(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def test_an_empty_ledger_is_well(desk: Desk) -> None:
+    condition = read_condition(desk.redis)
+    assert condition == Condition(condition.now, None, 0, 0, None, 0, None, 0, 0, 0)
+    assert abs(condition.now - datetime.now(UTC)) < timedelta(seconds=5)
+
+
+def test_everything_is_counted(desk: Desk) -> None:
+    drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
+    desk.accept(Quarantined("q1", b"{", ("no event_id",)))
+    desk.accept(arrival("e1")._replace(drift=[drift]))
+    desk.deliver("e2")
+    desk.claim()
+    desk.settle(box("end", dead("e1", "bell"), failed("e2", "bell", 5_000)))
+    first = desk.now
+    desk.now += 1_000
+    desk.deliver("e3", mailbox="device:2")
+    desk.now += 1_000
+    desk.deliver("e4", mailbox="device:3")
+    desk.claim("w/2", mailboxes=1)
+    desk.sweep(queued=1)
+
+    condition = read_condition(desk.redis)
+    assert condition.swept_at == at(desk.now)
+    assert (condition.mailboxes_ready, condition.shifts) == (1, 1)
+    assert condition.oldest_mail == at(first + 1_000)
+    assert (condition.retries, condition.oldest_due) == (1, at(first + 5_000))
+    assert (condition.dead, condition.quarantined, condition.drift) == (1, 1, 1)
+
+
+def test_the_oldest_mail_is_found_among_many_mailboxes(desk: Desk) -> None:
+    for number in range(250):
+        desk.deliver(f"e{number}", mailbox=f"device:{number}")
+        desk.now += 10
+    first = desk.now - 2_500
+
+    condition = read_condition(desk.redis)
+    assert condition.mailboxes_ready == 250
+    assert condition.oldest_mail == at(first)

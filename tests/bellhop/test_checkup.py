@@ -1,0 +1,144 @@
+"""What `bellhop doctor` makes of what it finds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bellhop import Registry, SeamEvent
+from bellhop.checkup import (
+    judge_clock,
+    judge_handlers,
+    judge_ledger,
+    judge_memory,
+    judge_workers,
+)
+from bellhop.ledger import Condition
+from bellhop.redis_checks import Finding, Level
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+WELL = Condition(
+    now=NOW,
+    swept_at=NOW,
+    mailboxes_ready=0,
+    shifts=0,
+    oldest_mail=None,
+    retries=0,
+    oldest_due=None,
+    dead=0,
+    quarantined=0,
+    drift=0,
+)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+def worst(condition: Condition) -> tuple[Level, str]:
+    """Return the level and the text of the only finding that is not good."""
+    (found,) = [one for one in judge_ledger(condition) if one.level is not Level.OK]
+    assert found.remedy
+    return found.level, found.text
+
+
+def test_a_ledger_that_is_well_gives_no_advice() -> None:
+    findings = list(judge_ledger(WELL))
+    assert {finding.level for finding in findings} == {Level.OK}
+    assert {finding.remedy for finding in findings} == {""}
+
+
+@pytest.mark.parametrize(
+    ("condition", "level", "words"),
+    [
+        (replace(WELL, swept_at=None), Level.PROBLEM, "no foreman was ever alive"),
+        (replace(WELL, swept_at=ago(600)), Level.PROBLEM, "no foreman alive since 10 min"),
+        (replace(WELL, oldest_mail=ago(61)), Level.WARNING, "the oldest event came 61 s ago"),
+        (replace(WELL, oldest_mail=ago(7300)), Level.PROBLEM, "the oldest event came 2 h ago"),
+        (
+            replace(WELL, retries=7, oldest_due=ago(30)),
+            Level.WARNING,
+            "retries waiting: 7, one was due 30 s ago",
+        ),
+        (replace(WELL, dead=1200), Level.WARNING, "dead letters: 1,200"),
+        (replace(WELL, quarantined=2), Level.WARNING, "bodies in quarantine: 2"),
+        (replace(WELL, drift=3), Level.WARNING, "kinds of drift: 3"),
+    ],
+)
+def test_what_is_not_well_is_told_with_what_to_do(
+    condition: Condition, level: Level, words: str
+) -> None:
+    found, text = worst(condition)
+    assert found is level
+    assert words in text
+
+
+def test_retries_and_mail_of_now_are_no_worry() -> None:
+    condition = replace(WELL, retries=7, oldest_due=ago(-3600), oldest_mail=ago(2))
+    assert {finding.level for finding in judge_ledger(condition)} == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("apart", "level"), [(0, Level.OK), (4, Level.OK), (6, Level.WARNING), (301, Level.PROBLEM)]
+)
+def test_clocks_that_differ_are_told(apart: int, level: Level) -> None:
+    for here in (ago(apart), ago(-apart)):
+        assert judge_clock(here, NOW).level is level
+    assert "behind" in judge_clock(ago(6), NOW).text
+    assert "ahead of" in judge_clock(ago(-6), NOW).text
+
+
+@pytest.mark.parametrize(
+    ("info", "level", "words"),
+    [
+        ({"used_memory": 2**20}, Level.OK, "1 MiB used"),
+        ({"used_memory": 2**30, "maxmemory": 2**31}, Level.OK, "1.0 GiB of 2.0 GiB used"),
+        ({"used_memory": 85, "maxmemory": 100}, Level.WARNING, "answered 503"),
+        ({"used_memory": 96, "maxmemory": 100}, Level.PROBLEM, "answered 503"),
+        (
+            {"used_memory": 96, "maxmemory": 0, "total_system_memory": 100},
+            Level.PROBLEM,
+            "the machine's memory",
+        ),
+    ],
+)
+def test_memory_that_runs_out_is_told(info: dict[str, int], level: Level, words: str) -> None:
+    found = judge_memory(info)
+    assert found.level is level
+    assert words in found.text
+
+
+def test_without_workers_nothing_runs() -> None:
+    assert judge_workers(["a", "b"]) == Finding(Level.OK, "workers alive: 2")
+    assert judge_workers([]).level is Level.PROBLEM
+
+
+# Handlers
+
+
+def handler(event: SeamEvent) -> None: ...
+
+
+def test_no_handlers_are_a_warning() -> None:
+    (found,) = judge_handlers(Registry())
+    assert (found.level, found.text[:11]) == (Level.WARNING, "no handlers")
+
+
+def test_types_that_nobody_handles_are_counted_and_some_named() -> None:
+    registry = Registry()
+    registry.on("lock.*", name="mine")(handler)
+    (found,) = judge_handlers(registry)
+    assert found.level is Level.OK
+    assert found.text.startswith("handlers: 1; 112 of 115 known types have none (access_code.")
+
+    registry.on("*", name="all")(handler)
+    (found,) = judge_handlers(registry)
+    assert found.text == "handlers: 2"
+
+
+def test_a_pattern_that_fits_nothing_known_is_told_by_its_handler() -> None:
+    registry = Registry()
+    registry.on("*", "lock.jam*", name="mine", allow_unknown=True)(handler)
+    _, found = judge_handlers(registry)
+    assert found.level is Level.WARNING
+    assert found.text == "mine waits for lock.jam*, which fits no known event type"

@@ -1,0 +1,278 @@
+"""Decide, from a history, whether each clause of the promise was kept.
+
+Everything here is a pure function of a `History`. A clause is a function that yields what breaks
+it; each violation names the events, so that their lines can be found in the files.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from itertools import pairwise
+
+from tests.soak.excuses import Excuses
+from tests.soak.history import FINE, UNSURE, Delivery, History, Run
+
+_DONE = ("done", "dropped")
+
+
+class Clause(Enum):
+    """A clause of the promise, or of what must hold so that it can be judged."""
+
+    KEPT = "accepted means kept"
+    ONCE_IN = "once in"
+    HANDLED = "at least once out"
+    ONCE_OUT = "handled again only if its worker was killed under it"
+    APART = "handlers are apart"
+    ORDER = "in order for a device"
+    ALONE = "one event of a device at a time"
+    STRANGE = "nothing is thrown away for being strange"
+    INVENTED = "nothing is handled that was not accepted"
+    EXPLAINED = "a run ends, unless its worker was killed"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """How a clause was broken, by which events, in which handler."""
+
+    clause: Clause
+    events: tuple[str, ...]
+    handler: str
+    what: str
+
+    def __str__(self) -> str:
+        where = f" [{self.handler}]" if self.handler else ""
+        return f"{self.clause.value}: {' '.join(self.events)}{where}: {self.what}"
+
+
+class Case:
+    """A history with what the clauses look up in it, again and again."""
+
+    def __init__(self, history: History) -> None:
+        self.history = history
+        self.excuses = Excuses(history)
+        self.deliveries: dict[str, list[Delivery]] = defaultdict(list)
+        for delivery in sorted(history.deliveries, key=lambda one: one.sent):
+            self.deliveries[delivery.event_id].append(delivery)
+        self.runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
+        for run in sorted(history.runs, key=lambda one: one.began):
+            self.runs[run.event_id, run.handler].append(run)
+        self.accepted = {
+            event_id: min(fine)
+            for event_id, deliveries in self.deliveries.items()
+            if (fine := [one.answered for one in deliveries if one.answer in FINE])
+        }
+        """When each accepted event was first answered with a 2xx."""
+
+    def another_failed(self, event_id: str, handler: str, before: float) -> bool:
+        """Say whether another handler of the event had failed by then."""
+        return any(
+            run.outcome == "failed" and run.began < before
+            for other in self.history.sent[event_id].handlers
+            if other != handler
+            for run in self.runs.get((event_id, other), ())
+        )
+
+
+def check(history: History) -> list[Violation]:
+    """Return every violation of every clause, clause after clause; none if all were kept."""
+    case = Case(history)
+    return [violation for clause in _CLAUSES for violation in clause(case)]
+
+
+def _kept(case: Case) -> Iterator[Violation]:
+    for event_id in case.accepted:
+        if case.history.sent[event_id].kind != "event" or event_id in case.history.records:
+            continue
+        yield Violation(Clause.KEPT, (event_id,), "", "answered 2xx, and the ledger has no record")
+
+
+def _once_in(case: Case) -> Iterator[Violation]:
+    for event_id, deliveries in case.deliveries.items():
+        accepted = [one for one in deliveries if one.answer == "accepted"]
+        if len(accepted) > 1:
+            yield Violation(Clause.ONCE_IN, (event_id,), "", f"accepted {len(accepted)} times")
+        elif accepted and case.accepted[event_id] < accepted[0].sent:
+            what = "accepted anew, when it had been answered 2xx before"
+            yield Violation(Clause.ONCE_IN, (event_id,), "", what)
+        for one in deliveries:
+            if one.answer == "duplicate" and not _came_before(case, one):
+                what = "called a duplicate, when it had not come before"
+                yield Violation(Clause.ONCE_IN, (event_id,), "", what)
+
+
+def _came_before(case: Case, duplicate: Delivery) -> bool:
+    """Say whether another delivery may have brought it, or Redis broke off while this one did.
+
+    The receiver then asks again, and what the first call accepted is a duplicate to the second.
+    """
+    return any(
+        other.answer in (*FINE, *UNSURE) and other.sent < duplicate.answered
+        for other in case.deliveries[duplicate.event_id]
+        if other is not duplicate
+    ) or case.excuses.redis_was_away(duplicate.sent, duplicate.answered)
+
+
+def _handled(case: Case) -> Iterator[Violation]:
+    for event_id in case.accepted:
+        record = case.history.records.get(event_id)
+        if record is None:
+            continue
+        for handler in case.history.sent[event_id].handlers:
+            written = record.handlers.get(handler)
+            runs = case.runs.get((event_id, handler), [])
+            state = written.state if written else "open"
+            if written and state in _DONE:
+                if not any(run.outcome == "done" for run in runs):
+                    what = "the ledger says done, but it never came to its end"
+                    yield Violation(Clause.HANDLED, (event_id,), handler, what)
+            elif written and state == "dead":
+                if not written.error:
+                    yield Violation(Clause.HANDLED, (event_id,), handler, "dead without a reason")
+                elif not written.error.startswith("worker died") and not any(
+                    run.outcome == "failed" for run in runs
+                ):
+                    what = "dead, but it never failed"
+                    yield Violation(Clause.HANDLED, (event_id,), handler, what)
+            elif case.history.drained:
+                apart = not runs and case.another_failed(event_id, handler, float("inf"))
+                clause = Clause.APART if apart else Clause.HANDLED
+                what = f"neither done nor dead, but {state} after {len(runs)} runs"
+                yield Violation(clause, (event_id,), handler, what)
+
+
+def _once_out(case: Case) -> Iterator[Violation]:
+    for (event_id, handler), runs in case.runs.items():
+        if event_id not in case.history.sent:
+            continue
+        for run, following in pairwise(runs):
+            if case.excuses.repetition(run, following):
+                continue
+            apart = run.outcome == "done" and case.another_failed(
+                event_id, handler, following.began
+            )
+            what = f"{_described(run)} was followed by {_described(following)}"
+            clause = Clause.APART if apart else Clause.ONCE_OUT
+            yield Violation(clause, (event_id,), handler, what)
+
+
+def _order(case: Case) -> Iterator[Violation]:
+    """In the order that the ledger says, which must be the order that senders have seen."""
+    mailboxes: dict[str, list[str]] = defaultdict(list)
+    records = case.history.records
+    for event_id in sorted(records, key=lambda name: records[name].place):
+        if event_id in case.history.sent:
+            mailboxes[case.history.sent[event_id].mailbox].append(event_id)
+    for events in mailboxes.values():
+        yield from _order_of_acceptance(case, events)
+        for handler in {name for one in events for name in case.history.sent[one].handlers}:
+            yield from _order_of_handling(case, events, handler)
+
+
+def _order_of_acceptance(case: Case, events: list[str]) -> Iterator[Violation]:
+    latest, sent = "", 0.0
+    for event_id in events:
+        if case.accepted.get(event_id, float("inf")) < sent:
+            what = "the first was sent when the second had been accepted, and stands before it"
+            yield Violation(Clause.ORDER, (latest, event_id), "", what)
+        deliveries = case.deliveries.get(event_id)
+        if deliveries and deliveries[0].sent > sent:
+            latest, sent = event_id, deliveries[0].sent
+
+
+def _order_of_handling(case: Case, events: list[str], handler: str) -> Iterator[Violation]:
+    latest, began = "", 0.0
+    for event_id in events:
+        if not (runs := case.runs.get((event_id, handler))):
+            continue
+        if runs[0].began < began:
+            what = f"the second began {began - runs[0].began:.3f} s before the first"
+            yield Violation(Clause.ORDER, (latest, event_id), handler, what)
+        else:
+            latest, began = event_id, runs[0].began
+
+
+def _alone(case: Case) -> Iterator[Violation]:
+    lines: dict[tuple[str, str], list[Run]] = defaultdict(list)
+    for (event_id, handler), runs in case.runs.items():
+        if event_id in case.history.sent:
+            lines[case.history.sent[event_id].mailbox, handler] += runs
+    for (_, handler), runs in lines.items():
+        runs.sort(key=lambda run: run.began)
+        latest: tuple[Run, float] | None = None
+        for run in runs:
+            if latest and run.began < latest[1]:
+                before = latest[0]
+                if not case.excuses.adrift(before) and not case.excuses.adrift(run):
+                    what = f"{_described(before)} was not over when {_described(run)} began"
+                    yield Violation(Clause.ALONE, (before.event_id, run.event_id), handler, what)
+            ended = _end(case, run)
+            if ended is not None and (latest is None or ended > latest[1]):
+                latest = (run, ended)
+
+
+def _end(case: Case, run: Run) -> float | None:
+    if run.ended is not None:
+        return run.ended
+    death = case.excuses.death(run)
+    return death.since if death else None
+
+
+def _strange(case: Case) -> Iterator[Violation]:
+    for event_id, deliveries in case.deliveries.items():
+        if case.history.sent[event_id].kind != "strange":
+            continue
+        for one in deliveries:
+            if one.answer in FINE and one.delivery_id not in case.history.quarantined:
+                what = f"answered 2xx ({one.delivery_id}), and is not in quarantine"
+                yield Violation(Clause.STRANGE, (event_id,), "", what)
+
+
+def _invented(case: Case) -> Iterator[Violation]:
+    for event_id in case.history.records:
+        if not _may_be_accepted(case, event_id, float("inf")):
+            yield Violation(Clause.INVENTED, (event_id,), "", "the ledger has a record of it")
+    for (event_id, handler), runs in case.runs.items():
+        if not _may_be_accepted(case, event_id, runs[0].began):
+            yield Violation(Clause.INVENTED, (event_id,), handler, _described(runs[0]))
+        elif handler not in case.history.sent[event_id].handlers:
+            yield Violation(Clause.INVENTED, (event_id,), handler, "the handler does not match it")
+
+
+def _may_be_accepted(case: Case, event_id: str, by: float) -> bool:
+    sent = case.history.sent.get(event_id)
+    return (
+        sent is not None
+        and sent.kind == "event"
+        and any(
+            one.answer in (*FINE, *UNSURE) and one.sent < by
+            for one in case.deliveries.get(event_id, ())
+        )
+    )
+
+
+def _explained(case: Case) -> Iterator[Violation]:
+    for run in case.history.runs:
+        if run.ended is None and case.history.drained:
+            if case.excuses.death(run) or case.excuses.adrift(run):
+                continue
+            what = f"{_described(run)}, and its worker was not killed"
+            yield Violation(Clause.EXPLAINED, (run.event_id,), run.handler, what)
+
+
+def _described(run: Run) -> str:
+    end = "had no end" if run.ended is None else f"{run.outcome} at {run.ended:.3f}"
+    return f"attempt {run.attempt} (process {run.pid}, began {run.began:.3f}, {end})"
+
+
+_CLAUSES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
+    _kept,
+    _once_in,
+    _handled,
+    _once_out,
+    _order,
+    _alone,
+    _strange,
+    _invented,
+    _explained,
+)

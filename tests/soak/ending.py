@@ -1,0 +1,55 @@
+"""What the ledger says in the end, and whether it is the end."""
+
+import json
+from typing import Any
+
+from redis import Redis
+
+from bellhop.ledger import Quarantine, keys
+from tests.soak.history import Record, Written
+
+_AT_A_TIME = 1000
+
+
+def is_empty(redis: Redis) -> bool:
+    """Say whether no mail waits, no shift holds any, and no retry is due some day.
+
+    All is read in one moment: mail moves from one to the other.
+    """
+    with redis.pipeline(transaction=True) as pipeline:
+        pipeline.llen(keys.READY)
+        pipeline.llen(keys.CAREFUL)
+        pipeline.zcard(keys.SHIFTS)
+        pipeline.zcard(keys.DUE)
+        return not any(pipeline.execute())
+
+
+def read_records(redis: Redis) -> dict[str, Record]:
+    """Return what the ledger says of every event that it accepted."""
+    records: dict[str, Record] = {}
+    last = "-"
+    while True:
+        entries: Any = redis.xrange(keys.LOG, min=last, max="+", count=_AT_A_TIME)
+        if not entries:
+            return records
+        last = f"({entries[-1][0].decode()}"
+        names = [fields[b"event"].decode() for _, fields in entries]
+        with redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.hgetall(keys.event(name))
+            for name, fields in zip(names, pipeline.execute(), strict=True):
+                records[name] = _record(len(records), fields)
+
+
+def read_quarantine(redis: Redis) -> frozenset[str]:
+    """Return the svix-ids of what is in quarantine."""
+    return frozenset(kept.delivery_id for kept in Quarantine(redis))
+
+
+def _record(place: int, fields: dict[bytes, bytes]) -> Record:
+    handlers = {}
+    for name, value in fields.items():
+        if name.startswith(b"h:"):
+            read = json.loads(value)
+            handlers[name[2:].decode()] = Written(read["state"], read.get("error") or "")
+    return Record(place, fields.get(b"state", b"gone").decode(), handlers)

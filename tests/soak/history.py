@@ -1,0 +1,177 @@
+"""What happened in a soak, as plain values: what the checker judges.
+
+Times are seconds on the machine's monotonic clock, which all its processes share.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+Answer = Literal["accepted", "duplicate", "refused", "unavailable", "lost", "unreached"]
+"""What a delivery came to. `lost`: the connection broke, or no answer came, so that nobody knows.
+`unavailable`: a 5xx; the receiver did not hear from Redis in time, so nobody knows either.
+`unreached`: there was no connection, so it was not even sent."""
+
+FINE = ("accepted", "duplicate")
+"""The answers with a 2xx."""
+
+UNSURE = ("unavailable", "lost")
+"""The answers after which the event may have been accepted all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An event that a sender made up.
+
+    `handlers`: those that match it. `strange`: signed, but no event; it belongs into quarantine.
+    `forged`: not signed, so it must leave no trace.
+    """
+
+    event_id: str
+    mailbox: str
+    handlers: tuple[str, ...]
+    kind: Literal["event", "strange", "forged"] = "event"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request, from its first byte to its answer."""
+
+    event_id: str
+    delivery_id: str
+    sent: float
+    answered: float
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One call of a handler, as it wrote it down itself.
+
+    Without `ended` the process did not get so far.
+    """
+
+    handler: str
+    event_id: str
+    attempt: int
+    pid: int
+    began: float
+    ended: float | None = None
+    outcome: Literal["done", "failed"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """The death of a worker, at some moment from `since` to `until`."""
+
+    pid: int
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Away:
+    """A time in which a worker could not write to the ledger; without `pid`, none could.
+
+    `why`: the worker was paused, Redis was away, or the whole machine stood still.
+    """
+
+    pid: int | None
+    since: float
+    until: float
+    why: Literal["paused", "redis", "machine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the ledger says in the end of a handler and an event."""
+
+    state: str
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the ledger says in the end of an event. `place`: in the order in which it accepted."""
+
+    place: int
+    state: str
+    handlers: Mapping[str, Written]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All of it.
+
+    `timeout`: seconds that a handler may take. `lease`: seconds that a worker may be silent before
+    its mail is given to others. `drained`: everything had the time to come to its end, so nothing
+    may be open any more.
+    """
+
+    sent: Mapping[str, Sent]
+    deliveries: tuple[Delivery, ...]
+    runs: tuple[Run, ...]
+    killed: tuple[Killed, ...]
+    away: tuple[Away, ...]
+    records: Mapping[str, Record]
+    quarantined: frozenset[str]
+    timeout: float
+    lease: float
+    drained: bool = True
+
+    def with_runs(self, runs: Iterable[Run]) -> "History":
+        """Return the same history with other runs."""
+        return replace(self, runs=tuple(runs))
+
+
+def save(history: History, directory: Path) -> None:
+    """Write a history into a directory, a file for each kind of thing, a line for each thing."""
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(directory / "sent.jsonl", map(asdict, history.sent.values()))
+    for name in ("deliveries", "runs", "killed", "away"):
+        _write(directory / f"{name}.jsonl", map(asdict, getattr(history, name)))
+    records = ({"event_id": name, **asdict(one)} for name, one in history.records.items())
+    _write(directory / "records.jsonl", records)
+    rest = {
+        "quarantined": sorted(history.quarantined),
+        "timeout": history.timeout,
+        "lease": history.lease,
+        "drained": history.drained,
+    }
+    _write(directory / "rest.jsonl", [rest])
+
+
+def load(directory: Path) -> History:
+    """Read a history that `save` wrote."""
+    sent = [Sent(**_with_tuple(line)) for line in _read(directory / "sent.jsonl")]
+    records = {}
+    for line in _read(directory / "records.jsonl"):
+        handlers = {name: Written(**one) for name, one in line["handlers"].items()}
+        records[line["event_id"]] = Record(line["place"], line["state"], handlers)
+    [rest] = _read(directory / "rest.jsonl")
+    return History(
+        sent={one.event_id: one for one in sent},
+        deliveries=tuple(Delivery(**line) for line in _read(directory / "deliveries.jsonl")),
+        runs=tuple(Run(**line) for line in _read(directory / "runs.jsonl")),
+        killed=tuple(Killed(**line) for line in _read(directory / "killed.jsonl")),
+        away=tuple(Away(**line) for line in _read(directory / "away.jsonl")),
+        records=records,
+        quarantined=frozenset(rest.pop("quarantined")),
+        **rest,
+    )
+
+
+def _with_tuple(line: dict[str, Any]) -> dict[str, Any]:
+    return {**line, "handlers": tuple(line["handlers"])}
+
+
+def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(f"{json.dumps(line)}\n" for line in lines)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]

@@ -1,0 +1,186 @@
+"""SIGTERM to real workers: whatever runs, they end in time, and no stop counts as a death."""
+
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+import pytest
+from redis import Redis
+
+from bellhop.ledger import keys
+from bellhop.testing import signed_request
+from tests.conftest import SECRET
+from tests.system.conftest import House, eventually
+
+HANDLERS = """
+@on("lock.*", name="first")
+def first(event): ran("first", event.event_id)
+
+def is_back(event):
+    ran("began", event.event_id)
+    return os.path.exists("stopped")
+
+@on("lock.unlocked", name="sync", timeout=60)
+def sync(event):
+    if not is_back(event): time.sleep(60)
+    ran("done", event.event_id)
+
+@on("lock.locked", name="other", timeout=60)
+async def other(event):
+    if not is_back(event): await asyncio.sleep(60)
+    ran("done", event.event_id)
+
+@on("device.connected", name="clings", timeout=60)
+def clings(event):
+    if not is_back(event):
+        # As C code that runs for long: signals do not get through, other threads do.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGALRM])
+        time.sleep(60)
+    ran("done", event.event_id)
+"""
+KINDS = {"lock.unlocked": "first sync", "lock.locked": "first other", "device.connected": "clings"}
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_what_runs_longer_than_the_grace_is_given_back_and_no_death_is_counted(
+    house: House, redis: Redis, signals: int
+) -> None:
+    house.handlers(HANDLERS)
+    house.environment["BELLHOP_GRACE"] = "5s" if signals == 1 else "60s"
+    house.start("receiver")
+    pool = house.start("worker", "-n", "3")
+    house.await_ready()
+    for event_type in KINDS:
+        assert house.post(event_type, event_id=event_type, device_id=event_type).status_code == 202
+    began = {f"began {event_type}" for event_type in KINDS}
+    eventually(lambda: began <= set(house.lines()), "all hang", shown=house.output)
+
+    asked = time.monotonic()
+    pool.terminate()
+    if signals == 2:
+        time.sleep(0.5)  # two signals at the same moment count as one
+        pool.send_signal(signal.SIGTERM)
+    assert pool.wait(20) == 0, house.output()
+    took = time.monotonic() - asked
+    assert took < 7, f"it took {took:.1f} s"
+    assert "died_of" not in house.output()
+    assert redis.llen(keys.CAREFUL) == 0
+    assert sorted(redis.lrange(keys.READY, 0, -1)) == sorted(
+        f"device:{one}".encode() for one in KINDS
+    )
+
+    (house.path / "stopped").touch()
+    house.start("worker")
+    for event_type in KINDS:
+        eventually(
+            lambda one=event_type: redis.hget(keys.event(one), "state") == b"done",  # type: ignore[misc]
+            "it is handled",
+            shown=house.output,
+        )
+    assert sorted(house.lines()) == sorted(
+        line
+        for one in KINDS
+        for line in (
+            [f"began {one}"] * 2 + [f"done {one}"] + [f"first {one}"] * ("first" in KINDS[one])
+        )
+    )
+    assert all(redis.hget(keys.event(one), "deaths") in (None, b"0") for one in KINDS)
+
+
+def test_a_handler_that_keeps_the_whole_worker_is_ended_by_the_pool(house: House) -> None:
+    house.handlers(
+        "import ctypes\n"
+        '@on("lock.*", timeout=1)\n'
+        "def handle(event):\n"
+        "    ran('began', event.event_id, os.getpid())\n"
+        "    if event.event_id == 'stuck' and not os.path.exists('clung'):\n"
+        "        open('clung', 'w').close()\n"
+        "        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
+        "        ctypes.PyDLL(None).sleep(100)\n"  # with Python's lock in hand
+        "    ran('done', event.event_id)\n"
+    )
+    house.start("receiver")
+    house.start("worker")
+    house.await_ready()
+    house.post(event_id="stuck", device_id="front")
+    eventually((house.path / "clung").exists, "it clings", shown=house.output)
+    began = time.monotonic()
+    house.post(event_id="other", device_id="back")
+
+    for event_id in ("stuck", "other"):
+        eventually(
+            lambda one=event_id: f"done {one}" in house.lines(),  # type: ignore[misc]
+            f"{event_id} is handled",
+            within=30,
+            shown=house.output,
+        )
+    assert 6 < time.monotonic() - began < 15
+    worker = int(next(line for line in house.lines() if line.startswith("began stuck")).split()[2])
+    assert not psutil.pid_exists(worker)
+    assert "a handler keeps its whole worker; ending it" in house.output()
+    assert "mine.py" in house.output()  # where it was, from faulthandler
+
+
+def test_a_receiver_waits_for_a_slow_sender_only_as_long_as_the_grace_allows(house: House) -> None:
+    house.environment["BELLHOP_GRACE"] = "4s"
+    receiver = house.start("receiver")
+    house.await_ready()
+    with half_sent(house):
+        asked = time.monotonic()
+        receiver.terminate()
+        assert receiver.wait(30) == 0
+    assert 2 < time.monotonic() - asked < 8
+
+
+def test_a_second_signal_ends_a_receiver_at_once(house: House) -> None:
+    receiver = house.start("receiver")
+    house.await_ready()
+    with half_sent(house):
+        receiver.terminate()
+        eventually(lambda: not connects(house), "it takes nothing new")
+        time.sleep(0.5)  # two signals at the same moment count as one
+        assert receiver.poll() is None
+        asked = time.monotonic()
+        receiver.terminate()
+        assert receiver.wait(30) == -signal.SIGTERM
+    assert time.monotonic() - asked < 5
+
+
+def test_two_signals_at_the_same_moment_are_one(house: House) -> None:
+    receiver = house.start("receiver")
+    house.await_ready()
+    with half_sent(house) as send_the_rest:
+        receiver.terminate()
+        receiver.terminate()
+        eventually(lambda: not connects(house), "it takes nothing new")
+        assert send_the_rest().startswith(b"HTTP/1.1 202")
+    assert receiver.wait(30) == 0
+
+
+@contextmanager
+def half_sent(house: House) -> Iterator[Callable[[], bytes]]:
+    """A request whose headers are read; what is given sends its body and returns the answer."""
+    request = signed_request("lock.unlocked", secret=SECRET)
+    headers = {**request.headers, "content-length": str(len(request.body)), "host": "here"}
+    headers["expect"] = "100-continue"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection(("127.0.0.1", house.port), timeout=30) as connection:
+        connection.sendall(f"POST /webhooks/seam HTTP/1.1\r\n{head}\r\n".encode())
+        assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+
+        def send_the_rest() -> bytes:
+            connection.sendall(request.body)
+            return connection.recv(1000)
+
+        yield send_the_rest
+
+
+def connects(house: House) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", house.port), timeout=30).close()
+    except ConnectionError:
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""After a death: what was in hand is handled with care, and not one after the other for minutes."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from bellhop import SeamEvent
+from tests.workers.conftest import Workplace
+
+
+def after_a_death(workplace: Workplace) -> None:
+    """Let a worker die with all mail in hand."""
+    workplace.ledger.claim("x/1", lease=timedelta(minutes=1), mailboxes=99, entries=99)
+    assert workplace.ledger.sweep(queued=0, dead_workers=["x"]).ended == ("x/1",)
+
+
+def test_async_handlers_of_many_devices_still_run_side_by_side(workplace: Workplace) -> None:
+    seen: list[str] = []
+
+    @workplace.on("*")
+    async def slow(event: SeamEvent) -> None:
+        await asyncio.sleep(0.25)
+        seen.append(event.event_id)
+
+    for number in range(40):
+        workplace.deliver(device=f"d{number}")
+    after_a_death(workplace)
+    began = time.monotonic()
+    workplace.work()
+
+    assert len(seen) == 40
+    assert time.monotonic() - began < 5  # one after the other it is 10 s
+
+
+def test_each_sync_outcome_is_written_before_the_next_handler_runs(workplace: Workplace) -> None:
+    states: list[list[str]] = []
+
+    @workplace.on("*")
+    def look(event: SeamEvent) -> None:
+        states.append([workplace.state(f"e{number}") for number in range(1, 7)])
+
+    for number in range(6):
+        workplace.deliver(device=f"d{number}")
+    after_a_death(workplace)
+    workplace.work()
+
+    assert [row.count("done") for row in states] == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_devices_events_stay_in_order(workplace: Workplace) -> None:
+    seen: list[str] = []
+    workplace.on("*")(lambda event: seen.append(event.event_id))
+    for number in range(12):
+        workplace.deliver(device=f"d{number % 3}")
+    after_a_death(workplace)
+    workplace.work()
+
+    assert len(seen) == 12
+    for device in range(3):
+        of_device = [f"e{number + 1}" for number in range(device, 12, 3)]
+        assert [name for name in seen if name in of_device] == of_device
