@@ -8,7 +8,7 @@ import pytest
 from bellhop.events import parse
 from bellhop.ledger import Arrival, DeadLetter, Entry, Kept, Quarantined
 from bellhop.signature import Delivery
-from tests.bellhop.test_events import of_type
+from tests.bellhop.bodies import of_type
 
 BODY = of_type("access_code.set_on_device", code="739155")
 NOW = datetime(2026, 1, 31, tzinfo=UTC)

@@ -11,7 +11,7 @@ from bellhop.events import TYPES, LockUnlockedEvent, SeamEvent, masked, parse
 from bellhop.events.base import SeamModel
 from bellhop.events.drift import schema_of
 from bellhop.events.masking import DOTS, is_secret_name
-from tests.bellhop.test_events import UNLOCKED, body, of_type, problems
+from tests.bellhop.bodies import UNLOCKED, body, of_type, problems
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 
 from bellhop.ledger import DeadLetters, Ledger, Outcome, SettledEntry, SettledMail
 from bellhop.queue import queued_shifts
+from tests.bellhop.bodies import of_type
 from tests.bellhop.cli.conftest import Run, rows
 from tests.bellhop.ledger.conftest import arrival
-from tests.bellhop.test_events import of_type
 
 LEASE = timedelta(minutes=1)
 

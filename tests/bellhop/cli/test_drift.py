@@ -4,8 +4,8 @@ import pytest
 
 from bellhop.events import parse
 from bellhop.ledger import Arrival, DriftReport, Ledger
+from tests.bellhop.bodies import body, of_type
 from tests.bellhop.cli.conftest import Run, rows
-from tests.bellhop.test_events import body, of_type
 
 
 def accept(ledger: Ledger, *bodies: bytes) -> None:

@@ -9,8 +9,8 @@ from bellhop.cli.quarantine import release
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Ledger, Quarantine, Quarantined
 from bellhop.queue import queued_shifts
+from tests.bellhop.bodies import of_type
 from tests.bellhop.cli.conftest import Run, rows
-from tests.bellhop.test_events import of_type
 
 HEADERS = {"svix-timestamp": "1614265330", "user-agent": "Svix-Webhooks/1.24"}
 GOOD = of_type("access_code.set_on_device", code="4711")

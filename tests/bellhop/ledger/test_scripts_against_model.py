@@ -11,8 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 
 from bellhop.ledger import Ledger
-from tests.bellhop.ledger.machine import LEASE, OPEN, LedgerMachine
-from tests.bellhop.ledger.model import split
+from tests.bellhop.ledger.machine import LedgerMachine
+from tests.bellhop.ledger.state import split
+from tests.bellhop.ledger.twins import OPEN
+from tests.bellhop.ledger.workers import LEASE
 
 
 class CheckedLedgerMachine(LedgerMachine):

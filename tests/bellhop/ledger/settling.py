@@ -1,0 +1,150 @@
+"""How the ledger's model writes down what became of mail, and of dead letters."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bellhop.ledger import Outcome, Resolution, Resolved, Settled, SettledEntry, SettledMail
+from tests.bellhop.ledger.claiming import Claiming
+from tests.bellhop.ledger.state import Event, milliseconds, split
+
+
+class Settling(Claiming):
+    """`settle` and `resolve`."""
+
+    # settle
+
+    def settle(
+        self,
+        shift: str,
+        number: int,
+        results: Sequence[SettledMail],
+        *,
+        lease: timedelta,
+        mailboxes: int = 0,
+        entries: int = 0,
+        with_newest: bool = False,
+        now_ms: int,
+    ) -> Settled:
+        """Write down what a shift did, give back what it is done with, and claim its next mail."""
+        self._with_newest = with_newest
+        repeated = self.last_settle.get(shift) == number
+        if not repeated and shift not in self.shifts:
+            return Settled(False, (), False)
+        if repeated:
+            mail = self._mail_in_hand(shift)
+        else:
+            for mailbox, where, settled in results:
+                finished = sum(self._settle_entry(mailbox, entry, now_ms) for entry in settled)
+                self._give_back(shift, mailbox, where, finished)
+                while self._let_go:
+                    self._post(mailbox, self._let_go.pop(0))
+            mail = self._take(shift, mailboxes, entries)
+            self.last_settle[shift] = number
+        self._keep_lease(shift, now_ms + milliseconds(lease))
+        return Settled(True, mail, self._wants_shift(now_ms))
+
+    def _settle_entry(self, mailbox: str, settled: SettledEntry, now: int) -> bool:
+        """Write the outcomes of an entry. Return whether it has left its mailbox."""
+        event_id, handler = split(settled.name)
+        event = self.events[event_id]
+        for outcome in settled.outcomes:
+            self._write(event_id, event, outcome, now)
+        if not settled.finished:
+            if handler is None:
+                event.begun = True
+                event.deaths[None] = 0
+            return False
+
+        self.mail[mailbox].remove(settled.name)
+        if mailbox in self.doubts:
+            self.doubts[mailbox] -= 1
+            if self.doubts[mailbox] == 0:
+                del self.doubts[mailbox]
+                del self.company[mailbox]
+        if self._retries(event_id):
+            event.state = "retrying"
+        elif self._dead_letters(event_id):
+            event.state = "dead"
+        else:
+            event.state = settled.state
+            event.may_be_forgotten = True
+        return True
+
+    def _write(self, event_id: str, event: Event, outcome: Outcome, now: int) -> None:
+        event.records[outcome.handler] = outcome.record
+        name = f"{event_id} {outcome.handler}"
+        whose = (outcome.handler, event.mailbox)
+        if outcome.kind == "retry":
+            self.due[name] = now + outcome.delay_ms
+            self._open(whose, event_id)
+        elif outcome.kind == "behind":
+            if whose not in self.unfinished:
+                self._let_go.append(name)
+            else:
+                self.behind.setdefault(whose, []).append(event_id)
+            self._open(whose, event_id)
+        else:
+            if outcome.kind == "dead":
+                self.dead[name] = now
+            self._close(whose, event_id)
+        if outcome.occurred_ms is not None:
+            newest = self.newest.setdefault(event.mailbox, {})
+            before = newest.get(outcome.handler, outcome.occurred_ms)
+            newest[outcome.handler] = max(before, outcome.occurred_ms)
+
+    def _open(self, whose: tuple[str, str], event_id: str) -> None:
+        events = self.unfinished.setdefault(whose, [])
+        if event_id not in events:
+            events.append(event_id)
+
+    def _close(self, whose: tuple[str, str], event_id: str) -> None:
+        """The handler is done with an event; let go what waits behind it."""
+        events = self.unfinished.get(whose, [])
+        if event_id not in events:
+            return
+        events.remove(event_id)
+        if not events:
+            del self.unfinished[whose]
+        if self.behind.get(whose):
+            self._let_go.append(f"{self.behind[whose].pop(0)} {whose[0]}")
+
+    def _give_back(self, shift: str, mailbox: str, where: str, finished: int) -> None:
+        """Give a mailbox back, or keep it. One that is left empty is always given up."""
+        in_hand = self._in_hand(shift)
+        if not self.mail.get(mailbox):
+            in_hand.pop(mailbox, None)
+        elif mailbox not in in_hand:
+            pass  # it was left empty and given up before, and may be somebody else's by now
+        elif where == "keep":
+            in_hand[mailbox] -= finished
+        else:
+            del in_hand[mailbox]
+            line = self.careful if mailbox in self.doubts else self.ready
+            line.insert(0 if where == "front" else len(line), mailbox)
+
+    # resolve
+
+    def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int) -> Resolved:
+        """Try dead letters again, or be done with them."""
+        done = tuple(self._resolve(*resolution) for resolution in resolutions)
+        return Resolved(done, self._wants_shift(now_ms))
+
+    def _resolve(self, what: str, event_id: str, handler: str, record: str) -> bool:
+        name = f"{event_id} {handler}"
+        if name not in self.dead:
+            return False
+        del self.dead[name]
+        event = self.events[event_id]
+        event.records[handler] = record
+        if what == "retry":
+            event.deaths = {
+                who: deaths for who, deaths in event.deaths.items() if who not in (None, handler)
+            }
+            if event.state == "dead":
+                event.state = "retrying"
+            self._open((handler, event.mailbox), event_id)
+            self._post(event.mailbox, name)
+        elif event.state == "dead" and not self._dead_letters(event_id):
+            event.state = "done"
+            event.may_be_forgotten = True
+        return True

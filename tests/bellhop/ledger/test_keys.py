@@ -1,0 +1,48 @@
+"""The keys that the scripts leave behind are the documented ones."""
+
+from typing import Any
+
+from bellhop.events import Drift
+from bellhop.ledger import Outcome, Quarantined, SettledEntry, keys
+from tests.bellhop.ledger.conftest import Desk, arrival, box, dead, done, failed, progress
+
+
+def test_no_script_touches_a_key_without_the_hash_tag(desk: Desk) -> None:
+    run_everything(desk)
+
+    assert desk.redis.dbsize() > 10
+    assert all(name.startswith("{bellhop}:") for name in all_keys(desk))
+
+
+def test_all_keys_of_the_scripts_are_in_keys_py(desk: Desk) -> None:
+    run_everything(desk)
+
+    kinds = {name.removeprefix(keys.PREFIX).partition(":")[0] for name in all_keys(desk)}
+    table = [row for row in (keys.__doc__ or "").splitlines() if row.startswith("| `")]
+    documented = {row.split("`")[1].partition(":")[0] for row in table}
+    assert kinds == documented - {"probe", "sealed"}
+
+
+def all_keys(desk: Desk) -> list[str]:
+    found: Any = desk.redis.keys("*")
+    return [name.decode() for name in found]
+
+
+def run_everything(desk: Desk) -> None:
+    """Leave every kind of key behind."""
+    desk.accept(Quarantined("q1", b"{", ("no event_id",)))
+    drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
+    desk.accept(arrival("e1")._replace(drift=[drift]))
+    desk.deliver("e2", "e3", "e4")
+    desk.deliver("e5", mailbox="device:2")
+    desk.deliver("e6", mailbox="device:3")
+    desk.claim("w/1", mailboxes=1)
+    desk.settle(
+        box("keep", progress("e1", "log"), failed("e1", "bell", 60_000), dead("e2", "bell"))
+    )
+    waits = Outcome("bell", "behind", 0, "waits", desk.now)
+    desk.settle(box("keep", SettledEntry("e3", False, [waits])))
+    desk.settle(box("keep", done("e3")))
+    desk.claim("v/1", mailboxes=1)
+    desk.die("w")
+    desk.settle(shift="v/1")

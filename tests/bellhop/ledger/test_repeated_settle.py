@@ -1,0 +1,129 @@
+"""A settle is written once, however often it comes, and never without a lease."""
+
+from datetime import timedelta
+
+from redis import Redis
+
+from bellhop.ledger import Ledger, keys
+from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, dead, done, failed, names
+
+LEASE_MS = LEASE // timedelta(milliseconds=1)
+
+
+def test_a_settle_extends_the_lease(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.now += 20_000
+    desk.settle()
+    desk.now += 20_000
+
+    assert desk.sweep().ended == ()
+    assert desk.found["shifts"] == {"w/1": desk.now - 20_000 + LEASE_MS}
+
+
+def test_a_settle_after_the_lease_was_taken_away_writes_nothing(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.now += LEASE_MS
+    desk.sweep()
+    before = desk.found
+
+    settled = desk.settle(
+        box("end", failed("e1", "bell"), dead("e2", "bell")), mailboxes=9, entries=9
+    )
+    assert settled == (False, (), False)
+    assert desk.found == before
+
+
+def test_a_settle_after_the_lease_ended_counts_if_nobody_took_it_away(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.now += LEASE_MS * 2
+
+    assert desk.settle(box("end", done("e1"))).ours
+    assert desk.event("e1")["state"] == "done"
+
+
+def test_a_settle_whose_answer_was_lost_changes_nothing_when_repeated(desk: Desk) -> None:
+    desk.deliver("e1", "e2", "e3")
+    desk.deliver("e4", mailbox="device:2")
+    desk.claim(mailboxes=1)
+    results = box("keep", failed("e1", "bell"), dead("e2", "bell"))
+    desk.settle(results, mailboxes=1, entries=1)
+    before = desk.found
+
+    again = desk.settle_again(results, mailboxes=1, entries=1)
+    assert again.ours
+    assert names(again.mail) == {"device:1": ["e3"], "device:2": ["e4"]}
+    assert desk.found == before
+
+
+def test_a_repeated_settle_that_gave_everything_back_is_ours_and_has_no_mail(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.settle(box("end", done("e1")))
+
+    assert desk.settle_again(box("end", done("e1"))) == (True, (), False)
+
+
+def test_a_repeated_settle_extends_the_lease(desk: Desk) -> None:
+    """Its answer may have been lost for as long as Redis was away."""
+    desk.deliver("e1")
+    desk.claim()
+    desk.settle()
+    desk.now += LEASE_MS - 1
+    desk.settle_again()
+    desk.now += LEASE_MS - 1
+
+    assert desk.sweep().ended == ()
+
+
+def test_a_repeated_settle_after_the_lease_was_taken_away_is_refused(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.settle(box("keep", done("e1")))
+    desk.die()
+
+    assert desk.settle_again(box("keep", done("e1"))) == (False, (), False)
+
+
+def test_the_last_settle_is_known_for_as_long_as_the_shift_holds_mail(redis: Redis) -> None:
+    """Redis was away for longer than the lease, and the worker is faster than the foreman."""
+    ledger = Ledger(redis, timedelta(days=14))
+    instant = timedelta(milliseconds=1)
+    ledger.accept([arrival("e1"), arrival("e2")])
+    ledger.claim("w/1", lease=instant, mailboxes=1, entries=2)
+    results = [box("keep", dead("e1", "bell"))]
+    ledger.settle("w/1", 1, results, lease=instant)
+    started = redis.time()
+    while redis.time() < (started[0], started[1] + 5_000):
+        pass  # until the lease has ended by the server's clock
+
+    assert ledger.settle("w/1", 1, results, lease=instant).ours
+    assert ledger.event("e1")["dead"] == b"1"
+
+
+def test_the_last_settle_of_a_shift_is_forgotten_some_day(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.settle(box("end", done("e1")))
+
+    assert 0 < desk.redis.pttl(f"{keys.PREFIX}settled:w/1") <= LEASE_MS
+
+
+def test_a_settle_of_another_number_is_written(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.settle(box("keep", done("e1")))
+    desk.settle(box("end", done("e2")))
+
+    assert desk.event("e2")["state"] == "done"
+
+
+def test_another_shift_of_the_worker_counts_its_settles_anew(desk: Desk) -> None:
+    for number in (1, 2):
+        desk.deliver(f"e{number}")
+        desk.claim(f"w/{number}")
+        desk.settle(box("end", done(f"e{number}")), shift=f"w/{number}")
+
+    assert desk.event("e2")["state"] == "done"

@@ -1,0 +1,241 @@
+"""What becomes of an event whose handler fails, and of the handlers beside it."""
+
+import asyncio
+import functools
+import json
+import time
+from datetime import timedelta
+
+import pytest
+
+from bellhop import Context, Drop, Retry, SeamEvent
+from bellhop.ledger import keys
+from tests.workers.conftest import Workplace
+
+
+def test_one_handlers_failure_neither_stops_nor_repeats_anothers_success(
+    workplace: Workplace,
+) -> None:
+    ran: list[str] = []
+
+    @workplace.on("lock.*")
+    def fails_once(event: SeamEvent, context: Context) -> None:
+        ran.append(f"fails_once {context.attempt}")
+        if context.attempt == 1:
+            raise RuntimeError("the lock is offline")
+
+    @workplace.on("lock.*")
+    def works(event: SeamEvent) -> None:
+        ran.append("works")
+
+    event_id = workplace.deliver()
+    workplace.work()
+    assert ran == ["fails_once 1", "works"]
+    assert workplace.state(event_id) == "retrying"
+    assert "RuntimeError: the lock is offline" in workplace.record(event_id, fails_once)["error"]
+
+    workplace.work()
+    assert ran == ["fails_once 1", "works"]  # not due yet
+
+    workplace.later()
+    workplace.work()
+    assert ran == ["fails_once 1", "works", "fails_once 2"]
+    assert workplace.state(event_id) == "done"
+    assert len(workplace.record(event_id, fails_once)["attempts"]) == 2
+
+
+def test_a_handler_that_used_up_its_attempts_leaves_a_dead_letter(workplace: Workplace) -> None:
+    @workplace.on("lock.*", attempts=2, name="hopeless")
+    def hopeless(event: SeamEvent) -> None:
+        raise ValueError("never works")
+
+    event_id = workplace.deliver()
+    for _ in range(5):
+        workplace.work()
+        workplace.later()
+
+    assert workplace.ledger.redis.zrange(keys.DEAD, 0, -1) == [f"{event_id} hopeless".encode()]
+    assert workplace.state(event_id) == "dead"
+    assert [error for *_, error in workplace.record(event_id, hopeless)["attempts"]] == [
+        "ValueError: never works"
+    ] * 2
+    assert workplace.ledger.redis.ttl(keys.event(event_id)) == -1  # kept until dealt with
+
+
+def test_the_first_retry_comes_after_about_five_seconds(workplace: Workplace) -> None:
+    @workplace.on("lock.*")
+    def fails(event: SeamEvent) -> None:
+        raise RuntimeError
+
+    workplace.deliver()
+    before = time.time()
+    workplace.work()
+
+    assert 3.75 <= workplace.due() - before <= 6
+
+
+@pytest.mark.parametrize("after", [90, 90.0, timedelta(seconds=90)])
+def test_retry_comes_back_when_it_says(workplace: Workplace, after: float | timedelta) -> None:
+    @workplace.on("lock.*")
+    def waits(event: SeamEvent) -> None:
+        raise Retry("the door is open", after=after)
+
+    event_id = workplace.deliver()
+    before = time.time()
+    workplace.work()
+
+    assert 90 <= workplace.due() - before + 0.002 <= 92
+    assert workplace.record(event_id, waits)["error"] == "the door is open"
+
+
+def test_drop_ends_it_and_keeps_the_reason(workplace: Workplace) -> None:
+    @workplace.on("lock.*")
+    def drops(event: SeamEvent) -> None:
+        raise Drop("not our door")
+
+    event_id = workplace.deliver()
+    workplace.work()
+
+    assert workplace.state(event_id) == "done"
+    assert workplace.record(event_id, drops)["state"] == "dropped"
+    assert workplace.record(event_id, drops)["error"] == "not our door"
+
+
+def test_an_async_handler_in_a_wrapper_that_is_not_is_a_failure_and_not_done(
+    workplace: Workplace,
+) -> None:
+    async def handler(event: SeamEvent) -> None: ...
+
+    @workplace.on("lock.*")
+    @functools.wraps(handler)
+    def wrapped(event: SeamEvent) -> object:
+        return handler(event)
+
+    event_id = workplace.deliver()
+    workplace.work()
+
+    assert "make the wrapper async" in workplace.record(event_id, wrapped)["error"]
+
+
+def test_door_codes_are_not_in_the_record_of_a_failure(workplace: Workplace) -> None:
+    @workplace.on("access_code.set_on_device")
+    def fails(event: SeamEvent) -> None:
+        raise ValueError(f"cannot use {event.code}")  # type: ignore[attr-defined]
+
+    event_id = workplace.deliver("access_code.set_on_device", access_code_id="ac", code="739155")
+    workplace.work()
+
+    record = json.dumps(workplace.record(event_id, fails), ensure_ascii=False)
+    assert "739155" not in record
+    assert "cannot use ••••" in record
+
+
+def test_a_retry_of_a_handler_that_is_gone_becomes_a_dead_letter(workplace: Workplace) -> None:
+    @workplace.on("lock.*", name="old")
+    def old(event: SeamEvent) -> None:
+        raise RuntimeError
+
+    event_id = workplace.deliver()
+    workplace.work()
+    workplace.runtime.registry = Workplace(workplace.ledger).registry
+    workplace.later()
+    workplace.work()
+
+    assert workplace.state(event_id) == "dead"
+    assert "no handler named old" in workplace.record(event_id, old)["error"]
+
+
+def test_an_entry_under_which_three_workers_died_becomes_a_dead_letter(
+    workplace: Workplace,
+) -> None:
+    ran: list[str] = []
+
+    @workplace.on("lock.*", name="deadly")
+    def deadly(event: SeamEvent) -> None:
+        ran.append(event.event_id)
+
+    @workplace.on("lock.*", name="harmless")
+    def harmless(event: SeamEvent) -> None:
+        ran.append(f"harmless {event.event_id}")
+
+    poison, next_one = workplace.deliver(), workplace.deliver()
+    for number in range(4):  # the first death, with two entries in hand, tells nothing
+        claimed = workplace.ledger.claim(
+            f"dies/{number}", lease=timedelta(seconds=60), mailboxes=9, entries=9
+        )
+        assert len(claimed.mail) == 1
+        workplace.ledger.sweep(queued=0, dead_workers=["dies"])
+    workplace.work()
+
+    assert ran == [f"harmless {poison}", next_one, f"harmless {next_one}"]
+    assert workplace.record(poison, deadly)["error"].startswith("worker died")
+    assert workplace.state(poison) == "dead"
+    assert workplace.state(next_one) == "done"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(3),
+        KeyboardInterrupt(),
+        asyncio.CancelledError(),
+        ValueError("a cut \ud83d emoji"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_whatever_a_handler_raises_is_its_own_failure_and_nobody_elses(
+    workplace: Workplace, is_async: bool, error: BaseException
+) -> None:
+    def fails(event: SeamEvent) -> None:
+        raise error
+
+    async def fails_async(event: SeamEvent) -> None:
+        raise error
+
+    @workplace.on("lock.*")
+    def works(event: SeamEvent) -> None: ...
+
+    handler = workplace.on("lock.*")(fails_async if is_async else fails)
+    event_id = workplace.deliver(device="a")
+    other = workplace.deliver(device="b")
+    workplace.work()
+
+    assert workplace.record(event_id, works)["state"] == "done"
+    assert workplace.record(other, works)["state"] == "done"
+    assert workplace.record(event_id, handler)["state"] == "retrying"
+    assert type(error).__name__ in workplace.record(event_id, handler)["error"]
+
+
+def test_a_task_that_leaves_the_event_loop_does_not_end_it(workplace: Workplace) -> None:
+    tasks: list[asyncio.Task[None]] = []
+
+    async def leaves() -> None:
+        raise SystemExit
+
+    @workplace.on("lock.*", attempts=1)
+    async def handler(event: SeamEvent) -> None:
+        if not tasks:
+            tasks.append(asyncio.create_task(leaves()))
+            await asyncio.sleep(0.05)
+
+    first, second = workplace.deliver(device="a"), workplace.deliver(device="b")
+    workplace.work()
+    third = workplace.deliver(device="c")
+    workplace.work()
+
+    assert [workplace.state(one) for one in (first, second, third)] == ["done"] * 3
+    with pytest.raises(SystemExit):
+        tasks[0].result()
+
+
+def test_a_record_that_cannot_be_read_stops_no_other(workplace: Workplace) -> None:
+    @workplace.on("lock.*", name="handler")
+    def handler(event: SeamEvent) -> None: ...
+
+    broken, fine = workplace.deliver(device="a"), workplace.deliver(device="b")
+    workplace.ledger.redis.hset(keys.event(broken), "body", "no longer JSON")
+    workplace.work()
+
+    assert workplace.state(broken) == "dead"
+    assert workplace.state(fine) == "done"
