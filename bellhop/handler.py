@@ -19,8 +19,7 @@ class Context:
     delivery_id: the `svix-id` of the request that brought the event.
     received_at: when it was accepted (aware, UTC).
     earlier_pending: whether an event of the same device that came before this one still waits for
-        this handler to be tried again. (Never with `in_order=True`, but for a dead letter that is
-        tried again by hand.)
+        this handler to be tried again. (Never with `in_order=True`.)
     stale: whether this handler already saw an event of the same device that occurred later
         (`occurred_at`): what this one tells may be out of date.
     """

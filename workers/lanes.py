@@ -17,9 +17,9 @@ from bellhop.events import parse
 from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
-from bellhop.vault import Vault
+from bellhop.vault import Sealed, Vault
 from workers.past import Past, in_ms
-from workers.records import Attempts
+from workers.records import Attempts, cut
 from workers.running import Run
 
 DEATHS = 3
@@ -52,6 +52,8 @@ class Lane:
         self._entry: Entry | None = None
         self.error: BaseException | None = None
         """What went wrong with the lane itself, in another thread."""
+        self.sealed: Sealed | None = None
+        """Why the lane ended before an entry: this worker has no key to it, but another may."""
         self._lock = threading.Lock()
         self._stopping = False
         self._runs = self._steps(mail.entries)
@@ -122,7 +124,11 @@ class Lane:
             if self._stopping:
                 return
             self._entry = entry
-            runs = self._open(entry)
+            try:
+                runs = self._open(entry)
+            except Sealed as error:
+                self.sealed, self._entry = error, None
+                return
             yield from self._in_order(entry, runs)
             handled = runs or self._unwritten or entry.records or entry.handler
             state: Literal["done", "unhandled"] = "done" if handled else "unhandled"
@@ -138,10 +144,10 @@ class Lane:
             doomed = f"worker died: {entry.deaths} workers ended under it"
         for run in runs:
             name = run.handler.name
-            if run.handler.in_order and entry.handler is None and self._past.blocks(name):
+            run.earlier_pending = self._past.has_earlier(name, entry.order)
+            if run.handler.in_order and run.earlier_pending:
                 self._note(run.attempts.behind(name))
                 continue
-            run.earlier_pending = self._past.has_earlier(name, entry.order)
             run.stale = self._past.has_newer(name, run.event.occurred_at)
             # The first that is run is the one under which they ended: those before it are written.
             run.doomed, doomed = doomed, ""
@@ -150,7 +156,8 @@ class Lane:
     def _open(self, entry: Entry) -> list[Run]:
         """Return the runs of an entry, without the handlers whose outcome is on record.
 
-        Whatever is wrong with an entry is an outcome of that entry, and stops no other.
+        Whatever is wrong with an entry is an outcome of that entry, and stops no other; but raises
+        `Sealed` if there is nothing wrong with it, and this worker lacks the key.
         """
         if entry.body is None:
             _log.error("the record of an event is gone", event_id=entry.event_id)
@@ -167,11 +174,13 @@ class Lane:
                 )
                 for handler in self._handlers(entry, event.event_type)
             ]
+        except Sealed:
+            raise
         except Unrunnable as error:
             problem = str(error)
         except Exception as error:
             # Perhaps a version that understands less than the one that accepted it.
-            problem = f"cannot be read any more: {error}"
+            problem = cut(f"cannot be read any more: {error}")
         _log.error("handler gave up", event_id=entry.event_id, error=problem)
         name = entry.handler or "*"
         self._unwritten.append(Attempts(None).dead(name, entry.received_ms, 0.0, problem))

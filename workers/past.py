@@ -29,10 +29,6 @@ class Past:
         }
         self._newest = dict(mail.newest)
 
-    def blocks(self, handler: str) -> bool:
-        """Whether an event is open for the handler, so that one that is new has to wait."""
-        return handler in self._open
-
     def has_earlier(self, handler: str, order: int) -> bool:
         """Whether an event that came before the one of that order is open for the handler."""
         if handler not in self._open:

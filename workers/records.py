@@ -20,7 +20,8 @@ from bellhop.ledger import Outcome
 
 _OURS = Path(__file__).parent
 _LONGEST_ERROR = 300
-_LONGEST_TRACEBACK = 8_000
+_LONGEST_TEXT = 8_000
+_CUT = "\n  […]\n"
 _ATTEMPTS_KEPT = 50
 
 
@@ -28,14 +29,15 @@ class Attempts:
     """The attempts so far of one handler with one event."""
 
     def __init__(self, record: str | None) -> None:
+        self._read: dict[str, Any] = {"state": "waiting", "attempts": []}
         self._attempts: list[list[Any]] = []
         self._before = 0
         self._forgiven = 0
         if record:
-            read = json.loads(record)
-            self._attempts = read["attempts"]
-            self._before = read.get("earlier", 0)
-            self._forgiven = read.get("forgiven", 0)
+            self._read = json.loads(record)
+            self._attempts = self._read["attempts"]
+            self._before = self._read.get("earlier", 0)
+            self._forgiven = self._read.get("forgiven", 0)
 
     @property
     def used(self) -> int:
@@ -72,8 +74,8 @@ class Attempts:
         return Outcome(handler, "retry", max(0, ceil(wait.total_seconds() * 1000)), record)
 
     def behind(self, handler: str) -> Outcome:
-        """The event waits behind an earlier one; the handler has not seen it."""
-        return Outcome(handler, "behind", 0, '{"state": "waiting", "attempts": []}')
+        """The event waits behind an earlier one; this was no attempt."""
+        return Outcome(handler, "behind", 0, json.dumps({**self._read, "state": "waiting"}))
 
     def dead(self, handler: str, started_ms: int, took_ms: float, error: str) -> Outcome:
         """The handler used up its attempts."""
@@ -99,8 +101,20 @@ def describe(error: BaseException, event: SeamEvent) -> str:
     report.stack = traceback.StackSummary.from_list(
         [frame for frame in report.stack if Path(frame.filename).parent != _OURS]
     )
-    text = "".join(report.format())
-    if len(text) > _LONGEST_TRACEBACK:
-        half = _LONGEST_TRACEBACK // 2
-        text = f"{text[:half]}\n  […]\n{text[-half:]}"
-    return hide(text, event.secrets())
+    return told("".join(report.format()), event)
+
+
+def told(text: str, event: SeamEvent) -> str:
+    """Return what is kept and logged of what a handler said: without door codes, and bounded.
+
+    Hidden first: of a code that the cut goes through, a part would stay.
+    """
+    return cut(hide(text, event.secrets()))
+
+
+def cut(text: str) -> str:
+    """Return a text of at most 8,000 characters, with a mark where its middle is missing."""
+    if len(text) <= _LONGEST_TEXT:
+        return text
+    half = (_LONGEST_TEXT - len(_CUT)) // 2
+    return f"{text[:half]}{_CUT}{text[-half:]}"

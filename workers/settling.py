@@ -48,6 +48,8 @@ class Hand:
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
         self._settles = 0
+        self.careful_waits = False
+        """Whether there is mail that only a shift with empty hands may take."""
         self._broken: Exception | None = None
 
     def __bool__(self) -> bool:
@@ -177,6 +179,7 @@ class Hand:
         for result in results:
             if result.give_back != "keep":
                 del self._lanes[result.mailbox]
+        self.careful_waits = settled.careful_waits
         self._take(settled.mail)
         return settled.wants_shift
 

@@ -191,8 +191,10 @@ class Shift:
 
     def _settle(self) -> None:
         stopping = self._runtime.stopping
-        # With async handlers under way it goes on: they must not keep others from being begun.
-        over = stopping or (time.monotonic() > self._ends and not self._away)
+        # With async handlers under way it goes on, lest they keep others from being begun; unless
+        # there is mail that only a shift with empty hands may take.
+        goes_on = self._away and not self._hand.careful_waits
+        over = stopping or (time.monotonic() > self._ends and not goes_on)
         if stopping:
             self._hand.stop()
         late = time.monotonic() - self._hand.claimed_at > SETTLE_EVERY

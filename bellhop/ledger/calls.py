@@ -153,7 +153,9 @@ def settle(
     return Call(
         SETTLE,
         arguments,
-        lambda answer: Settled(answer[0] == 1, _read_mail(answer[2]), answer[1] == 1),
+        lambda answer: Settled(
+            answer[0] == 1, _read_mail(answer[2]), answer[1] == 1, answer[3] == 1
+        ),
     )
 
 

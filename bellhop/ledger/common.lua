@@ -40,6 +40,10 @@ local function mail_is_ready()
   return redis.call('LLEN', key('ready')) + redis.call('LLEN', key('careful')) > 0
 end
 
+local function careful_waits()
+  return redis.call('EXISTS', key('careful'))
+end
+
 -- Return 1 if the caller is to put a shift into RQ's queue: there is mail, and none waits there.
 -- `waiting` says since when one waits. It expires, in case the caller dies before it does so; the
 -- foreman, who can see RQ's queue, notices much sooner.

@@ -159,11 +159,15 @@ class SettledMail(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """Answer to a settle. If not `ours`, the lease was taken away and nothing was written."""
+    """Answer to a settle. If not `ours`, the lease was taken away and nothing was written.
+
+    `careful_waits`: there are mailboxes that only a shift with empty hands may take.
+    """
 
     ours: bool
     mail: tuple[Mail, ...]
     wants_shift: bool
+    careful_waits: bool = False
 
 
 class Resolution(NamedTuple):

@@ -20,11 +20,11 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
 | `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
 | `waiting`               | string     | since when a shift waits in RQ's queue                    |
-| `due`                   | sorted set | retries, by the time they are due                         |
+| `due`                   | sorted set | retries, `event_id handler mailbox`, by when they are due |
 | `order`                 | string     | how many events were accepted                             |
 | `open:<mailbox>`        | set        | the handlers for which events of the mailbox are open     |
 | `unfinished:<h> <m>`    | sorted set | those events of a handler and a mailbox, in their order   |
-| `behind:<h> <m>`        | list       | those of them that wait for the ones before               |
+| `behind:<h> <m>`        | sorted set | those of them that wait for the ones before               |
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
 | `log`                   | stream     | every accepted event, in order of arrival                 |

@@ -6,8 +6,8 @@
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
 --    final and its time to live begins; one with dead letters stays until they are dealt with.
--- 4. While an event is open for a handler, later events of the mailbox may wait behind it. When the
---    handler is done with it, or gives it up, the next of them goes into the mailbox.
+-- 4. While an event is open for a handler, later events of the mailbox may wait behind it. One of them
+--    goes into the mailbox when it is the first that is open: those before are done with, or given up.
 -- 5. A mailbox that is given back goes to the end of the ready list if it still has mail (to the
 --    front if the shift had not begun with it), and one left empty is always given up.
 -- 6. The next mail is claimed in the same call.
@@ -18,7 +18,8 @@
 --       entry, finished (0 or 1), final state, number of outcomes, then for each
 --         handler, 'done' | 'retry' | 'behind' | 'dead', delay of the retry (ms), record,
 --         when the event occurred if the handler saw it and wants to know (ms)
--- Returns: {still ours (0 or 1), enqueue a shift (0 or 1), mail as claim returns it}
+-- Returns: {still ours (0 or 1), enqueue a shift (0 or 1), mail as claim returns it,
+--   whether mailboxes wait that only a shift with empty hands may take (0 or 1)}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]
@@ -28,10 +29,10 @@ local with_newest = ARGV[8] == '1'
 
 if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
   keep_lease(shift, now + lease)
-  return {1, wants_shift(now), in_hand(shift, with_newest)}
+  return {1, wants_shift(now), in_hand(shift, with_newest), careful_waits()}
 end
 if not redis.call('ZSCORE', key('shifts'), shift) then
-  return {0, 0, {}}
+  return {0, 0, {}, 0}
 end
 
 local at = 10
@@ -49,25 +50,26 @@ local let_go = {}
 -- Whether any event of the mailbox is open: most have none, and need not be looked at.
 local any_open = false
 
--- Return whether the event was not open for the handler before.
 local function open_for(handler, mailbox, event_id)
   any_open = true
   redis.call('SADD', key('open:' .. mailbox), handler)
-  return redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id) == 1
+  redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id)
 end
 
--- Return 1 if the event was not open for the handler before.
+-- If the first event that is open for the handler waits, it waits for nobody any more.
+local function let_first_go(handler, mailbox)
+  local first = redis.call('ZRANGE', key('unfinished:' .. handler .. ' ' .. mailbox), 0, 0)[1]
+  if first and redis.call('ZREM', key('behind:' .. handler .. ' ' .. mailbox), first) == 1 then
+    let_go[#let_go + 1] = first .. ' ' .. handler
+  end
+end
+
+-- Return 1 if the event did not wait already.
 local function wait_behind(handler, mailbox, event_id)
-  local alone = redis.call('EXISTS', key('unfinished:' .. handler .. ' ' .. mailbox)) == 0
-  if not open_for(handler, mailbox, event_id) then
-    return 0
-  end
-  if alone then
-    let_go[#let_go + 1] = event_id .. ' ' .. handler
-  else
-    redis.call('RPUSH', key('behind:' .. handler .. ' ' .. mailbox), event_id)
-  end
-  return 1
+  open_for(handler, mailbox, event_id)
+  local waits = redis.call('ZADD', key('behind:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id)
+  let_first_go(handler, mailbox)
+  return waits
 end
 
 local function close_for(handler, mailbox, event_id)
@@ -75,10 +77,8 @@ local function close_for(handler, mailbox, event_id)
   if not any_open or redis.call('ZREM', events, event_id) == 0 then
     return
   end
-  local following = redis.call('LPOP', key('behind:' .. handler .. ' ' .. mailbox))
-  if following then
-    let_go[#let_go + 1] = following .. ' ' .. handler
-  elseif redis.call('EXISTS', events) == 0 then
+  let_first_go(handler, mailbox)
+  if redis.call('EXISTS', events) == 0 then
     redis.call('SREM', key('open:' .. mailbox), handler)
   end
 end
@@ -104,7 +104,8 @@ local function write_outcomes(mailbox, event, event_id, open, count)
     written[#written + 1] = 'h:' .. handler
     written[#written + 1] = record
     if outcome == 'retry' then
-      open = open + redis.call('ZADD', key('due'), now + tonumber(delay), event_id .. ' ' .. handler)
+      local retry = event_id .. ' ' .. handler .. ' ' .. mailbox
+      open = open + redis.call('ZADD', key('due'), now + tonumber(delay), retry)
       if known then
         open_for(handler, mailbox, event_id)
       end
@@ -209,4 +210,4 @@ if redis.call('EXISTS', held) == 1 then
 else
   redis.call('SET', key('settled:' .. shift), ARGV[3], 'PX', lease)
 end
-return {1, wants_shift(now), mail}
+return {1, wants_shift(now), mail, careful_waits()}

@@ -2,9 +2,10 @@
 --
 -- 1. Retries that are due go to the end of their mailboxes.
 -- 2. What a shift held whose lease has ended, or whose worker is known to be dead, goes onto
---    `careful`, behind what is there, since it may kill again: from there it is taken one entry at a time, as many entries as the shift
---    had in hand (`doubts`), with half as many others as it was held with (`company`). If the shift
---    had just one entry in hand, the worker died under it, and that is counted.
+--    `careful`, behind what is there, since it may kill again: from there it is taken one entry at a
+--    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
+--    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
+--    that is counted.
 -- 3. The log is cut to the retention, and it is noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
 --    somebody was told so within the last two seconds and is about to. If there is mail and the queue
@@ -20,11 +21,9 @@ local now = clock(ARGV[1])
 local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[4]))
 for _, entry in ipairs(due) do
   redis.call('ZREM', key('due'), entry)
-  local event_id = read_entry(entry)
-  local mailbox = redis.call('HGET', key('event:' .. event_id), 'mailbox')
-  if mailbox then
-    post(mailbox, entry)
-  end
+  -- Also if the record of the event is gone: others may wait behind it.
+  local event_id, handler, mailbox = string.match(entry, '^(%S+) (%S+) (.*)$')
+  post(mailbox, event_id .. ' ' .. handler)
 end
 
 local function free(shift)

@@ -18,11 +18,11 @@ from workers.shift import Shift
 class Workplace:
     """A registry of handlers, a ledger with mail, and a worker that can be told to do a shift."""
 
-    def __init__(self, ledger: Ledger, worker: str = "w") -> None:
+    def __init__(self, ledger: Ledger, worker: str = "w", slice: float = 30.0) -> None:
         self.ledger = ledger
         self.registry = Registry()
         self.on = self.registry.on
-        self.runtime = Runtime(ledger, self.registry, worker=worker, concurrency=50, slice=30.0)
+        self.runtime = Runtime(ledger, self.registry, worker=worker, concurrency=50, slice=slice)
         self._numbers = itertools.count(1)
 
     def deliver(self, event_type: str = "lock.unlocked", device: str = "front", **more: Any) -> str:

@@ -1,10 +1,12 @@
 """After a death: what was in hand is handled with care, and not one after the other for minutes."""
 
 import asyncio
+import threading
 import time
 from datetime import timedelta
 
 from bellhop import SeamEvent
+from bellhop.ledger import Ledger
 from tests.workers.conftest import Workplace
 
 
@@ -59,3 +61,28 @@ def test_a_devices_events_stay_in_order(workplace: Workplace) -> None:
     for device in range(3):
         of_device = [f"e{number + 1}" for number in range(device, 12, 3)]
         assert [name for name in seen if name in of_device] == of_device
+
+
+def test_a_worker_that_is_never_idle_comes_to_what_a_dead_one_left(ledger: Ledger) -> None:
+    place = Workplace(ledger, slice=0.3)
+    seen: list[str] = []
+
+    @place.on("*")
+    async def slow(event: SeamEvent) -> None:
+        await asyncio.sleep(0.3)
+        seen.append(event.event_id)
+
+    def keep_busy() -> None:
+        """Deliver so often that some handler is always under way."""
+        assert place.deliver(device="left") == "e2"
+        after_a_death(place)
+        for number in range(40):
+            place.deliver(device=f"d{number}")
+            time.sleep(0.1)
+
+    place.deliver()
+    busy = threading.Timer(0.1, keep_busy)
+    busy.start()
+    while busy.is_alive() or "e2" not in seen:
+        place.work()
+    assert seen.index("e2") < 30  # otherwise it comes when nothing else does

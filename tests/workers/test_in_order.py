@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bellhop import Context, Retry, SeamEvent
-from bellhop.ledger import DeadLetters, Resolution
+from bellhop.ledger import DeadLetters, Outcome, SettledEntry, SettledMail
 from tests.workers.conftest import Workplace
 
 SOON = timedelta(minutes=1)
@@ -143,16 +143,71 @@ def test_a_handler_that_is_in_order_no_more_leaves_nobody_behind(workplace: Work
     assert seen == ["e1", "e1", "e2", "e3"]
 
 
-def test_later_events_wait_behind_a_dead_letter_that_is_tried_again(workplace: Workplace) -> None:
+def try_again(workplace: Workplace) -> None:
+    """Have all dead letters tried again, as `bellhop dead retry --all` does."""
+    letters = sorted(DeadLetters(workplace.ledger.redis), key=lambda letter: letter.order)
+    workplace.ledger.resolve([letter.tried_again() for letter in letters])
+
+
+def test_dead_letters_that_are_tried_again_are_in_order_among_themselves(
+    workplace: Workplace,
+) -> None:
     seen: list[str] = []
-    workplace.on("*", in_order=True, attempts=1, name="strict")(failing(seen, {"e1": 1}))
+    workplace.on("*", in_order=True, attempts=2, name="strict")(
+        failing(seen, {"e1": 3, "e2": 2, "e3": 2})
+    )
+    for _ in range(3):
+        workplace.deliver()
+    workplace.work()
+    go_on(workplace, 4)
+    assert len(DeadLetters(workplace.ledger.redis)) == 3
+    seen.clear()
+
+    try_again(workplace)
     workplace.deliver()
     workplace.work()
-    record = '{"state": "retrying", "attempts": []}'
-    workplace.ledger.resolve([Resolution("retry", "e1", "strict", record)])
+    assert seen == ["e1"]
+    go_on(workplace)
+    assert seen == ["e1", "e1", "e2", "e3", "e4"]
+    assert {workplace.state(f"e{n}") for n in (1, 2, 3, 4)} == {"done"}
+
+
+def test_a_dead_letter_that_is_tried_again_lets_nobody_pass_one_that_waits_for_its_retry(
+    workplace: Workplace,
+) -> None:
+    seen: list[str] = []
+    strict = failing(seen, {"e1": 1, "e2": 1}, after=600)
+    workplace.on("*", in_order=True, no_retry=KeyError, name="strict")(strict)
     workplace.deliver()
     workplace.work()
-    assert seen == ["e1", "e1", "e2"]
+    # Give up the first, so that the second is tried, and waits for ten minutes.
+    record = '{"state": "dead", "attempts": []}'
+    workplace.later(timedelta(minutes=11))
+    dead = SettledEntry("e1 strict", True, [Outcome("strict", "dead", 0, record)])
+    workplace.ledger.claim("x/1", lease=SOON, mailboxes=1, entries=1)
+    workplace.ledger.settle("x/1", 1, [SettledMail("device:front", "end", [dead])], lease=SOON)
+    workplace.deliver()
+    workplace.deliver()
+    workplace.work()
+    assert seen == ["e1", "e2"]
+
+    try_again(workplace)
+    workplace.work()
+    assert seen == ["e1", "e2", "e1"]
+    workplace.later(timedelta(minutes=11))
+    workplace.work()
+    assert seen == ["e1", "e2", "e1", "e2", "e3"]
+
+
+def test_nobody_waits_for_ever_behind_an_event_whose_record_is_gone(workplace: Workplace) -> None:
+    seen: list[str] = []
+    workplace.on("*", in_order=True, name="strict")(failing(seen, {"e1": 1}))
+    for _ in range(3):
+        workplace.deliver()
+    workplace.work()
+    workplace.ledger.redis.delete("{bellhop}:event:e1")
+    go_on(workplace)
+    assert seen == ["e1", "e2", "e3"]
 
 
 # Without it

@@ -29,7 +29,7 @@ class Settling(Claiming):
         self._with_newest = with_newest
         repeated = self.last_settle.get(shift) == number
         if not repeated and shift not in self.shifts:
-            return Settled(False, (), False)
+            return Settled(False, (), False, False)
         if repeated:
             mail = self._mail_in_hand(shift)
         else:
@@ -41,7 +41,7 @@ class Settling(Claiming):
             mail = self._take(shift, mailboxes, entries)
             self.last_settle[shift] = number
         self._keep_lease(shift, now_ms + milliseconds(lease))
-        return Settled(True, mail, self._wants_shift(now_ms))
+        return Settled(True, mail, self._wants_shift(now_ms), bool(self.careful))
 
     def _settle_entry(self, mailbox: str, settled: SettledEntry, now: int) -> bool:
         """Write the outcomes of an entry. Return whether it has left its mailbox."""
@@ -78,11 +78,12 @@ class Settling(Claiming):
             self.due[name] = now + outcome.delay_ms
             self._open(whose, event_id)
         elif outcome.kind == "behind":
-            if whose not in self.unfinished:
-                self._let_go.append(name)
-            else:
-                self.behind.setdefault(whose, []).append(event_id)
             self._open(whose, event_id)
+            behind = self.behind.setdefault(whose, [])
+            if event_id not in behind:
+                behind.append(event_id)
+                behind.sort(key=lambda name: self.events[name].order)
+            self._let_first_go(whose)
         else:
             if outcome.kind == "dead":
                 self.dead[name] = now
@@ -103,10 +104,16 @@ class Settling(Claiming):
         if event_id not in events:
             return
         events.remove(event_id)
+        self._let_first_go(whose)
         if not events:
             del self.unfinished[whose]
-        if self.behind.get(whose):
-            self._let_go.append(f"{self.behind[whose].pop(0)} {whose[0]}")
+
+    def _let_first_go(self, whose: tuple[str, str]) -> None:
+        """If the first event that is open for a handler waits, it waits for nobody any more."""
+        first = min(self.unfinished[whose], key=lambda name: self.events[name].order, default=None)
+        if first in self.behind.get(whose, []):
+            self.behind[whose].remove(first)
+            self._let_go.append(f"{first} {whose[0]}")
 
     def _give_back(self, shift: str, mailbox: str, where: str, finished: int) -> None:
         """Give a mailbox back, or keep it. One that is left empty is always given up."""

@@ -89,15 +89,19 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind][rest] = _numbers(value)
                 assert kind == "unfinished" or lives_ms > 0, f"{name} stays for ever"
             case "behind":
-                found["behind"][rest] = [event.decode() for event in value]
+                found["behind"][rest] = list(_pairs(value))
             case "mail":
                 found["mail"][rest] = [entry.decode() for entry in value]
             case "held":
                 found["held"][rest] = _numbers(value)
             case "ready" | "careful":
                 found[kind] = [mailbox.decode() for mailbox in value]
-            case "doubts" | "company" | "shifts" | "due" | "dead":
+            case "doubts" | "company" | "shifts" | "dead":
                 found[kind] = _numbers(value)
+            case "due":
+                for retry, due in _numbers(value).items():
+                    event_id, handler, _ = retry.split(" ", 2)
+                    found["due"][f"{event_id} {handler}"] = due
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
             case "swept":

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis import Redis
 
-from bellhop.ledger import Ledger, keys
+from bellhop.ledger import Ledger, Settled, keys
 from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, dead, done, failed, names
 
 LEASE_MS = LEASE // timedelta(milliseconds=1)
@@ -31,7 +31,7 @@ def test_a_settle_after_the_lease_was_taken_away_writes_nothing(desk: Desk) -> N
     settled = desk.settle(
         box("end", failed("e1", "bell"), dead("e2", "bell")), mailboxes=9, entries=9
     )
-    assert settled == (False, (), False)
+    assert settled == Settled(False, (), False)
     assert desk.found == before
 
 
@@ -63,7 +63,7 @@ def test_a_repeated_settle_that_gave_everything_back_is_ours_and_has_no_mail(des
     desk.claim()
     desk.settle(box("end", done("e1")))
 
-    assert desk.settle_again(box("end", done("e1"))) == (True, (), False)
+    assert desk.settle_again(box("end", done("e1"))) == Settled(True, (), False)
 
 
 def test_a_repeated_settle_extends_the_lease(desk: Desk) -> None:
@@ -84,7 +84,7 @@ def test_a_repeated_settle_after_the_lease_was_taken_away_is_refused(desk: Desk)
     desk.settle(box("keep", done("e1")))
     desk.die()
 
-    assert desk.settle_again(box("keep", done("e1"))) == (False, (), False)
+    assert desk.settle_again(box("keep", done("e1"))) == Settled(False, (), False)
 
 
 def test_the_last_settle_is_known_for_as_long_as_the_shift_holds_mail(redis: Redis) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis import Redis
 
-from bellhop.ledger import Ledger, keys
+from bellhop.ledger import Ledger, SettledEntry, keys
 from bellhop.ledger.calls import RETRIES_A_SWEEP
 from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, done, failed, names
 
@@ -66,14 +66,20 @@ def test_a_sweep_brings_five_hundred_retries_and_the_next_one_the_rest(desk: Des
     assert len(desk.found["mail"]["device:1"]) == count
 
 
-def test_a_retry_whose_event_is_gone_is_dropped(desk: Desk) -> None:
+def test_a_retry_whose_event_is_gone_still_comes_so_that_others_need_not_wait_behind_it(
+    desk: Desk,
+) -> None:
     desk.deliver("e1")
     desk.claim()
     desk.settle(box("end", failed("e1", "bell")))
     desk.redis.delete(keys.event("e1"))
 
     assert desk.sweep().retries == 1
-    assert desk.found["due"] == desk.found["mail"] == {}
+    (mail,) = desk.claim("w/2").mail
+    assert mail.entries[0].body is None
+    desk.settle(box("end", SettledEntry("e1 bell", True, [])), shift="w/2")
+    for what in ("due", "mail", "unfinished", "events"):
+        assert desk.found[what] == {}, what
 
 
 def test_a_shift_that_was_never_enqueued_is_asked_for_again_within_seconds(desk: Desk) -> None:
