@@ -12,6 +12,7 @@ from bellhop.handler import Handler
 from bellhop.ledger.condition import Condition
 from bellhop.redis_checks import Finding, Level
 from bellhop.routing import Pattern, Registry
+from bellhop.settings import InvalidSettings
 from bellhop.signature import TOLERANCE
 
 _CLOCKS_DIFFER = timedelta(seconds=5)
@@ -21,6 +22,16 @@ _MAIL_IS_STUCK = timedelta(minutes=10)
 _RETRY_IS_LATE = timedelta(seconds=15)
 _FULL, _NEARLY_FULL = 0.95, 0.8
 _NAMED = 3
+
+
+def judge_settings(error: InvalidSettings) -> Iterator[Finding]:
+    """Tell each setting that is wrong. With wrong ones, nothing else can be looked at."""
+    for problem in str(error).splitlines():
+        yield Finding(
+            Level.PROBLEM,
+            problem,
+            "correct it in the environment or in .env, and ask again: the rest was not looked at",
+        )
 
 
 def judge_clock(here: datetime, there: datetime) -> Finding:

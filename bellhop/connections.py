@@ -49,13 +49,24 @@ _SENTINEL_TIMEOUT = 1.0
 _RETRIES = 1
 
 
-def connect(url: str) -> Redis:
-    """Return a blocking client; nothing is sent yet. Raises `InvalidRedisUrl`."""
+def connect(url: str, *, patience: float | None = None) -> Redis:
+    """Return a blocking client; nothing is sent yet. Raises `InvalidRedisUrl`.
+
+    `patience`: seconds after which connecting, or waiting for an answer, fails for good, for a
+    caller who must not stand still (only to look up the host's name may take longer). Without it,
+    they have `SOCKET_TIMEOUT`, and a lost connection is made anew once.
+    """
     address = parse_redis_url(url)
     options = _options(address, Retry)
+    sentinel_options = _sentinel_options(address, Retry)
+    if patience is not None:
+        once = Retry(NoBackoff(), 0)
+        options |= _timeouts(patience) | {"retry": once}
+        # All of them together may take that long.
+        sentinel_options |= _timeouts(patience / max(len(address.hosts), 1))
     if address.service:
         sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
-            address.hosts, sentinel_kwargs=_sentinel_options(address, Retry), **options
+            address.hosts, sentinel_kwargs=sentinel_options, **options
         )
         client: Redis = sentinel.master_for(address.service, redis_class=_SentinelClient)
         return client
@@ -85,8 +96,7 @@ def connect_async(url: str) -> AsyncRedis:
 
 def _options(address: RedisAddress, retry: type[Any]) -> dict[str, Any]:
     options = {
-        "socket_timeout": SOCKET_TIMEOUT,
-        "socket_connect_timeout": SOCKET_TIMEOUT,
+        **_timeouts(SOCKET_TIMEOUT),
         "retry": retry(NoBackoff(), _RETRIES, supported_errors=(RedisConnectionError,)),
         "protocol": 2,
         **address.options,
@@ -98,12 +108,15 @@ def _options(address: RedisAddress, retry: type[Any]) -> dict[str, Any]:
 
 def _sentinel_options(address: RedisAddress, retry: type[Any]) -> dict[str, Any]:
     options = {
-        "socket_timeout": _SENTINEL_TIMEOUT,
-        "socket_connect_timeout": _SENTINEL_TIMEOUT,
+        **_timeouts(_SENTINEL_TIMEOUT),
         "retry": retry(NoBackoff(), 0, supported_errors=(RedisConnectionError,)),
         **address.sentinel_options,
     }
     return {**options, "ssl": True} if address.tls else options
+
+
+def _timeouts(seconds: float) -> dict[str, Any]:
+    return {"socket_timeout": seconds, "socket_connect_timeout": seconds}
 
 
 class _LeavesReplica:

@@ -1,5 +1,6 @@
 """Starting child processes, as programs or forks, that know when their parent is gone."""
 
+import mmap
 import multiprocessing
 import os
 import signal
@@ -22,19 +23,35 @@ class StopSignals:
     """Counts the signals that ask a process to stop.
 
     Two at the same moment are one: who signals a process often signals its group or its service,
-    too, and then the parent passes it on.
+    too, and then the parent passes it on. The parent may be late with that. If it shares this
+    object (made before the fork) and calls `pass_on`, both are one whatever lies between them.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self._own = 0
         self._last = float("-inf")
+        self._from_parent = 0
+        self._passed_on = mmap.mmap(-1, 1)
+
+    def pass_on(self) -> None:
+        """Tell the child that one more signal is its parent's, which sends it after this call."""
+        self._passed_on[0] = min(self._passed_on[0] + 1, 255)
 
     def came(self) -> int:
-        """Take note of one, and return how many there were."""
-        now = time.monotonic()
-        if now - self._last >= _ONE_SIGNAL:
-            self.count += 1
-        self._last = now
+        """Take note of one, and return how many there were.
+
+        Whether this very signal is the parent's cannot be known, and does not matter: if it is not,
+        the parent's is still to come, and is then taken for this one.
+        """
+        if self._passed_on[0] > self._from_parent:
+            self._from_parent = self._passed_on[0]
+        else:
+            now = time.monotonic()
+            if now - self._last >= _ONE_SIGNAL:
+                self._own += 1
+            self._last = now
+        self.count = max(self._own, self._from_parent)
         return self.count
 
 

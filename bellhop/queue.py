@@ -19,7 +19,7 @@ SHIFT = "workers.shift.work"
 """The one function that a worker runs."""
 
 _FORGET_FAILURES_AFTER = 24 * 3600
-_A_SIGN_OF_LIFE = timedelta(seconds=90)
+_A_SIGN_OF_LIFE = timedelta(seconds=30)
 
 
 def shift_queue(connection: Any, **options: Any) -> Queue:
@@ -56,10 +56,9 @@ def queued_shifts(connection: Redis) -> int:
 
 
 def workers_alive(connection: Redis, now: datetime) -> list[str]:
-    """Return the names of the workers that gave a sign of life within a minute and a half.
+    """Return the names of the workers that gave a sign of life within half a minute.
 
-    `now` is aware. A worker gives one every few seconds when it is idle, and every minute in a
-    shift.
+    `now` is aware. A worker gives one every few seconds when it is idle, and every ten in a shift.
     """
     workers = Worker.all(connection=connection, queue=shift_queue(connection))
     return [

@@ -35,8 +35,9 @@ def planned_wait(plan: Backoff, attempt: int) -> timedelta:
 
 def as_wait(wait: object) -> timedelta:
     """Return a wait as a `timedelta`. Raises `ValueError` for what is none, or over a year."""
+    read = wait
     if isinstance(wait, int | float) and not isinstance(wait, bool) and abs(wait) <= 366 * 86400:
-        wait = timedelta(seconds=wait)
-    if not isinstance(wait, timedelta) or not timedelta() <= wait <= timedelta(days=366):
+        read = timedelta(seconds=wait)
+    if not isinstance(read, timedelta) or not timedelta() <= read <= timedelta(days=366):
         raise ValueError(f"a wait is seconds or a timedelta, up to a year, not {wait!r}")
-    return wait
+    return read

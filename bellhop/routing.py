@@ -95,6 +95,7 @@ class Registry:
         in_order: bool = False,
         name: str | None = None,
         allow_unknown: bool = False,
+        **misspelt: object,
     ) -> Any:
         """Register a function as the handler of the event types that fit any of `patterns`.
 
@@ -115,6 +116,11 @@ class Registry:
 
         Raises `InvalidHandler`.
         """
+        for option in misspelt:
+            known = list(Options.__annotations__)
+            near = nearest(option, known)[:1]
+            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            raise InvalidHandler(f"@on has no option {option}; {hint}")
         if len(patterns) == 1 and callable(patterns[0]) and not _is_event_class(patterns[0]):
             return self.on()(patterns[0])
 

@@ -18,6 +18,7 @@ from bellhop.processes import PARENT, SIGNALS, Process, Start, StopSignals
 _AT_ONCE = 2.0
 _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
+_MOST_DOUBLINGS = 8
 
 _log = structlog.get_logger("processes")
 
@@ -45,8 +46,10 @@ class Supervisor:
     """Keeps children alive until it is told to stop.
 
     `tick(dead)` is called at least once a `period` (seconds), and at once when children died, with
-    their names. A child that exits with `os.EX_CONFIG` ends it all, unless `patient`: then it waits
-    until it is restarted. `grace`: seconds that children have to finish.
+    their names. Nothing else happens meanwhile: it must return within a period or so.
+
+    A child that exits with `os.EX_CONFIG` ends it all, unless `patient`: then it waits until it is
+    restarted. `grace`: seconds that children have to finish.
     """
 
     def __init__(
@@ -137,7 +140,11 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is None and now >= child.next_start and self._stop_code is None:
-                self._start(child)
+                try:
+                    self._start(child)
+                except OSError as error:  # such as a machine with no memory left for a process
+                    _log.error("cannot start a process yet", role=child.role, error=str(error))
+                    child.next_start = now + _LONGEST_PAUSE
 
     def _reap(self) -> list[str]:
         dead = []
@@ -146,7 +153,8 @@ class Supervisor:
                 continue
             dead.append(child.name)
             child.process = None
-            self._plan_start(child, code)
+            if self._stop_code is None:
+                self._plan_start(child, code)
         if os.getpid() == 1:
             self._reap_orphans()
         return dead
@@ -172,27 +180,33 @@ class Supervisor:
             return
         child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
         # A poisonous event costs four workers in a row, and its neighbours no more than 2 s.
-        pause = min(2**child.failures / 16, _LONGEST_PAUSE) if child.failures > 1 else 0.0
+        doubled: int = 2 ** min(child.failures, _MOST_DOUBLINGS)
+        pause = min(doubled / 16, _LONGEST_PAUSE) if child.failures > 1 else 0.0
         child.next_start = max(child.next_start, now + pause)
         if code != 0:
-            how = f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"
-            _log.error("a process died and is replaced", role=child.role, died_of=how)
+            _log.error("a process died and is replaced", role=child.role, died_of=_ending(code))
 
     def _stop_children(self, selector: selectors.BaseSelector) -> None:
         """Ask the children to finish, and end those that outlive the grace.
 
-        A second signal ends them at once.
+        A second signal ends them at once. None is replaced, but they are looked after.
         """
-        asked, patience, began = self._signals.count, self._grace, time.monotonic()
+        asked, now = self._signals.count, time.monotonic()
+        ends, next_tick = now + self._grace, now + self._period
         _terminate(self._children)
         while any(child.alive for child in self._children):
             if self._signals.count > asked:  # the children have children, whom they end at once
-                asked, patience, began = self._signals.count, _AT_ONCE, time.monotonic()
+                asked, ends = self._signals.count, time.monotonic() + _AT_ONCE
                 _terminate(self._children)
-            if time.monotonic() - began > patience:
+            now = time.monotonic()
+            if now >= ends:
                 for child in self._children:
                     if child.process and child.alive:
                         child.process.kill()
+            dead = self._reap()
+            if (dead or now >= next_tick) and now + self._period < ends:  # else it comes too late
+                self._look_around(dead)
+                next_tick = time.monotonic() + self._period
             self._wait(selector, 0.2)
         self._look_around([child.name for child in self._children])
 
@@ -202,6 +216,16 @@ class Supervisor:
                 self._tick(dead)
             except Exception:
                 _log.exception("looking after the children failed")
+
+
+def _ending(code: int) -> str:
+    """Say how a process ended."""
+    if code >= 0:
+        return f"code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {-code}"
 
 
 def _terminate(children: Sequence[Child]) -> None:

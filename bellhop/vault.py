@@ -3,7 +3,15 @@
 Whoever can read Redis, or its files and backups, then sees no door codes. Encrypted are the bodies
 of events and of what is in quarantine, with Fernet (AES-128 in CBC mode with an HMAC) of the
 `cryptography` package. The first key encrypts and any of them decrypts, so that keys can be
-rotated: put a new one in front, and take the old one out when nothing that it sealed is kept.
+rotated, in an order in which nobody ever meets a body that it has no key for:
+
+1. Add the new key behind the old one, everywhere: now all can decrypt what it will encrypt.
+2. When all run with both, put the new one in front, everywhere.
+3. Take the old one out when nothing that it sealed is kept: after the retention, with no mail, dead
+   letters or quarantine of before.
+
+To turn encryption on, give the keys to the workers first, and then to the receivers. A worker that
+meets a body it cannot decrypt gives all its mail back and ends; nothing is lost.
 """
 
 from collections.abc import Sequence
@@ -63,7 +71,7 @@ class Vault:
         except InvalidToken:
             raise Sealed(
                 "it is encrypted with a key that is not among BELLHOP_ENCRYPTION_KEYS: add the old "
-                "key behind the new one"
+                "key behind the new one, or the new one behind the old"
             ) from None
         return body
 

@@ -7,10 +7,14 @@ would end it, and no signal handler runs. The pool sees the deadline pass, from 
 import math
 import mmap
 import struct
+import threading
+import time
 
 _MOMENTS = struct.Struct("3d")
 _MOMENT = struct.Struct("d")
 _MAIN, _LOOP, _STOP = (place * _MOMENT.size for place in range(3))
+
+_TO_START_A_THREAD = 5.0
 
 
 class Deadlines:
@@ -26,6 +30,17 @@ class Deadlines:
     def set_main(self, moment: float) -> None:
         """Say when the handler in the main thread must be over."""
         _MOMENT.pack_into(self._memory, _MAIN, moment)
+
+    def start(self, thread: threading.Thread) -> None:
+        """Start a thread from the main one.
+
+        Python waits for its first step, for ever if there is no memory left for that.
+        """
+        self.set_main(time.monotonic() + _TO_START_A_THREAD)
+        try:
+            thread.start()
+        finally:
+            self.set_main(math.inf)
 
     def set_loop(self, moment: float) -> None:
         """Say when the first of the handlers on the event loop must be over."""

@@ -15,6 +15,12 @@ from bellhop.queue import enqueue_shift, queued_shifts
 PERIOD = 1.0
 """Seconds between two sweeps."""
 
+PATIENCE = 1.0
+"""Seconds that a sweep waits for an answer of Redis, since the pool stands still while it does.
+
+A sweep whose answer was not waited for is an outage. The next one asks again.
+"""
+
 _log = structlog.get_logger("foreman")
 
 

@@ -4,6 +4,7 @@ import asyncio
 import math
 import threading
 import time
+from functools import partial
 from queue import SimpleQueue
 
 import structlog
@@ -44,9 +45,8 @@ class HandlerLoop:
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = _new_loop()
-        threading.Thread(
-            target=self._run_forever, args=(self._loop,), name="async-handlers", daemon=True
-        ).start()
+        runs = partial(self._run_forever, self._loop)
+        self._deadlines.start(threading.Thread(target=runs, name="async-handlers", daemon=True))
         return self._loop
 
     def _run_forever(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -18,20 +18,20 @@ from bellhop.connections import connect
 from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
-from bellhop.processes import Process, forked
+from bellhop.processes import Process, StopSignals, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
 from workers.deadlines import Deadlines
-from workers.foreman import PERIOD, Foreman
+from workers.foreman import PATIENCE, PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
 from workers.runtime import Runtime
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""
 
-_TO_END = 0.5
-"""Seconds before its end that the pool kills a worker that is still there."""
+_TO_END = PATIENCE
+"""Seconds before its end that the pool kills a worker that is still there, and sweeps once more."""
 
 _log = structlog.get_logger("workers")
 
@@ -43,7 +43,7 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
     """
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes
-    foreman = Foreman(Ledger(connect(redis_url), settings.retention))
+    foreman = Foreman(Ledger(connect(redis_url, patience=PATIENCE), settings.retention))
     grace = settings.grace.total_seconds()
     started: list[_Worker] = []
 
@@ -65,13 +65,16 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
 
 
 class _Worker:
-    """A worker's process, and the deadlines that it shares with its pool."""
+    """A worker's process, and the deadlines and signals that it shares with its pool."""
 
     def __init__(self, settings: Settings, redis_url: str, name: str) -> None:
         self._name = name
         self._deadlines = Deadlines()
+        self._signals = StopSignals()
         self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
-        work = partial(_work, settings, redis_url, self._deadlines, self._time_to_stop)
+        work = partial(
+            _work, settings, redis_url, self._deadlines, self._signals, self._time_to_stop
+        )
         self._process = forked(work)(name)
         self._seen_stuck = 0
         self.pid = self._process.pid
@@ -83,6 +86,7 @@ class _Worker:
         # In memory, too: while C code runs, a signal reaches no thread of the worker.
         self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
         self._time_to_stop = 0.0
+        self._signals.pass_on()
         self._process.terminate()
 
     def kill(self) -> None:
@@ -103,7 +107,12 @@ class _Worker:
 
 
 def _work(
-    settings: Settings, redis_url: str, deadlines: Deadlines, time_to_stop: float, name: str
+    settings: Settings,
+    redis_url: str,
+    deadlines: Deadlines,
+    signals: StopSignals,
+    time_to_stop: float,
+    name: str,
 ) -> None:
     """Be one worker of a pool until a signal."""
     faulthandler.enable()
@@ -123,7 +132,7 @@ def _work(
         deadlines=deadlines,
     )
     # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
-    worker = ShiftWorker(connect(redis_url), runtime, time_to_stop)
+    worker = ShiftWorker(connect(redis_url), runtime, time_to_stop, signals)
     _log.info("worker ready", worker=name, handlers=len(registry))
     worker.run()
     if runtime.out_of_time:

@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from rq import Queue, SimpleWorker
-from rq.exceptions import StopRequested
+from rq.exceptions import NoSuchJobError, StopRequested
 from rq.executions import Execution
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -38,18 +38,42 @@ class ForeignJob(BellhopError):
 
 
 class ShiftJob(Job):
-    """A job that can only be a shift, whatever Redis says that it calls."""
+    """A job that can only be a shift, whatever Redis says that it calls.
+
+    `foreign`: it is none, or cannot even be read. Nothing here raises for that: in RQ's loops and
+    maintenance it would end the worker, and the next one.
+    """
+
+    foreign = False
+
+    @classmethod
+    def fetch(cls, id: str, connection: Redis | None = None, serializer: Any = None) -> Job:
+        """Return a job. What RQ would not take for an id, or for a job's key, is no job."""
+        try:
+            return super().fetch(id, connection, serializer)
+        except ValueError as error:
+            raise NoSuchJobError(str(error)) from error
+        except ResponseError as error:
+            if "WRONGTYPE" not in str(error):
+                raise
+            raise NoSuchJobError(str(error)) from error
 
     @property
     def func(self) -> Any:
         """Return the one function that a worker runs, or raise `ForeignJob`."""
-        if self.func_name != SHIFT:
+        if self.foreign or self.func_name != SHIFT:
             raise ForeignJob(f"job {self.id} is no shift: it was not run")
         return shift.work
 
     def restore(self, raw_data: Any) -> None:
         """Read the job, but none of the other ways to have code run or requests sent."""
-        super().restore(raw_data)
+        try:
+            super().restore(raw_data)
+            self.foreign = self.func_name != SHIFT
+        except Exception:  # whatever a stranger can have written
+            self.foreign = True
+        if self.foreign:
+            self.origin = ""  # so that RQ takes it for none of this queue's, and lets go of it
         self._success_callback_name = None
         self._failure_callback_name = None
         self._stopped_callback_name = None
@@ -69,7 +93,8 @@ class NoDeathPenalty(BaseDeathPenalty):
 class ShiftWorker(SimpleWorker):
     """Runs shifts one after the other, in this process.
 
-    time_to_stop: seconds that what is under way may go on after a signal.
+    time_to_stop: seconds that what is under way may go on after a signal. signals: shared with the
+    pool, if there is one.
     """
 
     death_penalty_class = NoDeathPenalty
@@ -79,7 +104,13 @@ class ShiftWorker(SimpleWorker):
     dequeue_timeout = 3
     connection_timeout = dequeue_timeout + int(SOCKET_TIMEOUT)
 
-    def __init__(self, connection: Redis, runtime: Runtime, time_to_stop: float) -> None:
+    def __init__(
+        self,
+        connection: Redis,
+        runtime: Runtime,
+        time_to_stop: float,
+        signals: StopSignals | None = None,
+    ) -> None:
         patient = PatientRedis(connection, runtime)
         super().__init__(
             [shift_queue(patient, job_class=ShiftJob)],
@@ -93,7 +124,7 @@ class ShiftWorker(SimpleWorker):
         )
         self._runtime = runtime
         self._time_to_stop = time_to_stop
-        self._signals = StopSignals()
+        self._signals = signals or StopSignals()
 
     def run(self) -> None:
         """Work until a signal asks to stop. The first lets the entry under way finish."""
@@ -105,10 +136,11 @@ class ShiftWorker(SimpleWorker):
         """Do a shift, or remove what is none."""
         try:
             job.func  # noqa: B018 - the check is in the property
-        except Exception as error:  # ForeignJob, or data that cannot even be read
-            _log.error("refused a foreign job", queue=QUEUE, job=job.id, error=type(error).__name__)
+        except ForeignJob:
+            _log.error("refused a foreign job", queue=QUEUE, job=job.id)
             self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
-            job.delete()
+            # RQ's own way reads more of what a stranger wrote.
+            self.connection.delete(job.key, job.dependents_key, job.dependencies_key)
             return
         execution = self.prepare_execution(job)
         self._runtime.beat = lambda: self._beat(job, execution)

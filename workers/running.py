@@ -23,12 +23,11 @@ from typing import Any
 import structlog
 
 from bellhop.events import SeamEvent
-from bellhop.events.masking import hide
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
 from bellhop.retries import backoff, planned_wait
-from workers.records import Attempts, describe
+from workers.records import Attempts, describe, told
 
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
@@ -180,11 +179,11 @@ def _outcome(run: Run, error: BaseException | None, started: int, took: float) -
         )
         return run.attempts.done(name, started, took)
     if isinstance(error, Drop):
-        reason = hide(str(error), run.event.secrets())
+        reason = told(str(error), run.event)
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
     if isinstance(error, Retry):
-        text = hide(str(error), run.event.secrets())
+        text = told(str(error), run.event)
         wait = error.after
     elif isinstance(error, HandlerTimeout):
         where = describe(error, run.event).rpartition("\n")[0].strip()
@@ -221,7 +220,7 @@ def _wait(run: Run) -> timedelta:
         except Exception as error:
             _logger(run).error(
                 "the handler's backoff failed; waiting as usual",
-                error=hide(f"{type(error).__name__}: {error}", run.event.secrets()),
+                error=told(f"{type(error).__name__}: {error}", run.event),
             )
     return backoff(attempt, jitter=random.random())
 

@@ -14,6 +14,8 @@
 7. Asked to stop, it lets every entry under way be the last of its device. What is not through in
    time is interrupted and given back in front of the others: the next worker goes on with it, from
    its first unfinished handler, and no death is counted.
+8. If it lacks the key to an event, the worker ends in the same way, and its pool with it. The event
+   stays where it is, with all that came after it: it takes another setting, not another attempt.
 """
 
 import math
@@ -26,13 +28,14 @@ import structlog
 
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Outcome
+from bellhop.vault import Sealed
 from workers.lanes import Lane
 from workers.running import Run, give_up, run_sync
 from workers.runtime import BATCH, Runtime
 from workers.settling import SETTLE_EVERY, Hand, LeaseLost
 
 _LOOK_FOR_MAIL_EVERY = 0.1
-_BEAT_EVERY = 60.0
+_BEAT_EVERY = 10.0
 
 _log = structlog.get_logger("workers")
 _runtime: Runtime | None = None
@@ -45,18 +48,31 @@ def prepare(runtime: Runtime) -> None:
 
 
 def work() -> None:
-    """Do a shift. This is the one function that RQ's jobs name."""
+    """Do a shift. This is the one function that RQ's jobs name.
+
+    Ends the process with `os.EX_SOFTWARE` if the shift failed, and with `os.EX_CONFIG`, which ends
+    the pool, if the worker lacks the key to an event.
+    """
     if _runtime is None:
         raise RuntimeError("a shift needs a Bellhop worker: start one with `bellhop worker`")
     if _runtime.stopping:
         return
+    shift = Shift(_runtime)
     try:
-        Shift(_runtime).run()
+        shift.run()
     except Exception:
         try:
             _log.exception("a shift failed; ending the worker, so that others get its mail at once")
         finally:  # whatever else fails: memory may be all used up
             os._exit(os.EX_SOFTWARE)
+    if shift.sealed:
+        try:
+            _log.critical(
+                "no key to an event; ending the worker, its mail was given back",
+                error=str(shift.sealed),
+            )
+        finally:
+            os._exit(os.EX_CONFIG)
 
 
 class Shift:
@@ -76,6 +92,8 @@ class Shift:
         self._running: tuple[Run, float] | None = None
         self._over = threading.Event()
         self._overdue: list[Run] = []
+        self.sealed: Sealed | None = None
+        """Why this worker must not go on after the shift: it lacks the key to an event."""
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
@@ -83,7 +101,7 @@ class Shift:
         if not self._hand:
             return
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        keeper.start()
+        self._runtime.deadlines.start(keeper)
         try:
             while self._hand:
                 self._run_lanes()
@@ -145,6 +163,7 @@ class Shift:
         before = lane.entries_done
         if not lane.begun:
             lane.begin()
+            self._heed(lane)
         while (run := lane.next) and not self._runtime.out_of_time:
             if run.handler.is_async and not run.doomed:
                 self._away += 1
@@ -158,12 +177,19 @@ class Shift:
             if self._runtime.stopping:
                 lane.stop()
             lane.took(outcome)
+            self._heed(lane)
             if lane.careful:
                 failpoint("careful.after")
             if lane.careful and lane.next:
                 self._hand.todo.appendleft(lane)
                 break
         return lane.entries_done - before
+
+    def _heed(self, lane: Lane) -> None:
+        """Have this worker begin nothing more if the lane came to what it has no key for."""
+        if lane.sealed:
+            self.sealed = lane.sealed
+            self._runtime.stopping = True
 
     def _run(self, run: Run) -> Outcome | None:
         deadlines, began = self._runtime.deadlines, time.monotonic()
@@ -186,6 +212,7 @@ class Shift:
             self._away -= 1
             if lane.error and not self._over_at_once:
                 raise lane.error
+            self._heed(lane)
             if not lane.through:
                 self._hand.todo.append(lane)
 

@@ -1,6 +1,7 @@
 """`bellhop dead`: what handlers gave up, to be looked at, tried again, or dropped."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bellhop.cli.listing import ago, listing, new_table, print_json, print_table
+from bellhop.cli.listing import ago, listing, print_json
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import masked, parse
+from bellhop.events.masking import printable
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 
@@ -81,21 +83,24 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
     if as_json:
         print_json(map(_row, letters))
         return
-    now = datetime.now(UTC)
-    table = new_table("event", "type", "handler", "tries>", "gave up", "error")
+    now, width = datetime.now(UTC), shutil.get_terminal_size().columns
+    found = False
     for letter in letters:
-        table.add_row(
-            letter.event_id,
-            letter.event_type,
-            letter.handler,
-            str(letter.attempts),
-            ago(letter.died_at, now),
-            letter.summary[:200],
-        )
-    if not table.row_count:
+        found = True
+        _print_short(letter, now, width)
+    if not found:
         click.echo("No dead letters.")
-        return
-    print_table(table)
+
+
+def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
+    when = f"{ago(letter.died_at, now)} ago"
+    click.echo(
+        f"{click.style(printable(letter.event_id), bold=True)}  "
+        f"{printable(letter.event_type)}  {when}"
+    )
+    tries = f"{letter.attempts} {'try' if letter.attempts == 1 else 'tries'}"
+    line = f"    {letter.handler}, {tries}: {printable(letter.summary)}"
+    click.echo(line if len(line) <= width else f"{line[: width - 1]}…")
 
 
 @dead.command()
@@ -138,7 +143,7 @@ def _show(letter: "DeadLetter") -> None:
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> None:
-    """Have handlers tried again, with all their attempts anew."""
+    """Have handlers tried again, as often as the first time; attempts go on being counted."""
     _resolve(_Filter(event_ids, **chosen), every, yes, "try again", lambda one: one.tried_again())
 
 
@@ -160,7 +165,9 @@ def _resolve(
     what: str,
     resolution: "Callable[[DeadLetter], Resolution]",
 ) -> None:
-    if bool(chosen) == every:
+    if every and chosen:
+        raise click.UsageError("--all is all of them: give it alone")
+    if not every and not chosen:
         raise click.UsageError("give ids of events, --type, --handler or --device; or --all")
     from bellhop.ledger import Ledger
     from bellhop.queue import enqueue_shift
@@ -173,7 +180,8 @@ def _resolve(
         click.echo("No dead letters.")
         return
     if not yes:
-        click.confirm(f"{what.capitalize()} {len(letters)}?", abort=True)
+        noun = "dead letter" if len(letters) == 1 else "dead letters"
+        click.confirm(f"{what.capitalize()} {len(letters)} {noun}?", abort=True)
     ledger = Ledger(dead_letters.redis, load_settings().retention)
     done = 0
     letters.sort(key=lambda letter: letter.order)  # as their events came
@@ -182,7 +190,8 @@ def _resolve(
         done += sum(resolved.done)
         if resolved.wants_shift:
             enqueue_shift(ledger.redis)
-    others = f", {len(letters) - done} dealt with by somebody else" if done < len(letters) else ""
+    # By somebody else; or by us, if the answer was lost and the call repeated.
+    others = f", {len(letters) - done} not dead any more" if done < len(letters) else ""
     click.echo(f"{done} {'dropped' if what == 'drop' else 'tried again'}{others}")
 
 
@@ -216,7 +225,7 @@ def _row(letter: "DeadLetter") -> dict[str, object]:
         "event_type": letter.event_type,
         "mailbox": letter.mailbox,
         "handler": letter.handler,
-        "attempts": letter.attempts,
+        "tries": letter.attempts,
         "died_at": letter.died_at,
         "error": letter.summary,
     }

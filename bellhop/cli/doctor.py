@@ -12,6 +12,7 @@ from bellhop.checkup import (
     judge_handlers,
     judge_ledger,
     judge_memory,
+    judge_settings,
     judge_workers,
 )
 from bellhop.cli.listing import listing, print_json
@@ -22,8 +23,15 @@ from bellhop.loading import HandlersNotLoaded, load_handlers
 from bellhop.queue import workers_alive
 from bellhop.redis_checks import Finding, Level, judge, read_facts
 from bellhop.routing import registry
-from bellhop.settings import Settings, load_settings
+from bellhop.settings import InvalidSettings, Settings, load_settings
 
+_NO_REDIS = (
+    "start Redis, or set BELLHOP_REDIS_URL to one that runs, and ask again: workers and mail were "
+    "not looked at"
+)
+_REDIS_REFUSES = (
+    "see that Redis is up and lets its user do that, and ask again: the rest was not looked at"
+)
 _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 
@@ -34,9 +42,8 @@ def doctor(as_json: bool) -> None:
 
     Exits with 1 if there is a problem; warnings are none.
     """
-    settings = load_settings()
     findings = []
-    for finding in _findings(settings):
+    for finding in _findings():
         findings.append(finding)
         if not as_json:
             _print(finding)
@@ -55,13 +62,18 @@ def _print(finding: Finding) -> None:
         click.echo(f"{'':8} → {finding.remedy}")
 
 
-def _findings(settings: Settings) -> Iterator[Finding]:
+def _findings() -> Iterator[Finding]:
+    try:
+        settings = load_settings()
+    except InvalidSettings as error:
+        yield from judge_settings(error)
+        return
     yield _secrets(settings)
     yield from _handlers(settings)
     try:
         redis = opened_redis(settings)
     except BellhopError as error:
-        yield Finding(Level.PROBLEM, str(error))
+        yield Finding(Level.PROBLEM, str(error), _NO_REDIS)
         return
     try:
         facts = read_facts(redis)
@@ -73,7 +85,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         yield judge_workers(workers_alive(redis, condition.now))
         yield from judge_ledger(condition)
     except RedisError as error:
-        yield Finding(Level.PROBLEM, f"Redis: {error}")
+        yield Finding(Level.PROBLEM, f"Redis: {error}", _REDIS_REFUSES)
 
 
 def _secrets(settings: Settings) -> Finding:
@@ -92,7 +104,11 @@ def _keys(ledger: Ledger) -> Finding:
     try:
         ledger.check_vault()
     except BellhopError as error:
-        return Finding(Level.PROBLEM, f"encryption: {error}")
+        return Finding(
+            Level.PROBLEM,
+            f"encryption: {error}",
+            "give this process the keys that receivers and workers have",
+        )
     on = ledger.vault.encrypts
     return Finding(Level.OK, f"encryption at rest: {'on' if on else 'off'}")
 
@@ -101,6 +117,10 @@ def _handlers(settings: Settings) -> Iterator[Finding]:
     try:
         load_handlers(settings.handlers)
     except HandlersNotLoaded as error:
-        yield Finding(Level.PROBLEM, f"handlers cannot be loaded: {error}")
+        yield Finding(
+            Level.PROBLEM,
+            f"handlers cannot be loaded: {error}",
+            "mend the module, or set BELLHOP_HANDLERS; `bellhop handlers` tries it again",
+        )
     else:
         yield from judge_handlers(registry)

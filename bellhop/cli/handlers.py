@@ -1,5 +1,7 @@
 """`bellhop handlers`: which handlers there are, and which run for an event."""
 
+from collections.abc import Iterator
+
 import click
 from rich.table import Table
 
@@ -9,8 +11,11 @@ from bellhop.events import TYPES
 from bellhop.events.nearest import nearest
 from bellhop.handler import Handler
 from bellhop.loading import load_handlers
+from bellhop.retries import as_wait
 from bellhop.routing import Registry, registry
 from bellhop.settings import load_settings
+
+_PATTERNS_SHOWN = 3
 
 
 class NothingMatches(BellhopError):
@@ -42,8 +47,34 @@ def _row(handler: Handler) -> dict[str, object]:
         "patterns": handler.patterns,
         "attempts": handler.attempts,
         "timeout": handler.timeout,
+        "backoff": _backoff(handler),
+        "no_retry": [error.__name__ for error in handler.no_retry],
+        "in_order": handler.in_order,
         "async": handler.is_async,
     }
+
+
+def _backoff(handler: Handler) -> object:
+    """Return its own waits in seconds, or the name of the function that tells them, if any."""
+    plan = handler.backoff
+    if plan is None:
+        return None
+    if callable(plan):
+        return getattr(plan, "__name__", "a function")
+    return [as_wait(wait).total_seconds() for wait in plan]
+
+
+def _asks_for(handler: Handler) -> Iterator[str]:
+    if handler.is_async:
+        yield "async"
+    if handler.in_order:
+        yield "in order"
+    if isinstance(backoff := _backoff(handler), list):
+        yield f"waits {', '.join(f'{wait:g}' for wait in backoff)} s"
+    elif backoff:
+        yield f"waits as {backoff} says"
+    if handler.no_retry:
+        yield f"no retry of {', '.join(error.__name__ for error in handler.no_retry)}"
 
 
 def _matching(handlers: Registry, event_type: str) -> list[Handler]:
@@ -63,10 +94,17 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
 def _table(shown: list[Handler], *, with_types: bool) -> Table:
     table = new_table("handler", "matches", "tries>", "timeout>", "")
     for handler in shown:
-        matches = ", ".join(handler.patterns)
+        matches = ", ".join(handler.patterns[:_PATTERNS_SHOWN])
+        if len(handler.patterns) > _PATTERNS_SHOWN:
+            matches += ", …"
         if with_types:
             types = sum(handler in registry.match(name) for name in TYPES)
             matches += f" ({types} type{'' if types == 1 else 's'})"
-        kind = "async" if handler.is_async else ""
-        table.add_row(handler.name, matches, str(handler.attempts), f"{handler.timeout:g} s", kind)
+        table.add_row(
+            handler.name,
+            matches,
+            str(handler.attempts),
+            f"{handler.timeout:g} s",
+            ", ".join(_asks_for(handler)),
+        )
     return table

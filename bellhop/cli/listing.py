@@ -65,6 +65,7 @@ def new_table(*columns: str) -> Table:
             justify="right" if column.endswith(">") else "left",
             style="bold" if index == 0 else "",
             overflow="fold",
+            no_wrap=index == 0,  # what one copies stays whole
         )
     return table
 

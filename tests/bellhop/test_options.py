@@ -65,3 +65,12 @@ def test_in_order_is_yes_or_no() -> None:
 def test_a_plan_is_followed_and_its_last_wait_repeated() -> None:
     assert [planned_wait([1, 60], attempt).total_seconds() for attempt in (1, 2, 3)] == [1, 60, 60]
     assert planned_wait(lambda attempt: attempt * 10, 3) == timedelta(seconds=30)
+
+
+def test_a_misspelt_option_is_refused_with_the_nearest() -> None:
+    assert refusal(in_ordr=True) == "@on has no option in_ordr; did you mean in_order?"
+    assert refusal(colour=1).startswith("@on has no option colour; it has attempts, timeout,")
+
+
+def test_what_is_refused_is_repeated_as_it_was_written() -> None:
+    assert refusal(backoff=[-1]).endswith("not -1")

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
-from tests.soak.excuses import Excuses
+from tests.soak.case import Case
 from tests.soak.history import FINE, UNSURE, Delivery, History, Run
+from tests.soak.turns import overtakings
 
 _DONE = ("done", "dropped")
 
@@ -25,6 +26,8 @@ class Clause(Enum):
     ONCE_OUT = "handled again only if its worker was killed under it"
     APART = "handlers are apart"
     ORDER = "in order for a device"
+    TURN = "nothing overtakes an event that is open, if in_order=True"
+    AGAIN = "a dead letter that is tried again is handled again"
     ALONE = "one event of a device at a time"
     STRANGE = "nothing is thrown away for being strange"
     INVENTED = "nothing is handled that was not accepted"
@@ -43,35 +46,6 @@ class Violation:
     def __str__(self) -> str:
         where = f" [{self.handler}]" if self.handler else ""
         return f"{self.clause.value}: {' '.join(self.events)}{where}: {self.what}"
-
-
-class Case:
-    """A history with what the clauses look up in it, again and again."""
-
-    def __init__(self, history: History) -> None:
-        self.history = history
-        self.excuses = Excuses(history)
-        self.deliveries: dict[str, list[Delivery]] = defaultdict(list)
-        for delivery in sorted(history.deliveries, key=lambda one: one.sent):
-            self.deliveries[delivery.event_id].append(delivery)
-        self.runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
-        for run in sorted(history.runs, key=lambda one: one.began):
-            self.runs[run.event_id, run.handler].append(run)
-        self.accepted = {
-            event_id: min(fine)
-            for event_id, deliveries in self.deliveries.items()
-            if (fine := [one.answered for one in deliveries if one.answer in FINE])
-        }
-        """When each accepted event was first answered with a 2xx."""
-
-    def another_failed(self, event_id: str, handler: str, before: float) -> bool:
-        """Say whether another handler of the event had failed by then."""
-        return any(
-            run.outcome == "failed" and run.began < before
-            for other in self.history.sent[event_id].handlers
-            if other != handler
-            for run in self.runs.get((event_id, other), ())
-        )
 
 
 def check(history: History) -> list[Violation]:
@@ -158,12 +132,7 @@ def _once_out(case: Case) -> Iterator[Violation]:
 
 def _order(case: Case) -> Iterator[Violation]:
     """In the order that the ledger says, which must be the order that senders have seen."""
-    mailboxes: dict[str, list[str]] = defaultdict(list)
-    records = case.history.records
-    for event_id in sorted(records, key=lambda name: records[name].place):
-        if event_id in case.history.sent:
-            mailboxes[case.history.sent[event_id].mailbox].append(event_id)
-    for events in mailboxes.values():
+    for events in case.mailboxes():
         yield from _order_of_acceptance(case, events)
         for handler in {name for one in events for name in case.history.sent[one].handlers}:
             yield from _order_of_handling(case, events, handler)
@@ -190,6 +159,31 @@ def _order_of_handling(case: Case, events: list[str], handler: str) -> Iterator[
             yield Violation(Clause.ORDER, (latest, event_id), handler, what)
         else:
             latest, began = event_id, runs[0].began
+
+
+def _turns(case: Case) -> Iterator[Violation]:
+    for events in case.mailboxes():
+        for handler in case.history.in_order:
+            line = [case.runs.get((event_id, handler), []) for event_id in events]
+            for run, following, between in overtakings(line, case.history.resumed, case.excuses):
+                what = (
+                    f"{_described(between)} between {_described(run)} and {_described(following)}"
+                )
+                yield Violation(Clause.TURN, (run.event_id, between.event_id), handler, what)
+
+
+def _again(case: Case) -> Iterator[Violation]:
+    """Unless workers died under it before the handler began, which is how it may end, too."""
+    for resumed in case.history.resumed:
+        event_id, handler = resumed.event_id, resumed.handler
+        record = case.history.records.get(event_id)
+        written = record.handlers.get(handler) if record else None
+        if not resumed.sure or (written and written.error.startswith("worker died")):
+            continue
+        runs = case.runs.get((event_id, handler), ())
+        if case.history.drained and not any(run.began >= resumed.since for run in runs):
+            what = f"tried again at {resumed.since:.3f}, and has not run since"
+            yield Violation(Clause.AGAIN, (event_id,), handler, what)
 
 
 def _alone(case: Case) -> Iterator[Violation]:
@@ -271,6 +265,8 @@ _CLAUSES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     _handled,
     _once_out,
     _order,
+    _turns,
+    _again,
     _alone,
     _strange,
     _invented,

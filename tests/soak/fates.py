@@ -17,8 +17,12 @@ HANDLES = {
     "climate": "thermostat.",
     "upkeep": "device.",
     "frail": "device.",
+    "strict": "lock.",
 }
 """The handlers, and how the types that they handle begin."""
+
+IN_ORDER = frozenset({"strict"})
+"""Those with `in_order=True`."""
 
 TYPES = (
     "lock.unlocked",
@@ -43,7 +47,8 @@ class Fate:
     """What a handler does with an event.
 
     `takes`: seconds. `fails`: how many attempts fail, before one succeeds; they raise `Retry` after
-    `again` seconds, or, without it, an error. `kills`: how many runs kill their process, by a
+    `again` seconds, or, without it, an error; what fails `ATTEMPTS` times is a dead letter, and
+    done when it is tried again by hand. `kills`: how many runs kill their process, by a
     signal or, if `exits`, by leaving it.
     """
 
@@ -67,6 +72,9 @@ def fate(event_id: str, handler: str) -> Fate:
             fails = NEVER if dice < 0.02 else chance.randint(1, ATTEMPTS - 1)
             again = None if dice > 0.19 else chance.uniform(0.1, 3.0)
             return Fate(takes=chance.uniform(0.0, 0.02), fails=fails, again=again)
+        case "strict" if dice < 0.1:
+            fails = chance.choice((ATTEMPTS, NEVER)) if dice < 0.015 else chance.randint(1, 2)
+            return Fate(fails=fails, again=chance.uniform(0.1, 0.8))
         case "frail" if dice < 0.004:
             kills = NEVER if dice < 0.0005 else 1
             return Fate(takes=chance.uniform(0.0, 0.1), kills=kills, exits=chance.random() < 0.5)

@@ -10,12 +10,16 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from random import Random
 
 import psutil
 
 from bellhop.embedded import EmbeddedRedisFailed
-from tests.soak.history import Away, Killed
+from bellhop.ledger import DeadLetters, Ledger
+from bellhop.queue import enqueue_shift
+from tests.soak.fates import fate
+from tests.soak.history import Away, Killed, Resumed
 from tests.soak.stage import Part, Stage, signalled
 
 DECK = {
@@ -33,11 +37,18 @@ DECK = {
     "kill redis": 2,
     "pause redis": 2,
     "stop redis": 1,
+    "retry dead letters": 3,
 }
 """The kinds of faults, with how many there are of each in a deck."""
 
 EVERY = 2.5
 """Seconds from one fault to the next, on average."""
+
+_RETENTION = timedelta(days=14)
+"""The receivers' and workers', which is the default."""
+
+_LETTERS = 20
+"""Dead letters that are tried again at a time: more would soon be most of the load."""
 
 
 class Faults:
@@ -47,6 +58,7 @@ class Faults:
         self.done: Counter[str] = Counter()
         self.killed: list[Killed] = []
         self.away: list[Away] = []
+        self.resumed: list[Resumed] = []
         self._stage = stage
         self._lease = lease
         self._chance = Random(f"faults {seed}")
@@ -88,7 +100,9 @@ class Faults:
 
     def _inject(self, kind: str) -> None:
         verb, _, target = kind.partition(" ")
-        if target == "redis":
+        if verb == "retry":
+            done = self._retry_dead_letters()
+        elif target == "redis":
             done = self._break_redis(verb)
         elif target.startswith("a worker"):
             done = self._break_worker(verb, beyond="beyond" in target)
@@ -146,6 +160,28 @@ class Faults:
             for worker in workers:
                 self._kill_worker(worker)
         return done
+
+    def _retry_dead_letters(self) -> bool:
+        """Have some tried again, as `bellhop dead retry` does; none that kills its worker."""
+        if self._mending and self._mending.is_alive():
+            return False
+        since = time.monotonic()
+        with self._stage.client() as redis:
+            letters = [
+                letter
+                for letter in DeadLetters(redis)
+                if not fate(letter.event_id, letter.handler).kills
+            ]
+            letters = self._chance.sample(letters, min(len(letters), _LETTERS))
+            letters.sort(key=lambda letter: letter.order)
+            resolved = Ledger(redis, _RETENTION).resolve(
+                [letter.tried_again() for letter in letters]
+            )
+            if resolved.wants_shift:
+                enqueue_shift(redis)
+        for letter, sure in zip(letters, resolved.done, strict=True):
+            self.resumed.append(Resumed(letter.event_id, letter.handler, since, sure))
+        return bool(letters)
 
     def _break_redis(self, verb: str) -> bool:
         if self._mending and self._mending.is_alive():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tests.soak.checker import Case
+from tests.soak.case import Case
 from tests.soak.history import History
 
 
@@ -26,6 +26,7 @@ class Figures:
     retried: int
     repeated: int
     dead: int
+    resumed: int
     died: int
     faults: Mapping[str, int]
     suicides: int
@@ -47,6 +48,7 @@ class Figures:
                 f"retried              {self.retried}",
                 f"run again            {self.repeated} (their worker was killed under them)",
                 f"dead letters         {self.dead}, {self.died} of them because workers died",
+                f"tried again by hand  {self.resumed} dead letters",
                 f"faults               {sum(self.faults.values())}: {kinds}",
                 f"killed               {kills}, and {self.suicides} workers by their own handler",
                 f"longest gap          {self.longest_wait:.1f} s from answer to handler, "
@@ -93,6 +95,7 @@ def measure(
         retried=sum(run.attempt > 1 for run in history.runs),
         repeated=again,
         dead=len(dead),
+        resumed=sum(one.sure for one in history.resumed),
         died=sum(one.error.startswith("worker died") for one in dead),
         faults=faults,
         suicides=suicides,

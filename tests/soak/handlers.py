@@ -107,3 +107,9 @@ async def upkeep(event: SeamEvent, context: Context) -> None:
 def frail(event: SeamEvent, context: Context) -> None:
     """Kills its process, now and then."""
     _sync(event, context)
+
+
+@on("lock.*", name="strict", timeout=TIMEOUT, attempts=ATTEMPTS, in_order=True)
+def strict(event: SeamEvent, context: Context) -> None:
+    """Fails with some, and lets none of a device pass meanwhile."""
+    _sync(event, context)

@@ -12,6 +12,7 @@ from tests.soak.history import (
     History,
     Killed,
     Record,
+    Resumed,
     Run,
     Sent,
     Written,
@@ -19,6 +20,9 @@ from tests.soak.history import (
 
 HANDLERS = ("left", "right")
 """The handlers that every event of these histories is for."""
+
+IN_ORDER = "turns"
+"""The handler of these histories with `in_order=True`."""
 
 
 class Story:
@@ -31,6 +35,7 @@ class Story:
         self.runs: list[Run] = []
         self.killed: list[Killed] = []
         self.away: list[Away] = []
+        self.resumed: list[Resumed] = []
         self.records: dict[str, Record] = {}
         self.quarantined: set[str] = set()
 
@@ -42,10 +47,12 @@ class Story:
             runs=tuple(self.runs),
             killed=tuple(self.killed),
             away=tuple(self.away),
+            resumed=tuple(self.resumed),
             records=dict(self.records),
             quarantined=frozenset(self.quarantined),
             timeout=10.0,
             lease=25.0,
+            in_order=frozenset({IN_ORDER}),
         )
         return replace(told, **changes)
 
@@ -108,6 +115,10 @@ class Story:
         """Let a worker be killed."""
         at = self._pass()
         self.killed.append(Killed(pid, at, at + 0.01))
+
+    def resume(self, event_id: str, handler: str = "left", *, sure: bool = True) -> None:
+        """Let a dead letter be tried again, by hand."""
+        self.resumed.append(Resumed(event_id, handler, self._pass(), sure))
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""

@@ -85,6 +85,19 @@ class Away:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumed:
+    """A dead letter that was to be tried again, by hand, not before `since`.
+
+    `sure`: the ledger said that it is; else the answer was lost, or it was dead no more.
+    """
+
+    event_id: str
+    handler: str
+    since: float
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What the ledger says in the end of a handler and an event."""
 
@@ -106,7 +119,8 @@ class History:
     """All of it.
 
     `timeout`: seconds that a handler may take. `lease`: seconds that a worker may be silent before
-    its mail is given to others. `drained`: everything had the time to come to its end, so nothing
+    its mail is given to others. `in_order`: the handlers that were to take the events of a device
+    strictly in turn. `drained`: everything had the time to come to its end, so nothing
     may be open any more.
     """
 
@@ -115,10 +129,12 @@ class History:
     runs: tuple[Run, ...]
     killed: tuple[Killed, ...]
     away: tuple[Away, ...]
+    resumed: tuple[Resumed, ...]
     records: Mapping[str, Record]
     quarantined: frozenset[str]
     timeout: float
     lease: float
+    in_order: frozenset[str]
     drained: bool = True
 
     def with_runs(self, runs: Iterable[Run]) -> "History":
@@ -130,7 +146,7 @@ def save(history: History, directory: Path) -> None:
     """Write a history into a directory, a file for each kind of thing, a line for each thing."""
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "sent.jsonl", map(asdict, history.sent.values()))
-    for name in ("deliveries", "runs", "killed", "away"):
+    for name in ("deliveries", "runs", "killed", "away", "resumed"):
         _write(directory / f"{name}.jsonl", map(asdict, getattr(history, name)))
     records = ({"event_id": name, **asdict(one)} for name, one in history.records.items())
     _write(directory / "records.jsonl", records)
@@ -138,6 +154,7 @@ def save(history: History, directory: Path) -> None:
         "quarantined": sorted(history.quarantined),
         "timeout": history.timeout,
         "lease": history.lease,
+        "in_order": sorted(history.in_order),
         "drained": history.drained,
     }
     _write(directory / "rest.jsonl", [rest])
@@ -157,8 +174,10 @@ def load(directory: Path) -> History:
         runs=tuple(Run(**line) for line in _read(directory / "runs.jsonl")),
         killed=tuple(Killed(**line) for line in _read(directory / "killed.jsonl")),
         away=tuple(Away(**line) for line in _read(directory / "away.jsonl")),
+        resumed=tuple(Resumed(**line) for line in _read(directory / "resumed.jsonl")),
         records=records,
         quarantined=frozenset(rest.pop("quarantined")),
+        in_order=frozenset(rest.pop("in_order")),
         **rest,
     )
 

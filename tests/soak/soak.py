@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.soak.checker import Violation, check
 from tests.soak.ending import is_empty, read_quarantine, read_records
-from tests.soak.fates import TIMEOUT
+from tests.soak.fates import IN_ORDER, TIMEOUT
 from tests.soak.faults import Faults
 from tests.soak.figures import Figures, measure
 from tests.soak.history import Away, History, save
@@ -97,10 +97,12 @@ class Soak:
                 runs=tuple(self._lines.runs),
                 killed=(*faults.killed, *self._lines.deaths),
                 away=(*faults.away, *stalls),
+                resumed=tuple(faults.resumed),
                 records=read_records(redis),
                 quarantined=read_quarantine(redis),
                 timeout=TIMEOUT,
                 lease=LEASE,
+                in_order=IN_ORDER,
             )
 
     def _await_start(self) -> None:

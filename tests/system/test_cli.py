@@ -90,12 +90,35 @@ def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
         "patterns": ["lock.*", "device.*"],
         "attempts": 20,
         "timeout": 30.0,
+        "backoff": None,
+        "no_retry": [],
+        "in_order": False,
         "async": False,
     }
     assert (second["handler"], second["patterns"]) == ("second-one", ["lock.unlocked"])
 
     matched = house.run("handlers", "--match", "device.tampered")
     assert json.loads(matched.stdout) == first
+
+
+def test_handlers_shows_what_each_asks_for(house: House) -> None:
+    house.handlers(
+        '@on("lock.*", in_order=True, backoff=[5, 60], no_retry=KeyError)\n'
+        "async def first(event): ...\n"
+        "def waits(attempt): return attempt\n"
+        '@on("*", backoff=waits)\ndef other(event): ...\n'
+    )
+    table = " ".join(house.run("handlers", "--table").stdout.split())
+    for word in (
+        "async, in order,",
+        "waits 5, 60 s",
+        "no retry of KeyError",
+        "waits as waits says",
+    ):
+        assert "".join(word.split()) in "".join(table.split()), word
+    first, other = map(json.loads, house.run("handlers").stdout.splitlines())
+    assert (first["backoff"], first["no_retry"], first["in_order"]) == ([5, 60], ["KeyError"], True)
+    assert other["backoff"] == "waits"
 
 
 def test_handlers_shows_a_table_to_a_person(house: House) -> None:

@@ -1,16 +1,19 @@
 """Workers on a ledger whose bodies are encrypted."""
 
+import asyncio
 from datetime import timedelta
 
+import pytest
 from cryptography.fernet import Fernet
 from redis import Redis
 
-from bellhop import AccessCodeSetOnDeviceEvent
-from bellhop.ledger import DeadLetters, Ledger
+from bellhop import AccessCodeSetOnDeviceEvent, SeamEvent
+from bellhop.ledger import DeadLetters, Ledger, keys
 from bellhop.vault import NO_KEYS, Vault
 from tests.workers.conftest import Workplace
+from workers.shift import Shift
 
-KEY = Fernet.generate_key().decode()
+OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SET = "access_code.set_on_device"
 
 
@@ -25,25 +28,101 @@ def workplace(redis: Redis, vault: Vault, codes: list[str | None]) -> Workplace:
     return place
 
 
+@pytest.fixture
+def receiver(redis: Redis) -> Workplace:
+    """What delivers events; its keys can be changed between two."""
+    return workplace(redis, Vault([OLD]), [])
+
+
+def work_without_the_key(place: Workplace) -> None:
+    """Do a shift that comes to an event which it has no key for."""
+    blind = Shift(place.runtime)
+    blind.run()
+    assert blind.sealed is not None
+    assert place.runtime.stopping
+
+
 def test_handlers_get_the_event_as_it_came(redis: Redis) -> None:
     codes: list[str | None] = []
-    place = workplace(redis, Vault([KEY]), codes)
+    place = workplace(redis, Vault([OLD]), codes)
     place.deliver(SET, access_code_id="a1", code="4711")
     place.work()
     assert codes == ["4711"]
     assert place.state("e1") == "done"
 
 
-def test_without_the_key_nothing_is_lost(redis: Redis) -> None:
+@pytest.mark.parametrize("vault", [NO_KEYS, Vault([OLD])])
+def test_without_the_key_the_event_waits_for_a_worker_that_has_it(
+    redis: Redis, vault: Vault
+) -> None:
     codes: list[str | None] = []
-    workplace(redis, Vault([KEY]), codes).deliver(SET, access_code_id="a1", code="4711")
-    blind = workplace(redis, NO_KEYS, codes)
-    blind.work()
+    workplace(redis, Vault([NEW, OLD]), codes).deliver(SET, access_code_id="a1", code="4711")
+    for _ in range(5):  # more often than workers may die under it
+        blind = workplace(redis, vault, codes)
+        work_without_the_key(blind)
+        assert blind.ledger.sweep(queued=0, dead_workers=[blind.runtime.worker]).ended == ()
+    assert not list(DeadLetters(redis))
+    assert b"deaths" not in redis.hgetall(keys.event("e1"))
+    assert not redis.exists(keys.DOUBTS)
 
-    (letter,) = DeadLetters(redis)
-    assert "set BELLHOP_ENCRYPTION_KEYS" in letter.error
-    place = workplace(redis, Vault([KEY]), codes)
-    assert place.ledger.resolve([letter.tried_again()]).done == (True,)
+    place = workplace(redis, Vault([OLD, NEW]), codes)
     place.work()
     assert codes == ["4711"]
     assert place.state("e1") == "done"
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_what_came_before_it_is_done_once_and_what_came_after_it_waits_in_order(
+    redis: Redis, receiver: Workplace, is_async: bool
+) -> None:
+    for keys_of_receiver in ([OLD], [NEW, OLD], [OLD]):
+        receiver.ledger.vault = Vault(keys_of_receiver)
+        receiver.deliver(SET, access_code_id="a1", code="1")
+    seen: list[str] = []
+
+    def work(*keys_of_worker: str) -> None:
+        ledger = Ledger(redis, timedelta(days=1), Vault(keys_of_worker))
+        place = Workplace(ledger, worker=f"w{len(keys_of_worker)}")
+
+        @place.on(SET, name="sync")
+        def note(event: SeamEvent) -> None:
+            seen.append(event.event_id)
+
+        async def note_later(event: SeamEvent) -> None:
+            await asyncio.sleep(0)
+            seen.append(event.event_id)
+
+        if is_async:
+            place.on(SET, name="async")(note_later)
+        if NEW in keys_of_worker:
+            place.work()
+        else:
+            work_without_the_key(place)
+
+    times = 2 if is_async else 1
+    work(OLD)
+    assert seen == ["e1"] * times
+    assert receiver.state("e1") == "done"
+    work(OLD, NEW)
+    assert seen == ["e1"] * times + ["e2"] * times + ["e3"] * times
+
+
+def test_what_is_under_way_for_other_devices_is_finished_and_not_begun_again(
+    redis: Redis, receiver: Workplace
+) -> None:
+    receiver.deliver(SET, "back", access_code_id="a1", code="1")
+    receiver.ledger.vault = Vault([NEW, OLD])
+    receiver.deliver(SET, "front", access_code_id="a1", code="2")
+    place = Workplace(Ledger(redis, timedelta(days=1), Vault([OLD])))
+    ended: list[str] = []
+
+    @place.on(SET)
+    async def takes_until_the_worker_stops(event: SeamEvent) -> None:
+        while not place.runtime.stopping:  # noqa: ASYNC110 - the shift sets it, from its thread
+            await asyncio.sleep(0.01)
+        ended.append(event.event_id)
+
+    work_without_the_key(place)
+    assert ended == ["e1"]
+    assert receiver.state("e1") == "done"
+    assert receiver.state("e2") == "accepted"

@@ -1,0 +1,34 @@
+"""Deadlines by which the pool knows, from outside, that a worker is stuck."""
+
+import math
+import threading
+import time
+
+import pytest
+
+from workers.deadlines import Deadlines
+
+
+def test_a_thread_that_does_not_start_is_overdue_some_seconds_later() -> None:
+    deadlines = Deadlines()
+    while_starting: list[float] = []
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            while_starting.append(deadlines.handlers)
+
+    deadlines.start(Thread())
+    assert time.monotonic() < while_starting[0] < time.monotonic() + 10
+    assert deadlines.handlers == math.inf
+
+
+def test_a_thread_that_cannot_be_started_leaves_no_deadline() -> None:
+    deadlines = Deadlines()
+
+    class Thread(threading.Thread):
+        def start(self) -> None:
+            raise RuntimeError("can't start new thread")
+
+    with pytest.raises(RuntimeError):
+        deadlines.start(Thread())
+    assert deadlines.handlers == math.inf
