@@ -79,7 +79,7 @@ class Lane:
     def _note(self, outcome: Outcome) -> None:
         self._unwritten.append(outcome)
         if self._entry:
-            self._past.took(outcome, self._entry.order, new=self._entry.handler is None)
+            self._past.took(outcome, self._entry.about.order, new=self._entry.handler is None)
 
     def stop(self) -> None:
         """Let the entry under way be the last."""
@@ -144,7 +144,7 @@ class Lane:
             doomed = f"worker died: {entry.deaths} workers ended under it"
         for run in runs:
             name = run.handler.name
-            run.earlier_pending = self._past.has_earlier(name, entry.order)
+            run.earlier_pending = self._past.has_earlier(name, entry.about.order)
             if run.handler.in_order and run.earlier_pending:
                 self._note(run.attempts.behind(name))
                 continue
@@ -169,8 +169,8 @@ class Lane:
                     handler,
                     event,
                     Attempts(entry.records.get(handler.name)),
-                    entry.delivery_id,
-                    entry.received_ms,
+                    entry.about.delivery_id,
+                    entry.about.received_ms,
                 )
                 for handler in self._handlers(entry, event.event_type)
             ]
@@ -183,7 +183,7 @@ class Lane:
             problem = cut(f"cannot be read any more: {error}")
         _log.error("handler gave up", event_id=entry.event_id, error=problem)
         name = entry.handler or "*"
-        self._unwritten.append(Attempts(None).dead(name, entry.received_ms, 0.0, problem))
+        self._unwritten.append(Attempts(None).dead(name, entry.about.received_ms, 0.0, problem))
         return []
 
     def _handlers(self, entry: Entry, event_type: str) -> list[Handler]:

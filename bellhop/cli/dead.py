@@ -232,7 +232,7 @@ def _row(letter: "DeadLetter") -> dict[str, object]:
 
 
 def _event(letter: "DeadLetter") -> object:
-    body = letter.event.get("body")
+    body = letter.body
     if body is None:
         return None
     try:

@@ -197,8 +197,10 @@ def release(ledger: "Ledger", one: "Kept") -> tuple[str, Sequence[Drift]]:
 
 
 def _is_released(ledger: "Ledger", arrival: "Arrival") -> bool:
-    record = ledger.event(arrival.event_id)
-    return record.get("delivery") == arrival.delivery_id.encode()
+    from bellhop.ledger import About
+
+    about = About.read(ledger.event(arrival.event_id).get("about"))
+    return about.delivery_id == arrival.delivery_id
 
 
 def _row(one: "Kept") -> dict[str, object]:

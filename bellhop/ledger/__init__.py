@@ -9,6 +9,7 @@ from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
 from bellhop.ledger.entries import (
+    About,
     Arrival,
     Claimed,
     Entry,
@@ -28,6 +29,7 @@ from bellhop.ledger.ledger import AsyncLedger, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 
 __all__ = [
+    "About",
     "Arrival",
     "AsyncLedger",
     "Claimed",

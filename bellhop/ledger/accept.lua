@@ -1,23 +1,25 @@
 -- accept: take in a batch of verified deliveries, each once.
 --
 -- 1. A delivery whose svix-id was seen is a duplicate, and so is an event whose id was seen.
--- 2. A new event is stored, logged, and put at the end of its mailbox. Where it differs from Seam's
---    schema is counted as drift.
+-- 2. A new event is stored, logged, put at the end of its mailbox, and indexed by what it is about.
+--    Where it differs from Seam's schema is counted as drift.
 -- 3. A signed body that is no Seam event is stored in quarantine.
 -- 4. One that is read as an event after all is released from quarantine, once, and then is like 2.
 -- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
---   'event' | 'release', svix-id, event_id, event_type, mailbox, body, number of differences, then
---     for each kind, field, example        or
+--   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id],
+--     when it was created (ms, or ''), number of indexes, the name of each,
+--     number of differences, for each event_type, kind, field, example        or
 --   'quarantine', svix-id, body, problems, headers
 -- Returns: {enqueue a shift (0 or 1), {for each delivery 1 (new) or 0 (duplicate)},
 --   {differences never seen before, each {event_type, kind, field, example}}}
 
 local MOST_DRIFT = 1000
+local TRIM_EVERY = 32
 
 local now = clock(ARGV[1])
-local retention = ARGV[2]
+local retention = tonumber(ARGV[2])
 
 local at = 3
 local function next_argument()
@@ -42,21 +44,48 @@ local function count_drift(event_type, kind, field, example)
   end
 end
 
-local function accept_event(delivery, first)
-  local event_id, event_type, mailbox, body = next_argument(), next_argument(), next_argument(), next_argument()
-  local differences = tonumber(next_argument())
-  local event = key('event:' .. event_id)
-  local new = first and redis.call('HSETNX', event, 'body', body) == 1
+-- An index lives as long as something is added to it, and is rid of what is too old now and then.
+local function add_to_index(name, created, order)
+  local index = key('index:' .. name)
+  redis.call('ZADD', index, created, order)
+  redis.call('PEXPIRE', index, retention)
+  if order % TRIM_EVERY == 0 then
+    redis.call('ZREMRANGEBYSCORE', index, '-inf', now - retention)
+  end
+end
+
+-- When an event counts as created: not later than now, and now if that was before all that is kept.
+local function counts_from(created)
+  created = tonumber(created) or now
+  return (created > now or created <= now - retention) and now or created
+end
+
+local function remember(event_id, mailbox, about)
+  local order = redis.call('INCR', key('order'))
+  redis.call('HSET', key('event:' .. event_id), 'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
+  redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
+  post(mailbox, event_id)
+  return order
+end
+
+local function accept_event(first)
+  local event_id, mailbox, body, about = next_argument(), next_argument(), next_argument(), next_argument()
+  local created, indexes = next_argument(), tonumber(next_argument())
+  local differences_at = at + indexes
+  local differences = tonumber(ARGV[differences_at])
+  local new = first and redis.call('HSETNX', key('event:' .. event_id), 'body', body) == 1
   if new then
-    redis.call('HSET', event, 'type', event_type, 'mailbox', mailbox, 'delivery', delivery,
-      'received', now .. '-' .. redis.call('INCR', key('order')), 'state', 'accepted')
-    redis.call('XADD', key('log'), '*', 'event', event_id)
-    post(mailbox, event_id)
-    for i = at, at + 3 * (differences - 1), 3 do
-      count_drift(event_type, ARGV[i], ARGV[i + 1], ARGV[i + 2])
+    local order = remember(event_id, mailbox, about)
+    created = counts_from(created)
+    redis.call('ZADD', key('created'), created, order)
+    for i = at, differences_at - 1 do
+      add_to_index(ARGV[i], created, order)
+    end
+    for i = differences_at + 1, differences_at + 4 * differences, 4 do
+      count_drift(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     end
   end
-  at = at + 3 * differences
+  at = differences_at + 1 + 4 * differences
   return new
 end
 
@@ -72,22 +101,25 @@ local function quarantine(delivery, first)
   return first
 end
 
+local function first_of(delivery)
+  return redis.call('ZADD', key('deliveries'), 'NX', now, delivery) == 1
+end
+
 local received = {}
 while at <= #ARGV do
   local kind, delivery = next_argument(), next_argument()
-  local seen = key('delivery:' .. delivery)
   local new
   if kind == 'event' then
-    new = accept_event(delivery, redis.call('SET', seen, ARGV[at], 'NX', 'PX', retention))
+    new = accept_event(first_of(delivery))
   elseif kind == 'release' then
     local first = redis.call('ZREM', key('quarantine'), delivery) == 1
     if first then
       redis.call('DEL', key('quarantined:' .. delivery))
-      redis.call('SET', seen, ARGV[at], 'PX', retention)
+      redis.call('ZADD', key('deliveries'), now, delivery)
     end
-    new = accept_event(delivery, first)
+    new = accept_event(first)
   else
-    new = quarantine(delivery, redis.call('SET', seen, '', 'NX', 'PX', retention))
+    new = quarantine(delivery, first_of(delivery))
   end
   received[#received + 1] = new and 1 or 0
 end

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from bellhop.events import Drift
 from bellhop.ledger.entries import (
+    About,
     Arrival,
     Claimed,
     Entry,
@@ -81,13 +82,29 @@ def accept(
     arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
     for item in batch:
         if isinstance(item, Arrival):
-            arguments += ("release" if item.released else "event", *item[:5], len(item.drift))
-            for drift in item.drift:
-                arguments += (drift.kind, drift.field, drift.example or "")
+            arguments += _arrival(item)
         else:
             problems, headers = "\n".join(item.problems), json.dumps(dict(item.headers))
             arguments += ("quarantine", item.delivery_id, item.body, problems, headers)
     return Call(ACCEPT, arguments, _read_receipt)
+
+
+def _arrival(item: Arrival) -> list[Argument]:
+    arguments: list[Argument] = [
+        "release" if item.released else "event",
+        item.delivery_id,
+        item.event_id,
+        item.mailbox,
+        item.body,
+        About.named(item),
+        "" if item.created_ms is None else item.created_ms,
+        len(item.subjects),
+        *item.subjects,
+        len(item.drift),
+    ]
+    for drift in item.drift:
+        arguments += (drift.event_type, drift.kind, drift.field, drift.example or "")
+    return arguments
 
 
 def _read_receipt(answer: list[Any]) -> Receipt:
@@ -203,17 +220,14 @@ def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
 
 
 def _read_entry(answer: list[Any]) -> Entry:
-    name, body, delivery, received, deaths, records = answer
-    received_ms, _, order = (received or b"0").partition(b"-")
+    name, body, about, deaths, records = answer
     event_id, _, handler = name.decode().partition(" ")
     return Entry(
         event_id,
         handler or None,
         body,
-        delivery.decode() if delivery else "",
-        int(received_ms),
+        About.read(about),
         int(deaths or 0),
-        int(order or 0),
         {
             handler.decode(): record.decode()
             for handler, record in zip(records[::2], records[1::2], strict=True)

@@ -8,7 +8,7 @@
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
 --   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
 --     then for each entry
---     {entry, body, svix-id, received (ms-order), deaths, {handler, record, …}}}
+--     {entry, body, about, deaths, {handler, record, …}}}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]

@@ -54,27 +54,28 @@ local function wants_shift(now)
   return 0
 end
 
--- Return the place of an event among all. When and as which it came is one field: `milliseconds-order`.
+-- What is known of an event is one field: `milliseconds-order JSON`, when it came, its place among all,
+-- and [event_type, mailbox, svix-id].
 local function order_of(event_id)
-  local received = redis.call('HGET', key('event:' .. event_id), 'received') or ''
-  return string.match(received, '%-(%d+)$') or 0
+  local about = redis.call('HGET', key('event:' .. event_id), 'about') or ''
+  return string.match(about, '^%d+%-(%d+)') or 0
 end
 
--- Read what is needed to run an entry: its body, its delivery, when and as which it came, how many
--- workers died under it, and what is on record of its handlers.
+-- Read what is needed to run an entry: its body, what is known of it, how many workers died under it,
+-- and what is on record of its handlers.
 local function open_entry(entry)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local records = {}
   local fields
   if handler then
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths:' .. handler, 'h:' .. handler)
-    if fields[5] then
-      records = {handler, fields[5]}
+    fields = redis.call('HMGET', event, 'body', 'about', 'deaths:' .. handler, 'h:' .. handler)
+    if fields[4] then
+      records = {handler, fields[4]}
     end
   else
-    fields = redis.call('HMGET', event, 'body', 'delivery', 'received', 'deaths', 'begun')
-    if fields[5] then
+    fields = redis.call('HMGET', event, 'body', 'about', 'deaths', 'begun')
+    if fields[4] then
       local all = redis.call('HGETALL', event)
       for i = 1, #all, 2 do
         if string.sub(all[i], 1, 2) == 'h:' then
@@ -84,7 +85,7 @@ local function open_entry(entry)
       end
     end
   end
-  return {entry, fields[1], fields[2], fields[3], fields[4], records}
+  return {entry, fields[1], fields[2], fields[3], records}
 end
 
 -- Return what handlers have behind them in a mailbox: for each that has open events there

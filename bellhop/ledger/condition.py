@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
+from bellhop.ledger.entries import About
 
 _LOOKED_AT = 100
 """Mailboxes whose first entry is looked at: those that wait longest are in front."""
@@ -63,8 +64,8 @@ def _oldest_mail(redis: Redis) -> datetime | None:
         asked.lindex(keys.mail(mailbox), 0)
     first: list[Any] = [entry for entry in asked.execute() if entry]
     for entry in first:
-        asked.hget(keys.event(entry.decode().partition(" ")[0]), "received")
-    times = [int(received.partition(b"-")[0]) for received in asked.execute() if received]
+        asked.hget(keys.event(entry.decode().partition(" ")[0]), "about")
+    times = [About.read(about).received_ms for about in asked.execute() if about]
     return _time(min(times)) if times else None
 
 

@@ -9,39 +9,39 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
-from bellhop.ledger.entries import Resolution
+from bellhop.ledger.entries import About, Resolution
 
 _PAGE = 200
-_FIELDS = ("type", "mailbox", "received", "body")
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a handler gave up. `event` is empty if its record is gone.
+    """An event that a handler gave up. `record`: what is on record of the handler.
 
-    `event`: the fields of the event's record. `record`: what is on record of the handler.
+    If the event's record is gone, nothing is known `about` it, and `body` is `None`.
     """
 
     event_id: str
     handler: str
     died_at: datetime
-    event: Mapping[str, bytes] = field(repr=False)
+    about: About
+    body: bytes | None = field(repr=False)
     record: Mapping[str, Any]
 
     @property
     def event_type(self) -> str:
         """The type of the event."""
-        return self.event.get("type", b"").decode()
+        return self.about.event_type
 
     @property
     def mailbox(self) -> str:
         """The mailbox of the event: of its device, if it has one."""
-        return self.event.get("mailbox", b"").decode()
+        return self.about.mailbox
 
     @property
     def order(self) -> int:
         """The place of the event among all."""
-        return int(self.event.get("received", b"").partition(b"-")[2] or 0)
+        return self.about.order
 
     @property
     def attempts(self) -> int:
@@ -89,14 +89,14 @@ class DeadLetters:
     def _read(self, page: list[Any]) -> Iterator[DeadLetter]:
         with self.redis.pipeline(transaction=False) as pipeline:
             for event_id, handler, _ in page:
-                pipeline.hmget(keys.event(event_id), *_FIELDS, f"h:{handler}")
+                pipeline.hmget(keys.event(event_id), "about", "body", f"h:{handler}")
             found = pipeline.execute()
-        for (event_id, handler, died), values in zip(page, found, strict=True):
-            fields = zip(_FIELDS, values, strict=False)
+        for (event_id, handler, died), (about, body, record) in zip(page, found, strict=True):
             yield DeadLetter(
                 event_id,
                 handler,
                 datetime.fromtimestamp(died / 1000, UTC),
-                {name: value for name, value in fields if value is not None},
-                json.loads(values[-1]) if values[-1] else {},
+                About.read(about),
+                body,
+                json.loads(record) if record else {},
             )

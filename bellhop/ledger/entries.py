@@ -1,17 +1,22 @@
 """The values that go into the ledger's scripts and come out of them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from pydantic_core import from_json
+
 from bellhop.events import Drift, Parsed
+from bellhop.events.subjects import subjects_of
 
 
 class Arrival(NamedTuple):
     """A verified delivery of an event, on its way in.
 
-    `released`: it was in quarantine until now.
+    `released`: it was in quarantine until now. `created_ms`: when Seam made it, in milliseconds
+    since the epoch, if it says so. `subjects`: what it is to be found by, see `subjects_of`.
     """
 
     delivery_id: str
@@ -21,6 +26,8 @@ class Arrival(NamedTuple):
     body: bytes
     drift: Sequence[Drift] = ()
     released: bool = False
+    created_ms: int | None = None
+    subjects: Sequence[str] = ()
 
     def __repr__(self) -> str:
         named = f"{self.delivery_id!r}, {self.event_id!r}, {self.event_type!r}, {self.mailbox!r}"
@@ -38,7 +45,34 @@ class Arrival(NamedTuple):
             event.raw,
             parsed.drift,
             released,
+            round(event.created_at.timestamp() * 1000) if event.created_at else None,
+            subjects_of(event),
         )
+
+
+class About(NamedTuple):
+    """What the ledger knows of an event besides its body. `order`: its place among all, from 1."""
+
+    received_ms: int = 0
+    order: int = 0
+    event_type: str = ""
+    mailbox: str = ""
+    delivery_id: str = ""
+
+    @classmethod
+    def read(cls, field: bytes | None) -> "About":
+        """Read what the record of an event says; of one that is gone, nothing is known."""
+        if not field:
+            return cls()
+        when, _, named = field.partition(b" ")
+        received_ms, _, order = when.partition(b"-")
+        return cls(int(received_ms), int(order), *from_json(named))
+
+    @staticmethod
+    def named(arrival: "Arrival") -> str:
+        """Return what is written of an arrival, behind when and as which it came."""
+        named = (arrival.event_type, arrival.mailbox, arrival.delivery_id)
+        return json.dumps(named, ensure_ascii=False)
 
 
 class Quarantined(NamedTuple):
@@ -73,17 +107,14 @@ class Entry:
     """One waiting entry of a mailbox: an event for all its handlers, or for one that tries again.
 
     `body` is `None` if the event's record is gone. `deaths`: how many workers died while they had
-    nothing else in hand. `order`: its place among all events, from 1. `records`: what is written
-    already of the event's handlers, by name.
+    nothing else in hand. `records`: what is written already of the event's handlers, by name.
     """
 
     event_id: str
     handler: str | None
     body: bytes | None = field(repr=False)
-    delivery_id: str
-    received_ms: int
+    about: About
     deaths: int
-    order: int = 0
     records: Mapping[str, str] = field(default_factory=dict)
 
     @property

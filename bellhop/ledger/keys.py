@@ -5,12 +5,12 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 
 | key                     | type       | holds                                                     |
 | ----------------------- | ---------- | --------------------------------------------------------- |
-| `event:<event_id>`      | hash       | body, type, mailbox, delivery, state; received, as        |
-|                         |            | `milliseconds-order`, its place among all; for each       |
-|                         |            | handler `h:<handler>`, its attempts; how many handlers    |
-|                         |            | are `open` (to be run) and `dead`; after crashes `begun`, |
-|                         |            | `deaths` and `deaths:<handler>`                           |
-| `delivery:<svix-id>`    | string     | the event it brought; lives as long as the retention      |
+| `event:<event_id>`      | hash       | body, state; `about`, when it came and its place among    |
+|                         |            | all, `milliseconds-order`, and JSON [type, mailbox,       |
+|                         |            | svix-id]; for each handler `h:<handler>`, its attempts;   |
+|                         |            | how many handlers are `open` (to be run) and `dead`;      |
+|                         |            | after crashes `begun`, `deaths` and `deaths:<handler>`    |
+| `deliveries`            | sorted set | svix-ids that came, by when (ms)                          |
 | `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
 | `ready`                 | list       | mailboxes with mail that nobody holds                     |
 | `careful`               | list       | the same, for those under which a worker died             |
@@ -27,7 +27,9 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `behind:<h> <m>`        | sorted set | those of them that wait for the ones before               |
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
-| `log`                   | stream     | every accepted event, in order of arrival                 |
+| `log`                   | stream     | every accepted event, `order-milliseconds`                |
+| `created`               | sorted set | the orders of all events, by when they were created (ms)  |
+| `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
@@ -56,6 +58,11 @@ def held(shift: str) -> str:
     return f"{PREFIX}held:{shift}"
 
 
+def index(field: str, value: str) -> str:
+    """The orders of the events with that type, or about that resource."""
+    return f"{PREFIX}index:{field} {value}"
+
+
 def quarantined(delivery_id: str) -> str:
     """A body that is no event."""
     return f"{PREFIX}quarantined:{delivery_id}"
@@ -73,6 +80,8 @@ SHIFTS = f"{PREFIX}shifts"
 WAITING = f"{PREFIX}waiting"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
+CREATED = f"{PREFIX}created"
+DELIVERIES = f"{PREFIX}deliveries"
 DEAD = f"{PREFIX}dead"
 QUARANTINE = f"{PREFIX}quarantine"
 DRIFT = f"{PREFIX}drift"

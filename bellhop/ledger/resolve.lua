@@ -15,7 +15,7 @@ local now = clock(ARGV[1])
 local retention = ARGV[2]
 
 local function try_again(event, event_id, handler, over)
-  local mailbox = redis.call('HGET', event, 'mailbox')
+  local mailbox = cjson.decode(string.match(redis.call('HGET', event, 'about'), ' (.*)$'))[2]
   redis.call('HDEL', event, 'deaths', 'deaths:' .. handler)
   if handler == '*' then
     redis.call('HDEL', event, 'h:*')

@@ -6,7 +6,8 @@
 --    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
 --    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
 --    that is counted.
--- 3. The log is cut to the retention, and it is noted that a foreman is at work.
+-- 3. The log, the index of all events and the ids of deliveries are cut to the retention, and it is
+--    noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
 --    somebody was told so within the last two seconds and is about to. If there is mail and the queue
 --    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
@@ -67,8 +68,28 @@ for _, shift in ipairs(ended) do
   free(shift)
 end
 
--- A retention of a hundred years reaches back beyond 1970.
-redis.call('XTRIM', key('log'), 'MINID', '~', string.format('%d', math.max(0, now - tonumber(ARGV[2]))))
+-- Entries of the log are `order-milliseconds`. No more than a thousand at a time: it comes again soon.
+local function cut_log(oldest, most)
+  local last
+  for _, entry in ipairs(redis.call('XRANGE', key('log'), '-', '+', 'COUNT', most)) do
+    local order, came = string.match(entry[1], '^(%d+)-(%d+)$')
+    if tonumber(came) > oldest then
+      break
+    end
+    last = order
+  end
+  if last then
+    redis.call('XTRIM', key('log'), 'MINID', string.format('%d', last + 1))
+  end
+  return last
+end
+
+local oldest = now - tonumber(ARGV[2])
+if cut_log(oldest, 1) then
+  cut_log(oldest, 1000)
+end
+redis.call('ZREMRANGEBYSCORE', key('created'), '-inf', oldest)
+redis.call('ZREMRANGEBYSCORE', key('deliveries'), '-inf', oldest)
 
 redis.call('SET', key('swept'), now)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bellhop.events import parse
-from bellhop.ledger import Arrival, DeadLetter, Entry, Kept, Quarantined
+from bellhop.ledger import About, Arrival, DeadLetter, Entry, Kept, Quarantined
 from bellhop.signature import Delivery
 from tests.bellhop.bodies import of_type
 
@@ -20,9 +20,9 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
         Delivery("msg_1", NOW, BODY),
         Arrival.of("msg_1", parse(BODY)),
         Quarantined("msg_1", BODY, ("it is wrong",)),
-        Entry("msg_1", None, BODY, "msg_1", 0, 0),
+        Entry("msg_1", None, BODY, About(), 0),
         Kept("msg_1", NOW, BODY, ("it is wrong",), {}),
-        DeadLetter("msg_1", "handler", NOW, {"body": BODY}, {}),
+        DeadLetter("msg_1", "handler", NOW, About(), BODY, {}),
     ],
     ids=lambda value: type(value).__name__,
 )

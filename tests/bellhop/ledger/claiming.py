@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bellhop.ledger import Claimed, Entry, Mail, Open
+from bellhop.ledger import About, Claimed, Entry, Mail, Open
 from tests.bellhop.ledger.state import LedgerState, Shift, milliseconds, split
 
 MOST_BYTES = 4 * 1024 * 1024
@@ -101,10 +101,10 @@ class Claiming(LedgerState):
             event_id,
             handler,
             event.body,
-            event.delivery_id,
-            event.received_ms,
+            About(
+                event.received_ms, event.order, event.event_type, event.mailbox, event.delivery_id
+            ),
             event.deaths.get(handler, 0),
-            event.order,
             records,
         )
 

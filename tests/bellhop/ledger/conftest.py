@@ -87,7 +87,7 @@ class Desk:
 
 
 def arrival(event_id: str, mailbox: str = "device:1", body: bytes = b"{}") -> Arrival:
-    return Arrival(f"msg_{event_id}", event_id, "lock.unlocked", mailbox, body)
+    return Arrival(f"msg_{event_id}", event_id, "lock.unlocked", mailbox, body, subjects=(mailbox,))
 
 
 def done(name: str, *handlers: str) -> SettledEntry:

@@ -57,7 +57,16 @@ class LedgerMachine(Workers):
             return known._replace(delivery_id=f"msg_{number}")
         mailbox = chance.choice(MAILBOXES)
         drift = chance.sample(DRIFT, chance.choice([0, 0, 1, 3]))
-        arrival = Arrival(f"msg_{number}", f"e{number}", "lock.unlocked", mailbox, body, drift)
+        arrival = Arrival(
+            f"msg_{number}",
+            f"e{number}",
+            "lock.unlocked",
+            mailbox,
+            body,
+            drift,
+            created_ms=chance.choice([None, self.now - 1, self.now + 1, self.now - 10**10]),
+            subjects=chance.sample(MAILBOXES, chance.choice([0, 1, 3])),
+        )
         if kind == "release":
             kept = chance.choice([*self.model.quarantine, "msg_nobody_kept"])
             return arrival._replace(delivery_id=kept, released=True)

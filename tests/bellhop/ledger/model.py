@@ -26,6 +26,7 @@ from bellhop.ledger import Arrival, Quarantined, Receipt, Swept
 from tests.bellhop.ledger.settling import Settling
 from tests.bellhop.ledger.state import Event, SeenDrift, split, worker_of
 
+RETENTION_MS = 14 * 24 * 3600 * 1000
 RETRIES_A_SWEEP = 500
 A_SHIFT_IS_LATE_AFTER = 2_000
 """Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
@@ -49,16 +50,17 @@ class LedgerModel(Settling):
         if not released and item.delivery_id in self.deliveries:
             return False
         if isinstance(item, Quarantined):
-            self.deliveries[item.delivery_id] = ""
+            self.deliveries[item.delivery_id] = now
             self.quarantine[item.delivery_id] = (item.body, item.problems, item.headers, now)
             return True
-        self.deliveries[item.delivery_id] = item.event_id
+        self.deliveries[item.delivery_id] = now
         if item.event_id in self.events:
             return False
         self.events[item.event_id] = Event(
             item.body, item.event_type, item.mailbox, item.delivery_id, now, len(self.events) + 1
         )
         self.log.append(item.event_id)
+        self._index(item, now)
         self._post(item.mailbox, item.event_id)
         for drift in item.drift:
             name = f"{drift.event_type} {drift.kind} {drift.field}"
@@ -69,6 +71,14 @@ class LedgerModel(Settling):
                 self.drift[name] = SeenDrift(drift, now, now)
                 unseen.append(drift)
         return True
+
+    def _index(self, item: Arrival, now: int) -> None:
+        order, created = str(len(self.events)), item.created_ms
+        if created is None or not now - RETENTION_MS < created <= now:
+            created = now
+        self.created[order] = created
+        for subject in item.subjects:
+            self.indexes.setdefault(subject, {})[order] = created
 
     # sweep
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 
-from bellhop.ledger import keys
+from bellhop.ledger import About, keys
 
 # One call for all: a test takes thousands of snapshots.
 _READ = """
@@ -34,6 +34,8 @@ def of(redis: Redis) -> dict[str, Any]:
         "quarantine order": [],
         "drift": {},
         "log": [],
+        "created": {},
+        "indexes": {},
         "unfinished": {},
         "behind": {},
         "newest": {},
@@ -51,6 +53,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "swept": None,
     }
     accepted = 0
+    logged: list[bytes] = []
     open_for: dict[str, set[str]] = {}
     drift: dict[str, dict[str, bytes]] = {}
     last_seen: dict[str, int] = {}
@@ -62,9 +65,11 @@ def of(redis: Redis) -> dict[str, Any]:
         match kind:
             case "event":
                 found["events"][rest] = _event(_pairs(value), lives_ms)
-            case "delivery":
+            case "deliveries" | "created":
+                found[kind] = _numbers(value)
+            case "index":
                 assert lives_ms > 0, f"{name} stays for ever"
-                found["deliveries"][rest] = value.decode()
+                found["indexes"][rest] = _numbers(value)
             case "quarantined":
                 fields = _pairs(value)
                 found["quarantine"][rest] = (
@@ -81,6 +86,7 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["quarantine order"] = list(_pairs(value))
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
+                logged = [entry for entry, _ in value]
             case "order":
                 accepted = int(value)
             case "open":
@@ -112,6 +118,9 @@ def of(redis: Redis) -> dict[str, Any]:
             case _:
                 raise AssertionError(f"{name} is in no table")
     assert accepted == max((event["order"] for event in found["events"].values()), default=accepted)
+    places = [found["events"].get(event_id) for event_id in found["log"]]
+    for entry, event in zip(logged, places, strict=True):
+        assert not event or entry == b"%d-%d" % (event["order"], event["received"])
     assert {f"{handler} {mailbox}" for mailbox in open_for for handler in open_for[mailbox]} == set(
         found["unfinished"]
     )
@@ -154,8 +163,11 @@ def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
                 event["body"] = value
             case "begun":
                 event["begun"] = True
-            case "received":
-                event["received"], event["order"] = map(int, value.split(b"-"))
+            case "about":
+                about = About.read(value)
+                event |= {"received": about.received_ms, "order": about.order}
+                event |= {"type": about.event_type, "mailbox": about.mailbox}
+                event["delivery"] = about.delivery_id
             case "open" | "dead":
                 event[name] = int(value)
             case _:

@@ -53,10 +53,13 @@ class LedgerState:
 
     def __init__(self) -> None:
         self.events: dict[str, Event] = {}
-        self.deliveries: dict[str, str] = {}
+        self.deliveries: dict[str, int] = {}
         self.quarantine: dict[str, tuple[bytes, tuple[str, ...], Mapping[str, str], int]] = {}
         self.drift: dict[str, SeenDrift] = {}
         self.log: list[str] = []
+        self.created: dict[str, int] = {}
+        self.indexes: dict[str, dict[str, int]] = {}
+        """By what events are about, their orders, with when they were created."""
         self.mail: dict[str, list[str]] = {}
         self.ready: list[str] = []
         self.careful: list[str] = []
@@ -129,6 +132,8 @@ class LedgerState:
                 for name, seen in self.drift.items()
             },
             "log": self.log,
+            "created": self.created,
+            "indexes": self.indexes,
             "unfinished": {
                 f"{handler} {mailbox}": {name: self.events[name].order for name in events}
                 for (handler, mailbox), events in self.unfinished.items()

@@ -1,7 +1,9 @@
 from datetime import timedelta
 
+import pytest
+
 from bellhop.events import Drift
-from bellhop.ledger import Ledger, Quarantined, Receipt, keys
+from bellhop.ledger import About, Ledger, Quarantined, Receipt, keys
 from tests.bellhop.ledger.conftest import Desk, arrival, box, done, names
 
 ODD = "ü \n\x00%s {x} *:€"
@@ -79,6 +81,39 @@ def test_an_event_is_remembered_for_the_retention_after_nothing_of_it_is_open(de
     assert fourteen_days - 60_000 < desk.redis.pttl(keys.event("e1")) <= fourteen_days
 
 
+def test_an_event_is_indexed_by_what_it_is_about_and_when_it_was_created(desk: Desk) -> None:
+    about = ("device_id 1", "event_type lock.unlocked")
+    desk.accept(arrival("e1")._replace(subjects=about, created_ms=desk.now - 5))
+    desk.accept(arrival("e2")._replace(subjects=about[:1], created_ms=desk.now - 7))
+
+    assert desk.found["created"] == {"1": desk.now - 5, "2": desk.now - 7}
+    assert desk.found["indexes"] == {
+        "device_id 1": {"1": desk.now - 5, "2": desk.now - 7},
+        "event_type lock.unlocked": {"1": desk.now - 5},
+    }
+
+
+@pytest.mark.parametrize("away", [timedelta(days=-14), timedelta(milliseconds=1)])
+def test_an_event_of_the_future_or_before_the_retention_counts_from_when_it_came(
+    desk: Desk, away: timedelta
+) -> None:
+    created = desk.now + away // timedelta(milliseconds=1)
+    desk.accept(arrival("e1")._replace(subjects=("a 1",), created_ms=created))
+
+    assert desk.found["created"] == desk.found["indexes"]["a 1"] == {"1": desk.now}
+
+
+def test_an_index_is_rid_of_what_is_older_than_the_retention(desk: Desk) -> None:
+    about = arrival("e1")._replace(subjects=("a 1",))
+    desk.accept(about)
+    desk.now += timedelta(days=14) // timedelta(milliseconds=1)
+    for number in range(2, 33):
+        desk.accept(
+            about._replace(event_id=f"e{number}", delivery_id=f"msg_{number}", created_ms=desk.now)
+        )
+    assert set(desk.found["indexes"]["a 1"]) == {str(order) for order in range(2, 33)}
+
+
 def test_a_body_that_is_no_event_is_kept_in_quarantine_and_in_no_mailbox(desk: Desk) -> None:
     headers = {"user-agent": "Svix-Webhooks/1"}
     receipt = desk.accept(Quarantined("msg_1", b"\xff", ("no event_id", "no type"), headers))
@@ -112,7 +147,7 @@ def test_a_released_delivery_that_comes_again_is_a_duplicate(desk: Desk) -> None
     desk.accept(arrival("e1")._replace(released=True))
 
     assert desk.deliver("e1").new == (False,)
-    assert desk.found["deliveries"] == {"msg_e1": "e1"}
+    assert desk.found["deliveries"] == {"msg_e1": desk.now}
 
 
 def test_what_is_released_after_its_event_came_another_way_is_no_second_one(desk: Desk) -> None:
@@ -223,7 +258,7 @@ def test_names_with_odd_characters_and_bodies_of_any_bytes_come_out_as_they_went
     (mail,) = desk.claim().mail
     assert mail.mailbox == ODD
     assert (mail.entries[0].event_id, mail.entries[0].body) == ("e-ü€😀", body)
-    assert mail.entries[0].delivery_id == f"msg {ODD}"
+    assert mail.entries[0].about.delivery_id == f"msg {ODD}"
     assert desk.event("e-ü€😀")["type"] == ODD
     assert desk.found["quarantine"][f"q{ODD}"] == (body, ("ü€😀",), {ODD: ODD}, desk.now)
 
@@ -241,7 +276,7 @@ def test_without_a_time_the_servers_clock_counts(ledger: Ledger) -> None:
     ledger.accept([arrival("e1")])
     after, _ = ledger.redis.time()
 
-    received = int(ledger.event("e1")["received"].partition(b"-")[0])
+    received = About.read(ledger.event("e1")["about"]).received_ms
     assert before * 1000 <= received < (after + 1) * 1000
 
 

@@ -1,4 +1,4 @@
-from bellhop.ledger import Entry, Mail, keys
+from bellhop.ledger import About, Entry, Mail, keys
 from tests.bellhop.ledger.conftest import (
     LEASE,
     Desk,
@@ -14,8 +14,9 @@ from tests.bellhop.ledger.conftest import (
 def test_a_claim_returns_all_that_is_needed_to_run_an_entry(desk: Desk) -> None:
     desk.accept(arrival("e1", "device:1", b'{"a": 1}'))
 
+    about = About(desk.now, 1, "lock.unlocked", "device:1", "msg_e1")
     assert desk.claim().mail == (
-        Mail("device:1", False, (Entry("e1", None, b'{"a": 1}', "msg_e1", desk.now, 0, 1, {}),)),
+        Mail("device:1", False, (Entry("e1", None, b'{"a": 1}', about, 0, {}),)),
     )
 
 
@@ -197,6 +198,6 @@ def test_an_entry_whose_record_is_gone_is_handed_out_without_a_body(desk: Desk) 
     desk.redis.delete(keys.event("e1"))
 
     (mail,) = desk.claim().mail
-    assert mail.entries == (Entry("e1", None, None, "", 0, 0, 0, {}),)
+    assert mail.entries == (Entry("e1", None, None, About(), 0, {}),)
     assert desk.settle(box("end", done("e1"))).ours
     assert desk.redis.exists(keys.event("e1"), keys.mail("device:1")) == 0

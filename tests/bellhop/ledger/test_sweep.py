@@ -137,7 +137,7 @@ def test_a_clock_that_was_set_back_loses_nothing(desk: Desk) -> None:
     assert desk.sweep().retries == 1
 
 
-def test_the_log_is_cut_to_the_retention(redis: Redis) -> None:
+def test_the_log_and_all_that_goes_by_time_are_cut_to_the_retention(redis: Redis) -> None:
     ledger = Ledger(redis, timedelta(hours=1))
     ledger.accept([arrival(f"e{n}", body=b"{}") for n in range(1_000)])
     ledger.sweep(queued=0)
@@ -145,7 +145,10 @@ def test_the_log_is_cut_to_the_retention(redis: Redis) -> None:
 
     seconds, _ = redis.time()
     ledger.sweep(queued=0, now_ms=(seconds + 3_700) * 1000)
-    assert redis.xlen(keys.LOG) < 200
+    assert redis.exists(keys.CREATED, keys.DELIVERIES) == redis.xlen(keys.LOG) == 0
+    assert redis.exists(keys.event("e1"))  # it is still to be handled
+    ledger.accept([arrival("new")])
+    assert redis.xlen(keys.LOG) == 1
 
 
 def test_a_retention_that_reaches_back_beyond_1970_is_as_good_as_any(redis: Redis) -> None:
