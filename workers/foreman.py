@@ -1,5 +1,6 @@
 """The foreman: brings due retries back, frees what dead workers held, and asks for shifts."""
 
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -20,6 +21,9 @@ PATIENCE = 1.0
 
 A sweep whose answer was not waited for is an outage. The next one asks again.
 """
+
+_INDEXING = 0.25
+"""Seconds of each period that the foreman makes events findable, at most."""
 
 _log = structlog.get_logger("foreman")
 
@@ -62,4 +66,7 @@ class Foreman:
                 enqueue_shift(self._ledger.redis)
                 failpoint("call_shift.after")
             if swept.retries < RETRIES_A_SWEEP:
-                return
+                break
+        ends = time.monotonic() + _INDEXING
+        while self._ledger.index() and time.monotonic() < ends:
+            pass

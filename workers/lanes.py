@@ -13,7 +13,7 @@ from typing import Literal
 import structlog
 
 from bellhop.errors import BellhopError
-from bellhop.events import parse
+from bellhop.events.parsing import parse_again
 from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
@@ -163,7 +163,7 @@ class Lane:
             _log.error("the record of an event is gone", event_id=entry.event_id)
             return []
         try:
-            event = parse(self._vault.open(entry.body)).event
+            event = parse_again(self._vault.open(entry.body), entry.about.event_type)
             return [
                 Run(
                     handler,

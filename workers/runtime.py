@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import NamedTuple
 
 import structlog
 
@@ -20,7 +21,18 @@ BATCH = 0.25
 
 _MOST_ENTRIES = 500
 
+_AT_A_TIME = 16
+"""Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
+
 _log = structlog.get_logger("workers")
+
+
+class Appetite(NamedTuple):
+    """How much mail to claim: mailboxes at most, entries in all, and how many of each mailbox."""
+
+    mailboxes: int
+    entries: int
+    share: int
 
 
 class Runtime:
@@ -79,12 +91,14 @@ class Runtime:
         """Take note of how long so many entries kept the main thread."""
         self._entry_cost = (self._entry_cost + seconds / max(entries, 1)) / 2
 
-    def appetite(self, away: int) -> tuple[int, int]:
-        """Return how many mailboxes and about how many entries to claim: a batch's worth.
+    def appetite(self, away: int) -> Appetite:
+        """Return how much to claim: a batch's worth. `away` lanes are with the event loop already.
 
-        `away` lanes are with the event loop already.
+        Async handlers of many devices run at a time, so they get as many mailboxes as may run.
         """
         entries = max(1, min(_MOST_ENTRIES, int(BATCH / max(self._entry_cost, 1e-6))))
         if any(handler.is_async for handler in self.registry):
-            return max(0, self.concurrency - away), max(entries, self.concurrency)
-        return entries, entries
+            return Appetite(
+                max(0, self.concurrency - away), max(entries, self.concurrency), share=1
+            )
+        return Appetite(entries, entries, _AT_A_TIME)

@@ -19,9 +19,11 @@ from bellhop.ledger import Mail, SettledMail
 from bellhop.outages import wait_out
 from bellhop.queue import enqueue_shift
 from workers.lanes import Lane
-from workers.runtime import Runtime
+from workers.runtime import Appetite, Runtime
 
 T = TypeVar("T")
+
+NONE = Appetite(0, 0, 1)
 
 SETTLE_EVERY = 1.0
 """Seconds after which results are settled at the latest."""
@@ -65,15 +67,14 @@ class Hand:
         """Whether any lane has results that are not written yet."""
         return any(lane.has_results for lane in self._lanes.values())
 
-    def claim(self, mailboxes: int, entries: int) -> None:
+    def claim(self, appetite: Appetite) -> None:
         """Take the first mail, however long Redis is away, unless the worker is to stop."""
         failpoint("claim.before")
         claimed = self._patiently(
             lambda: self._runtime.ledger.claim(
                 self._shift,
                 lease=self._runtime.lease,
-                mailboxes=mailboxes,
-                entries=entries,
+                **appetite._asdict(),
                 with_newest=self._runtime.wants_newest,
             ),
             stoppable=True,
@@ -84,9 +85,7 @@ class Hand:
             if claimed.wants_shift:
                 self._enqueue_shift()
 
-    def settle(
-        self, *, give_back: bool, mailboxes: int = 0, entries: int = 0, age: float = 0
-    ) -> None:
+    def settle(self, *, give_back: bool, appetite: Appetite = NONE, age: float = 0) -> None:
         """Write results, give back lanes that are through, and claim more.
 
         `give_back`: those that have not begun, too. `age`: only if it was not done for so long.
@@ -99,10 +98,10 @@ class Hand:
             if since < age:
                 return
             results = self._results(give_back, late=since >= SETTLE_EVERY)
-            if not results and not mailboxes and since < SETTLE_EVERY:
+            if not results and not appetite.mailboxes and since < SETTLE_EVERY:
                 return
             try:
-                wants_shift = self._write(results, mailboxes, entries)
+                wants_shift = self._write(results, appetite)
             except Exception as error:
                 # The results were collected and are lost: nobody may go on from here.
                 self._broken = error
@@ -121,7 +120,7 @@ class Hand:
                 raise self._broken
             self.todo.clear()
             results = [_given_up(lane) for lane in self._lanes.values()]
-            wants_shift = bool(results) and self._write(results, 0, 0)
+            wants_shift = bool(results) and self._write(results, NONE)
         if wants_shift:
             self._enqueue_shift()
 
@@ -152,7 +151,7 @@ class Hand:
             self.todo.extend(reversed(begun))
         return results
 
-    def _write(self, results: Sequence[SettledMail], mailboxes: int, entries: int) -> bool:
+    def _write(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
         """Settle, however long Redis is away: what was done is not to be done again."""
         self._settles += 1
         gives_back = any(result.give_back == "front" for result in results)
@@ -165,8 +164,7 @@ class Hand:
                 self._settles,
                 results,
                 lease=self._runtime.lease,
-                mailboxes=mailboxes,
-                entries=entries,
+                **appetite._asdict(),
                 with_newest=self._runtime.wants_newest,
             )
         )

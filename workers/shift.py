@@ -32,7 +32,7 @@ from bellhop.vault import Sealed
 from workers.lanes import Lane
 from workers.running import Run, give_up, run_sync
 from workers.runtime import BATCH, Runtime
-from workers.settling import SETTLE_EVERY, Hand, LeaseLost
+from workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
 
 _LOOK_FOR_MAIL_EVERY = 0.1
 _BEAT_EVERY = 10.0
@@ -97,7 +97,7 @@ class Shift:
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
-        self._hand.claim(*self._runtime.appetite(0))
+        self._hand.claim(self._runtime.appetite(0))
         if not self._hand:
             return
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
@@ -225,8 +225,8 @@ class Shift:
         if stopping:
             self._hand.stop()
         late = time.monotonic() - self._hand.claimed_at > SETTLE_EVERY
-        more = (0, 0) if over or self._hand.todo else self._runtime.appetite(self._away)
-        self._hand.settle(give_back=over or late, mailboxes=more[0], entries=more[1])
+        more = NONE if over or self._hand.todo else self._runtime.appetite(self._away)
+        self._hand.settle(give_back=over or late, appetite=more)
 
     def _give_up(self) -> None:
         """Interrupt what runs, and give everything back."""

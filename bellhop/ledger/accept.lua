@@ -1,22 +1,22 @@
 -- accept: take in a batch of verified deliveries, each once.
 --
 -- 1. A delivery whose svix-id was seen is a duplicate, and so is an event whose id was seen.
--- 2. A new event is stored, logged, put at the end of its mailbox, and indexed by what it is about.
---    Where it differs from Seam's schema is counted as drift.
+-- 2. A new event is stored, logged, and put at the end of its mailbox. It is noted by what it is to be
+--    found: `index` does that for many at a time. Where it differs from Seam's schema is counted as
+--    drift.
 -- 3. A signed body that is no Seam event is stored in quarantine.
 -- 4. One that is read as an event after all is released from quarantine, once, and then is like 2.
 -- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
 --   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id],
---     when it was created (ms, or ''), number of indexes, the name of each,
+--     when it was created (ms, or ''), JSON of what it is about ["field value", …],
 --     number of differences, for each event_type, kind, field, example        or
 --   'quarantine', svix-id, body, problems, headers
 -- Returns: {enqueue a shift (0 or 1), {for each delivery 1 (new) or 0 (duplicate)},
 --   {differences never seen before, each {event_type, kind, field, example}}}
 
 local MOST_DRIFT = 1000
-local TRIM_EVERY = 32
 
 local now = clock(ARGV[1])
 local retention = tonumber(ARGV[2])
@@ -44,48 +44,36 @@ local function count_drift(event_type, kind, field, example)
   end
 end
 
--- An index lives as long as something is added to it, and is rid of what is too old now and then.
-local function add_to_index(name, created, order)
-  local index = key('index:' .. name)
-  redis.call('ZADD', index, created, order)
-  redis.call('PEXPIRE', index, retention)
-  if order % TRIM_EVERY == 0 then
-    redis.call('ZREMRANGEBYSCORE', index, '-inf', now - retention)
-  end
-end
-
 -- When an event counts as created: not later than now, and now if that was before all that is kept.
 local function counts_from(created)
   created = tonumber(created) or now
   return (created > now or created <= now - retention) and now or created
 end
 
-local function remember(event_id, mailbox, about)
-  local order = redis.call('INCR', key('order'))
-  redis.call('HSET', key('event:' .. event_id), 'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
+local accepted = redis.call('GET', key('order')) or 0
+
+local function remember(event_id, mailbox, body, about, created, subjects)
+  accepted = accepted + 1
+  local order = string.format('%d', accepted)
+  redis.call('HSET', key('event:' .. event_id), 'body', body,
+    'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
   redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
+  redis.call('RPUSH', key('unindexed'), order .. ' ' .. counts_from(created) .. ' ' .. subjects)
   post(mailbox, event_id)
-  return order
 end
 
 local function accept_event(first)
   local event_id, mailbox, body, about = next_argument(), next_argument(), next_argument(), next_argument()
-  local created, indexes = next_argument(), tonumber(next_argument())
-  local differences_at = at + indexes
-  local differences = tonumber(ARGV[differences_at])
-  local new = first and redis.call('HSETNX', key('event:' .. event_id), 'body', body) == 1
+  local created, subjects = next_argument(), next_argument()
+  local differences = tonumber(next_argument())
+  local new = first and redis.call('EXISTS', key('event:' .. event_id)) == 0
   if new then
-    local order = remember(event_id, mailbox, about)
-    created = counts_from(created)
-    redis.call('ZADD', key('created'), created, order)
-    for i = at, differences_at - 1 do
-      add_to_index(ARGV[i], created, order)
-    end
-    for i = differences_at + 1, differences_at + 4 * differences, 4 do
+    remember(event_id, mailbox, body, about, created, subjects)
+    for i = at, at + 4 * (differences - 1), 4 do
       count_drift(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     end
   end
-  at = differences_at + 1 + 4 * differences
+  at = at + 4 * differences
   return new
 end
 
@@ -124,4 +112,7 @@ while at <= #ARGV do
   received[#received + 1] = new and 1 or 0
 end
 
+if accepted ~= 0 then
+  redis.call('SET', key('order'), string.format('%d', accepted))
+end
 return {wants_shift(now), received, unseen}

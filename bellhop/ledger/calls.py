@@ -53,6 +53,7 @@ def _load(name: str) -> Script:
 
 ACCEPT = _load("accept")
 CLAIM = _load("claim")
+INDEX = _load("index")
 RESOLVE = _load("resolve")
 SETTLE = _load("settle")
 SWEEP = _load("sweep")
@@ -64,7 +65,7 @@ class Call(Generic[T]):
 
     script: Script
     arguments: list[Argument]
-    read: Callable[[list[Any]], T]
+    read: Callable[[Any], T]
 
 
 def _milliseconds(duration: timedelta) -> int:
@@ -98,8 +99,7 @@ def _arrival(item: Arrival) -> list[Argument]:
         item.body,
         About.named(item),
         "" if item.created_ms is None else item.created_ms,
-        len(item.subjects),
-        *item.subjects,
+        json.dumps(item.subjects, ensure_ascii=False),
         len(item.drift),
     ]
     for drift in item.drift:
@@ -125,13 +125,14 @@ def claim(
     lease: timedelta,
     mailboxes: int,
     entries: int,
+    share: int,
     with_newest: bool,
     now_ms: int | None,
 ) -> Call[Claimed]:
     """Give a shift that starts its first mail."""
     return Call(
         CLAIM,
-        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries, int(with_newest)],
+        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries, share, int(with_newest)],
         lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
     )
 
@@ -145,6 +146,7 @@ def settle(
     retention: timedelta,
     mailboxes: int,
     entries: int,
+    share: int,
     with_newest: bool,
     now_ms: int | None,
 ) -> Call[Settled]:
@@ -157,6 +159,7 @@ def settle(
         _milliseconds(retention),
         mailboxes,
         entries,
+        share,
         int(with_newest),
         len(results),
     ]
@@ -188,6 +191,15 @@ def resolve(
         arguments,
         lambda answer: Resolved(tuple(done == 1 for done in answer[1]), answer[0] == 1),
     )
+
+
+def index(retention: timedelta, most: int, now_ms: int | None) -> Call[int]:
+    """Make events that came lately findable."""
+    return Call(INDEX, [_now(now_ms), _milliseconds(retention), most], _read_number)
+
+
+def _read_number(answer: Any) -> int:
+    return int(answer)
 
 
 def sweep(

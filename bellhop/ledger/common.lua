@@ -127,9 +127,9 @@ local function take_careful(held, mailboxes, with_newest)
 end
 
 -- Take up to `mailboxes` mailboxes into the shift's hands and return the first entries of each,
--- about `entries` in all and no more than 4 MiB of them. Entries stay in their mailbox until they
--- are settled.
-local function take(shift, mailboxes, entries, with_newest)
+-- `entries` in all and no more than 4 MiB of them: `share` of each mailbox, or more if few are ready.
+-- Entries stay in their mailbox until they are settled.
+local function take(shift, mailboxes, entries, share, with_newest)
   local taken = {}
   if mailboxes <= 0 or entries <= 0 then
     return taken
@@ -151,16 +151,16 @@ local function take(shift, mailboxes, entries, with_newest)
   end
 
   local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)
-  local share = math.max(1, math.floor(entries / math.max(count, 1)))
+  share = math.max(share, math.floor(entries / math.max(count, 1)))
   local room = 4 * 1024 * 1024
   for _ = 1, count do
-    if room <= 0 then
+    if room <= 0 or entries <= 0 then
       break
     end
     local mailbox = redis.call('LPOP', key('ready'))
     local open, newest = past_of(mailbox, with_newest)
     local mail = {mailbox, 0, open, newest}
-    for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, share - 1)) do
+    for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, math.min(share, entries) - 1)) do
       if room <= 0 then
         break
       end
@@ -168,6 +168,7 @@ local function take(shift, mailboxes, entries, with_newest)
       room = room - (opened[2] and #opened[2] or 0)
       mail[#mail + 1] = opened
     end
+    entries = entries - (#mail - 4)
     if #mail > 4 then
       redis.call('HSET', held, mailbox, #mail - 4)
       taken[#taken + 1] = mail

@@ -28,6 +28,7 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
+| `unindexed`             | list       | `order created JSON` of those not in the indexes yet      |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |

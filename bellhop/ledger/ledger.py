@@ -29,6 +29,9 @@ T = TypeVar("T")
 CONFIRM_WITHIN = 4.0
 """Seconds for a write to reach the disk or a replica; less than a client waits for an answer."""
 
+INDEXED_AT_A_TIME = 500
+"""Events that are indexed in one call, which takes some milliseconds and keeps others waiting."""
+
 _CONFIRM: Mapping[str, Sequence[str | int]] = {
     "redis": (),
     "fsync": ("WAITAOF", 1, 0, round(CONFIRM_WITHIN * 1000)),
@@ -64,12 +67,13 @@ class Ledger:
         lease: timedelta,
         mailboxes: int,
         entries: int,
+        share: int = 1,
         with_newest: bool = False,
         now_ms: int | None = None,
     ) -> Claimed:
-        """Give a shift that starts its first mail: at most `mailboxes`, about `entries` in all.
+        """Give a shift that starts its first mail: at most `mailboxes`, `entries` in all.
 
-        `with_newest`: with `Mail.newest`.
+        `share`: how many of each mailbox; more if few are ready. `with_newest`: with `Mail.newest`.
         """
         return self._run(
             calls.claim(
@@ -77,6 +81,7 @@ class Ledger:
                 lease=lease,
                 mailboxes=mailboxes,
                 entries=entries,
+                share=share,
                 with_newest=with_newest,
                 now_ms=now_ms,
             )
@@ -91,6 +96,7 @@ class Ledger:
         lease: timedelta,
         mailboxes: int = 0,
         entries: int = 0,
+        share: int = 1,
         with_newest: bool = False,
         now_ms: int | None = None,
     ) -> Settled:
@@ -109,6 +115,7 @@ class Ledger:
                 retention=self.retention,
                 mailboxes=mailboxes,
                 entries=entries,
+                share=share,
                 with_newest=with_newest,
                 now_ms=now_ms,
             )
@@ -126,6 +133,13 @@ class Ledger:
         `queued` is the number of shifts in RQ's queue.
         """
         return self._run(calls.sweep(self.retention, queued, dead_workers, now_ms))
+
+    def index(self, most: int = INDEXED_AT_A_TIME, *, now_ms: int | None = None) -> int:
+        """Make events that came lately findable by what they are about, `most` at a time.
+
+        Returns how many still wait for it.
+        """
+        return self._run(calls.index(self.retention, most, now_ms))
 
     def check_vault(self) -> None:
         """Raise `Sealed` if what is stored was encrypted with a key that is not in the vault."""

@@ -12,8 +12,8 @@
 --    front if the shift had not begun with it), and one left empty is always given up.
 -- 6. The next mail is claimed in the same call.
 --
--- ARGV: now, shift, number of this settle, lease (ms), retention (ms), most mailboxes, about how
---   many entries, with the newest (0 or 1), number of mailboxes, then for each
+-- ARGV: now, shift, number of this settle, lease (ms), retention (ms), most mailboxes, how many
+--   entries, how many of each mailbox, with the newest (0 or 1), number of mailboxes, then for each
 --     mailbox, 'keep' | 'end' | 'front', number of entries, then for each
 --       entry, finished (0 or 1), final state, number of outcomes, then for each
 --         handler, 'done' | 'retry' | 'behind' | 'dead', delay of the retry (ms), record,
@@ -25,7 +25,7 @@ local now = clock(ARGV[1])
 local shift = ARGV[2]
 local lease = tonumber(ARGV[4])
 local retention = ARGV[5]
-local with_newest = ARGV[8] == '1'
+local with_newest = ARGV[9] == '1'
 
 if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
   keep_lease(shift, now + lease)
@@ -35,7 +35,7 @@ if not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}, 0}
 end
 
-local at = 10
+local at = 11
 local function next_argument()
   at = at + 1
   return ARGV[at - 1]
@@ -94,10 +94,8 @@ end
 
 -- 2. `open` counts the entries of an event for one handler: in its mailbox, in `due`, or behind others;
 --    `dead` those in `dead`. An outcome may come twice, if a worker died before it finished the entry.
-local function write_outcomes(mailbox, event, event_id, open, count)
-  local written = {}
-  local dead = 0
-  local known = redis.call('EXISTS', event) == 1
+local function write_outcomes(mailbox, event_id, known, written, count)
+  local open, dead = 0, 0
   for _ = 1, count do
     local handler, outcome, delay, record = next_argument(), next_argument(), next_argument(), next_argument()
     local occurred = next_argument()
@@ -121,13 +119,7 @@ local function write_outcomes(mailbox, event, event_id, open, count)
       see(handler, mailbox, occurred)
     end
   end
-  if known and open ~= 0 then
-    redis.call('HINCRBY', event, 'open', open)
-  end
-  if known and dead ~= 0 then
-    redis.call('HINCRBY', event, 'dead', dead)
-  end
-  return written, known
+  return open, dead
 end
 
 -- Return how many entries left the mailbox.
@@ -136,7 +128,12 @@ local function settle_entry(mailbox)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
   local left = finished == '1' and redis.call('LREM', key('mail:' .. mailbox), 1, entry) or 0
-  local written, known = write_outcomes(mailbox, event, event_id, handler and -left or 0, count)
+  local before = redis.call('HMGET', event, 'state', 'open', 'dead')
+  local known = before[1]
+  local written = {}
+  local more_open, more_dead = write_outcomes(mailbox, event_id, known, written, count)
+  more_open = more_open - (handler and left or 0)
+  local open, dead = (before[2] or 0) + more_open, (before[3] or 0) + more_dead
 
   if handler and finished == '1' and not known then
     close_for(handler, mailbox, event_id)
@@ -147,10 +144,9 @@ local function settle_entry(mailbox)
       redis.call('HDEL', key('doubts'), mailbox)
       redis.call('HDEL', key('company'), mailbox)
     end
-    local counts = redis.call('HMGET', event, 'open', 'dead')
-    if tonumber(counts[1] or 0) > 0 then
+    if open > 0 then
       state = 'retrying'
-    elseif tonumber(counts[2] or 0) > 0 then
+    elseif dead > 0 then
       state = 'dead'
     else
       redis.call('PEXPIRE', event, retention)
@@ -162,6 +158,14 @@ local function settle_entry(mailbox)
     written[#written + 1] = '1'
     written[#written + 1] = 'deaths'
     written[#written + 1] = '0'
+  end
+  if more_open ~= 0 then
+    written[#written + 1] = 'open'
+    written[#written + 1] = open
+  end
+  if more_dead ~= 0 then
+    written[#written + 1] = 'dead'
+    written[#written + 1] = dead
   end
   if known and #written > 0 then
     redis.call('HSET', event, unpack(written))
@@ -187,7 +191,7 @@ local function give_back(mailbox, where, left)
   end
 end
 
-for _ = 1, tonumber(ARGV[9]) do
+for _ = 1, tonumber(ARGV[10]) do
   local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
   local left = 0
   any_open = redis.call('EXISTS', key('open:' .. mailbox)) == 1
@@ -201,7 +205,7 @@ for _ = 1, tonumber(ARGV[9]) do
   let_go = {}
 end
 
-local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]), with_newest)
+local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), with_newest)
 keep_lease(shift, now + lease)
 -- While the shift holds mail its number is remembered, however long the answer takes to get through:
 -- sweep forgets it with the lease.

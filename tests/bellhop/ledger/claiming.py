@@ -20,18 +20,19 @@ class Claiming(LedgerState):
         lease: timedelta,
         mailboxes: int,
         entries: int,
+        share: int = 1,
         with_newest: bool = False,
         now_ms: int,
     ) -> Claimed:
         """Give a shift its first mail; the same mail again if it asks again."""
         self.waiting = None
         self._with_newest = with_newest
-        mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries)
+        mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
         self._keep_lease(shift, now_ms + milliseconds(lease))
         return Claimed(mail, self._wants_shift(now_ms))
 
-    def _take(self, shift: str, mailboxes: int, entries: int) -> tuple[Mail, ...]:
-        """Take mailboxes, and share `entries` out among them.
+    def _take(self, shift: str, mailboxes: int, entries: int, share: int) -> tuple[Mail, ...]:
+        """Take mailboxes: `share` entries of each, or more if few are ready, `entries` in all.
 
         Mailboxes under which a worker died are taken by a shift that holds nothing, one entry each,
         and nothing is taken beside them: half as many as were held together when it died.
@@ -53,18 +54,20 @@ class Claiming(LedgerState):
             return ()
 
         count = min(len(self.ready), mailboxes, entries)
+        share = max(share, entries // max(count, 1))
         taken: list[Mail] = []
         size = 0
         for _ in range(count):
-            if size >= MOST_BYTES:
+            if size >= MOST_BYTES or not entries:
                 break
             mailbox = self.ready.pop(0)
             opened: list[Entry] = []
-            for name in self.mail[mailbox][: max(1, entries // count)]:
+            for name in self.mail[mailbox][: min(share, entries)]:
                 if size >= MOST_BYTES:
                     break
                 opened.append(self._read(name))
                 size += len(opened[-1].body or b"")
+            entries -= len(opened)
             self._hold(shift, mailbox, len(opened))
             taken.append(self._mail(mailbox, False, [entry.name for entry in opened]))
         return tuple(taken)

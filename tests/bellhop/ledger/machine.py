@@ -73,15 +73,18 @@ class LedgerMachine(Workers):
         self.arrivals.append(arrival)
         return arrival
 
+    @precondition(lambda self: self.found["unindexed"])
+    @rule(chance=chances)
+    def index(self, chance: Random) -> None:
+        self.both("index", chance.choice([1, 2, 500]))
+
     @precondition(lambda self: self.found["ready"] or self.found["careful"])
     @rule(chance=chances)
     def claim(self, chance: Random) -> None:
         shift = f"{chance.choice(WORKERS)}/{next(self.numbers)}"
-        mailboxes, entries = self._appetite(chance)
         self.claims[shift] = {
             "lease": LEASE,
-            "mailboxes": mailboxes,
-            "entries": entries,
+            **self._appetite(chance),
             "with_newest": chance.random() < 0.5,
         }
         self._claim(shift)

@@ -60,7 +60,7 @@ class LedgerModel(Settling):
             item.body, item.event_type, item.mailbox, item.delivery_id, now, len(self.events) + 1
         )
         self.log.append(item.event_id)
-        self._index(item, now)
+        self._note_for_index(item, now)
         self._post(item.mailbox, item.event_id)
         for drift in item.drift:
             name = f"{drift.event_type} {drift.kind} {drift.field}"
@@ -72,13 +72,21 @@ class LedgerModel(Settling):
                 unseen.append(drift)
         return True
 
-    def _index(self, item: Arrival, now: int) -> None:
-        order, created = str(len(self.events)), item.created_ms
+    def _note_for_index(self, item: Arrival, now: int) -> None:
+        created = item.created_ms
         if created is None or not now - RETENTION_MS < created <= now:
             created = now
-        self.created[order] = created
-        for subject in item.subjects:
-            self.indexes.setdefault(subject, {})[order] = created
+        self.unindexed.append((len(self.events), created, list(item.subjects)))
+
+    # index
+
+    def index(self, most: int, *, now_ms: int) -> int:
+        """Make events that came lately findable."""
+        for order, created, subjects in self.unindexed[:most]:
+            for index in (self.created, *(self.indexes.setdefault(one, {}) for one in subjects)):
+                index[str(order)] = created
+        self.unindexed = self.unindexed[most:]
+        return len(self.unindexed)
 
     # sweep
 

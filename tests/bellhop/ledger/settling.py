@@ -22,6 +22,7 @@ class Settling(Claiming):
         lease: timedelta,
         mailboxes: int = 0,
         entries: int = 0,
+        share: int = 1,
         with_newest: bool = False,
         now_ms: int,
     ) -> Settled:
@@ -38,7 +39,7 @@ class Settling(Claiming):
                 self._give_back(shift, mailbox, where, finished)
                 while self._let_go:
                     self._post(mailbox, self._let_go.pop(0))
-            mail = self._take(shift, mailboxes, entries)
+            mail = self._take(shift, mailboxes, entries, share)
             self.last_settle[shift] = number
         self._keep_lease(shift, now_ms + milliseconds(lease))
         return Settled(True, mail, self._wants_shift(now_ms), bool(self.careful))

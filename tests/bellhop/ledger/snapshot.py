@@ -34,6 +34,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "quarantine order": [],
         "drift": {},
         "log": [],
+        "unindexed": [],
         "created": {},
         "indexes": {},
         "unfinished": {},
@@ -67,6 +68,9 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["events"][rest] = _event(_pairs(value), lives_ms)
             case "deliveries" | "created":
                 found[kind] = _numbers(value)
+            case "unindexed":
+                noted = (one.decode().split(" ", 2) for one in value)
+                found[kind] = [(int(one), int(at), json.loads(rest)) for one, at, rest in noted]
             case "index":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found["indexes"][rest] = _numbers(value)

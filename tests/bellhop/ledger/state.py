@@ -1,6 +1,6 @@
 """What the ledger's model keeps, and what several of its operations do with it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -57,6 +57,8 @@ class LedgerState:
         self.quarantine: dict[str, tuple[bytes, tuple[str, ...], Mapping[str, str], int]] = {}
         self.drift: dict[str, SeenDrift] = {}
         self.log: list[str] = []
+        self.unindexed: list[tuple[int, int, Sequence[str]]] = []
+        """Events that are in no index yet: order, when it was created, what it is about."""
         self.created: dict[str, int] = {}
         self.indexes: dict[str, dict[str, int]] = {}
         """By what events are about, their orders, with when they were created."""
@@ -132,6 +134,7 @@ class LedgerState:
                 for name, seen in self.drift.items()
             },
             "log": self.log,
+            "unindexed": self.unindexed,
             "created": self.created,
             "indexes": self.indexes,
             "unfinished": {

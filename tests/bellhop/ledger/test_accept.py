@@ -1,7 +1,5 @@
 from datetime import timedelta
 
-import pytest
-
 from bellhop.events import Drift
 from bellhop.ledger import About, Ledger, Quarantined, Receipt, keys
 from tests.bellhop.ledger.conftest import Desk, arrival, box, done, names
@@ -79,39 +77,6 @@ def test_an_event_is_remembered_for_the_retention_after_nothing_of_it_is_open(de
     desk.settle(box("end", done("e1")))
     fourteen_days = timedelta(days=14) // timedelta(milliseconds=1)
     assert fourteen_days - 60_000 < desk.redis.pttl(keys.event("e1")) <= fourteen_days
-
-
-def test_an_event_is_indexed_by_what_it_is_about_and_when_it_was_created(desk: Desk) -> None:
-    about = ("device_id 1", "event_type lock.unlocked")
-    desk.accept(arrival("e1")._replace(subjects=about, created_ms=desk.now - 5))
-    desk.accept(arrival("e2")._replace(subjects=about[:1], created_ms=desk.now - 7))
-
-    assert desk.found["created"] == {"1": desk.now - 5, "2": desk.now - 7}
-    assert desk.found["indexes"] == {
-        "device_id 1": {"1": desk.now - 5, "2": desk.now - 7},
-        "event_type lock.unlocked": {"1": desk.now - 5},
-    }
-
-
-@pytest.mark.parametrize("away", [timedelta(days=-14), timedelta(milliseconds=1)])
-def test_an_event_of_the_future_or_before_the_retention_counts_from_when_it_came(
-    desk: Desk, away: timedelta
-) -> None:
-    created = desk.now + away // timedelta(milliseconds=1)
-    desk.accept(arrival("e1")._replace(subjects=("a 1",), created_ms=created))
-
-    assert desk.found["created"] == desk.found["indexes"]["a 1"] == {"1": desk.now}
-
-
-def test_an_index_is_rid_of_what_is_older_than_the_retention(desk: Desk) -> None:
-    about = arrival("e1")._replace(subjects=("a 1",))
-    desk.accept(about)
-    desk.now += timedelta(days=14) // timedelta(milliseconds=1)
-    for number in range(2, 33):
-        desk.accept(
-            about._replace(event_id=f"e{number}", delivery_id=f"msg_{number}", created_ms=desk.now)
-        )
-    assert set(desk.found["indexes"]["a 1"]) == {str(order) for order in range(2, 33)}
 
 
 def test_a_body_that_is_no_event_is_kept_in_quarantine_and_in_no_mailbox(desk: Desk) -> None:

@@ -33,6 +33,7 @@ def run_everything(desk: Desk) -> None:
     desk.accept(Quarantined("q1", b"{", ("no event_id",)))
     drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
     desk.accept(arrival("e1")._replace(drift=[drift]))
+    desk.ledger.index(most=1)
     desk.deliver("e2", "e3", "e4")
     desk.deliver("e5", mailbox="device:2")
     desk.deliver("e6", mailbox="device:3")

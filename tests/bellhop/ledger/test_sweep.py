@@ -145,7 +145,7 @@ def test_the_log_and_all_that_goes_by_time_are_cut_to_the_retention(redis: Redis
 
     seconds, _ = redis.time()
     ledger.sweep(queued=0, now_ms=(seconds + 3_700) * 1000)
-    assert redis.exists(keys.CREATED, keys.DELIVERIES) == redis.xlen(keys.LOG) == 0
+    assert redis.exists(keys.DELIVERIES) == redis.xlen(keys.LOG) == 0
     assert redis.exists(keys.event("e1"))  # it is still to be handled
     ledger.accept([arrival("new")])
     assert redis.xlen(keys.LOG) == 1

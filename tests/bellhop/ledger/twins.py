@@ -35,7 +35,7 @@ class Worker:
     def __init__(self, mail: Sequence[Mail]) -> None:
         self.lanes: dict[str, Lane] = {}
         self.settles = 0
-        self.unanswered: tuple[list[SettledMail], tuple[int, int]] | None = None
+        self.unanswered: tuple[list[SettledMail], dict[str, int]] | None = None
         self.take(mail)
 
     def take(self, mail: Sequence[Mail]) -> None:

@@ -24,9 +24,10 @@ class Workers(Twins):
     def _unanswered(self) -> list[str]:
         return [shift for shift, worker in self.workers.items() if worker.unanswered]
 
-    def _appetite(self, chance: Random) -> tuple[int, int]:
-        """Return how many mailboxes and entries to ask for; a stopping worker wants none."""
-        return chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
+    def _appetite(self, chance: Random) -> dict[str, int]:
+        """Return how much to ask for; a stopping worker wants nothing."""
+        mailboxes, entries = chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
+        return {"mailboxes": mailboxes, "entries": entries, "share": chance.choice([1, 2, 16])}
 
     def _claim(self, shift: str) -> None:
         claimed = self.both("claim", shift, **self.claims[shift])
@@ -105,15 +106,14 @@ class Workers(Twins):
             return Outcome(handler, "behind", 0, f"behind {next(self.numbers)}")
         return self._outcome(handler, chance)
 
-    def _settle(self, shift: str, results: list[SettledMail], appetite: tuple[int, int]) -> Settled:
+    def _settle(self, shift: str, results: list[SettledMail], appetite: dict[str, int]) -> Settled:
         settled: Settled = self.both(
             "settle",
             shift,
             self.workers[shift].settles,
             results,
             lease=LEASE,
-            mailboxes=appetite[0],
-            entries=appetite[1],
+            **appetite,
             with_newest=len(results) % 2 == 0,
         )
         return settled
