@@ -22,9 +22,8 @@ from bellhop.connections import SOCKET_TIMEOUT
 from bellhop.errors import BellhopError
 from bellhop.processes import StopSignals
 from bellhop.queue import QUEUE, SHIFT, shift_queue
-from workers import shift
+from workers import alarm, shift
 from workers.patience import PatientRedis
-from workers.running import hasten
 from workers.runtime import Runtime
 
 _MAINTENANCE = 60
@@ -173,7 +172,7 @@ class ShiftWorker(SimpleWorker):
             signal.raise_signal(signum)
         deadlines = self._runtime.deadlines
         deadlines.stop_by(time.monotonic() + (self._time_to_stop if count == 1 else 0))
-        hasten(deadlines.stop)
+        alarm.hasten(deadlines.stop)
         self._runtime.stopping = True
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:

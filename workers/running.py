@@ -12,12 +12,10 @@ Another handler of the same event sees nothing of it.
 import asyncio
 import math
 import random
-import signal
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from types import FrameType
 from typing import Any
 
 import structlog
@@ -27,6 +25,7 @@ from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
 from bellhop.retries import backoff, planned_wait
+from workers import alarm
 from workers.records import Attempts, describe, told
 
 KILL_AFTER = 5.0
@@ -85,19 +84,19 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
     error: BaseException | None = None
     try:
         try:
-            _alarm(run.handler.timeout)
+            alarm.set(run.handler.timeout)
             if (moment := stop()) < math.inf:  # who sets it from now on finds the alarm
-                hasten(moment)
+                alarm.hasten(moment)
             _check_result(run.call())
         except HandlerTimeout:
             raise
         except BaseException as raised:
             error = raised
         finally:
-            _alarm(0)
+            alarm.clear()
     except HandlerTimeout as raised:
         # It may come in the very moment the handler is through; then it is one run too many.
-        _alarm(0)
+        alarm.clear()
         error = raised
     took = time.perf_counter() - clock
     early = isinstance(error, HandlerTimeout) and took < run.handler.timeout
@@ -144,25 +143,6 @@ def give_up(run: Run) -> Outcome:
     """Send the event of a doomed run to the handler's dead letters."""
     _logger(run).error("handler gave up", error=run.doomed)
     return run.attempts.dead(run.handler.name, _now_ms(), 0.0, run.doomed)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise HandlerTimeout
-
-
-def _alarm(seconds: float) -> None:
-    if seconds:
-        signal.signal(signal.SIGALRM, _interrupt)  # a handler's library may have taken it
-    # Again every second, for a handler that swallows it.
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0 if seconds else 0)
-
-
-def hasten(moment: float) -> None:
-    """Interrupt the handler that runs in this thread, if one does, at that moment at the latest."""
-    left, _ = signal.getitimer(signal.ITIMER_REAL)
-    wait = max(moment - time.monotonic(), 0.001)
-    if left > wait:
-        _alarm(wait)
 
 
 def _outcome(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Annotated, Any, Final, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field
 
 from bellhop.events.fields import Metadata, Promised, Time
 from bellhop.events.masking import (
@@ -79,12 +79,19 @@ class SeamEvent(SeamModel):
     workspace_id: Promised[str] = None
     event_description: str | None = None
 
-    _raw: bytes = PrivateAttr(default=b"")
-
     @property
     def raw(self) -> bytes:
         """The JSON as it was received, byte for byte (of an event made by hand: its JSON)."""
-        return self._raw or self.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        return self._received or self.model_dump_json(by_alias=True, exclude_unset=True).encode()
+
+    @property
+    def _received(self) -> bytes:
+        kept: bytes = (self.__pydantic_private__ or {}).get("raw", b"")
+        return kept
+
+    def _keep(self, body: bytes) -> None:
+        # Where pydantic has its private attributes. To declare one costs a third of all parsing.
+        object.__setattr__(self, "__pydantic_private__", {"raw": body})
 
     @property
     def mailbox(self) -> str:
@@ -99,7 +106,7 @@ class SeamEvent(SeamModel):
 
     def secrets(self) -> frozenset[str]:
         """Return every secret in this event, to be kept out of logs and tracebacks."""
-        if self._raw and not may_hold_secrets(self._raw):
+        if self._received and not may_hold_secrets(self._received):
             return frozenset()
         return frozenset(secrets_in(self))
 

@@ -75,7 +75,7 @@ def parse(body: bytes) -> Parsed:
             # The error holds the values that were sent, so it must not be chained to ours.
             details = error.errors(include_url=False)[:_MOST]
         else:
-            event._raw = body
+            event._keep(body)
             return Parsed(event, drift_of(event))
     secrets = frozenset(secrets_in(sent))
     raise NotASeamEvent(*(_problem(detail, secrets) for detail in details))
@@ -92,7 +92,7 @@ def parse_again(body: bytes, event_type: str) -> SeamEvent:
             event: SeamEvent = cls.__pydantic_validator__.validate_json(
                 body, by_alias=True, by_name=False
             )
-            event._raw = body
+            event._keep(body)
             return event
     return parse(body).event
 

@@ -14,8 +14,8 @@ from redis import Redis
 from bellhop import SeamEvent
 from bellhop.ledger import Ledger, keys
 from tests.workers.conftest import Workplace
+from workers import alarm
 from workers.deadlines import Deadlines
-from workers.running import hasten
 from workers.shift import Shift
 
 
@@ -47,7 +47,7 @@ def stop_soon(workplace: Workplace) -> Iterator[threading.Event]:
     def ask(_number: int, _frame: object) -> None:
         workplace.runtime.stopping = True
         workplace.runtime.deadlines.stop_by(time.monotonic())
-        hasten(workplace.runtime.deadlines.stop)
+        alarm.hasten(workplace.runtime.deadlines.stop)
 
     def watch() -> None:
         if begun.wait(60):
