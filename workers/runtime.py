@@ -19,7 +19,7 @@ LEASE_BEYOND_TIMEOUT = 15.0
 BATCH = 0.25
 """Seconds of work that a shift claims at a time."""
 
-_MOST_ENTRIES = 500
+MOST_ENTRIES = 500
 
 _AT_A_TIME = 16
 """Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
@@ -96,7 +96,7 @@ class Runtime:
 
         Async handlers of many devices run at a time, so they get as many mailboxes as may run.
         """
-        entries = max(1, min(_MOST_ENTRIES, int(BATCH / max(self._entry_cost, 1e-6))))
+        entries = max(1, min(MOST_ENTRIES, int(BATCH / max(self._entry_cost, 1e-6))))
         if any(handler.is_async for handler in self.registry):
             return Appetite(
                 max(0, self.concurrency - away), max(entries, self.concurrency), share=1

@@ -8,14 +8,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from contextlib import suppress
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage, reason
 from bellhop.failpoints import failpoint
-from bellhop.ledger import Mail, SettledMail
+from bellhop.ledger import Asked, Mail, Settled, SettledMail
 from bellhop.outages import wait_out
 from bellhop.queue import enqueue_shift
 from workers.lanes import Lane
@@ -33,6 +34,14 @@ _log = structlog.get_logger("workers")
 
 class LeaseLost(Exception):
     """Somebody else holds the mail of this shift."""
+
+
+class _Sent(NamedTuple):
+    """A settle whose answer was not taken yet. `asked` is `None` if it could not be sent."""
+
+    asked: Asked[Settled] | None
+    results: Sequence[SettledMail]
+    appetite: Appetite
 
 
 class Hand:
@@ -53,6 +62,7 @@ class Hand:
         self.careful_waits = False
         """Whether there is mail that only a shift with empty hands may take."""
         self._broken: Exception | None = None
+        self._sent: _Sent | None = None
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
@@ -63,20 +73,20 @@ class Hand:
         return self._broken is not None
 
     @property
+    def is_careful(self) -> bool:
+        """Whether a worker died with any of this mail in hand."""
+        return any(lane.careful for lane in self._lanes.values())
+
+    @property
     def has_unwritten(self) -> bool:
-        """Whether any lane has results that are not written yet."""
-        return any(lane.has_results for lane in self._lanes.values())
+        """Whether any lane has results that are not written yet, or not surely."""
+        return self._sent is not None or any(lane.has_results for lane in self._lanes.values())
 
     def claim(self, appetite: Appetite) -> None:
         """Take the first mail, however long Redis is away, unless the worker is to stop."""
         failpoint("claim.before")
         claimed = self._patiently(
-            lambda: self._runtime.ledger.claim(
-                self._shift,
-                lease=self._runtime.lease,
-                **appetite._asdict(),
-                with_newest=self._runtime.wants_newest,
-            ),
+            lambda: self._runtime.ledger.claim(self._shift, **self._terms(appetite)),
             stoppable=True,
         )
         failpoint("claim.after")
@@ -92,23 +102,48 @@ class Hand:
         Raises `LeaseLost`, and whatever went wrong with an earlier settle.
         """
         with self._lock:
-            if self._broken:
-                raise self._broken
+            wants_shift = self._received()
             since = time.monotonic() - self.settled_at
-            if since < age:
-                return
-            results = self._results(give_back, late=since >= SETTLE_EVERY)
-            if not results and not appetite.mailboxes and since < SETTLE_EVERY:
-                return
-            try:
-                wants_shift = self._write(results, appetite)
-            except Exception as error:
-                # The results were collected and are lost: nobody may go on from here.
-                self._broken = error
-                self._runtime.loop.cancel_all()
-                raise
+            if since >= age:
+                results = self._results(give_back, late=since >= SETTLE_EVERY)
+                if results or appetite.mailboxes or since >= SETTLE_EVERY:
+                    wants_shift |= self._safely(lambda: self._write(results, appetite))
         if wants_shift:
             self._enqueue_shift()
+
+    def send(self, appetite: Appetite) -> None:
+        """Settle, but leave the answer for `receive`, or for whatever settles next.
+
+        Redis works meanwhile. Raises as `settle` does.
+        """
+        with self._lock:
+            wants_shift = self._received()
+            results = self._results(give_back=False, late=False)
+            self._safely(lambda: self._send(results, appetite))
+        if wants_shift:
+            self._enqueue_shift()
+
+    def receive(self) -> None:
+        """Take the answer to what was sent, unless somebody did. Raises as `settle` does."""
+        with self._lock:
+            wants_shift = self._received()
+        if wants_shift:
+            self._enqueue_shift()
+
+    def _received(self) -> bool:
+        if self._broken:
+            raise self._broken
+        sent, self._sent = self._sent, None
+        return self._safely(lambda: self._take_answer(sent)) if sent else False
+
+    def _safely(self, step: Callable[[], bool]) -> bool:
+        try:
+            return step()
+        except Exception as error:
+            # The results were collected and are lost: nobody may go on from here.
+            self._broken = error
+            self._runtime.loop.cancel_all()
+            raise
 
     def give_up(self) -> None:
         """Write what is finished, and give all mail back, in front: somebody goes on with it.
@@ -116,11 +151,10 @@ class Hand:
         Raises as `settle` does.
         """
         with self._lock:
-            if self._broken:
-                raise self._broken
+            wants_shift = self._received()
             self.todo.clear()
             results = [_given_up(lane) for lane in self._lanes.values()]
-            wants_shift = bool(results) and self._write(results, NONE)
+            wants_shift |= bool(results) and self._write(results, NONE)
         if wants_shift:
             self._enqueue_shift()
 
@@ -152,26 +186,47 @@ class Hand:
         return results
 
     def _write(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
-        """Settle, however long Redis is away: what was done is not to be done again."""
         self._settles += 1
-        gives_back = any(result.give_back == "front" for result in results)
-        if gives_back:
-            failpoint("give_back.before")
-        failpoint("settle.before")
-        settled = self._patiently(
+        _pass_failpoints(results, "before")
+        return self._written(results, self._insist(results, appetite))
+
+    def _send(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
+        self._settles += 1
+        _pass_failpoints(results, "before")
+        asked = None
+        with suppress(RedisError):
+            asked = self._runtime.ledger.ask_to_settle(
+                self._shift, self._settles, results, **self._terms(appetite)
+            )
+        self._sent = _Sent(asked, results, appetite)
+        return False
+
+    def _take_answer(self, sent: _Sent) -> bool:
+        settled = None
+        with suppress(RedisError):
+            settled = sent.asked.answer() if sent.asked else None
+        # Without an answer it is asked for again, under the same number: that writes nothing twice.
+        return self._written(sent.results, settled or self._insist(sent.results, sent.appetite))
+
+    def _insist(self, results: Sequence[SettledMail], appetite: Appetite) -> Settled | None:
+        """Settle, however long Redis is away: what was done is not to be done again."""
+        return self._patiently(
             lambda: self._runtime.ledger.settle(
-                self._shift,
-                self._settles,
-                results,
-                lease=self._runtime.lease,
-                **appetite._asdict(),
-                with_newest=self._runtime.wants_newest,
+                self._shift, self._settles, results, **self._terms(appetite)
             )
         )
+
+    def _terms(self, appetite: Appetite) -> dict[str, Any]:
+        return {
+            "lease": self._runtime.lease,
+            "with_newest": self._runtime.wants_newest,
+            **appetite._asdict(),
+        }
+
+    def _written(self, results: Sequence[SettledMail], settled: Settled | None) -> bool:
+        """Go on from the answer; return whether somebody else is to be called to work."""
         self.settled_at = time.monotonic()
-        failpoint("settle.after")
-        if gives_back:
-            failpoint("give_back.after")
+        _pass_failpoints(results, "after")
         if not settled or not settled.ours:
             raise LeaseLost(f"others have the mail of {self._shift}")
         for result in results:
@@ -211,6 +266,13 @@ class Hand:
         except Exception as error:
             # The foreman sees mail and an empty queue, and asks for one.
             _log.warning("could not enqueue the next shift", error=reason(error))
+
+
+def _pass_failpoints(results: Sequence[SettledMail], when: Literal["before", "after"]) -> None:
+    gives_back = any(result.give_back == "front" for result in results)
+    for name in ("settle", "give_back") if when == "after" else ("give_back", "settle"):
+        if name == "settle" or gives_back:
+            failpoint(f"{name}.{when}")
 
 
 def _given_up(lane: Lane) -> SettledMail:

@@ -31,7 +31,7 @@ from bellhop.ledger import Outcome
 from bellhop.vault import Sealed
 from workers.lanes import Lane
 from workers.running import Run, give_up, run_sync
-from workers.runtime import BATCH, Runtime
+from workers.runtime import BATCH, MOST_ENTRIES, Runtime
 from workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
 
 _LOOK_FOR_MAIL_EVERY = 0.1
@@ -103,11 +103,12 @@ class Shift:
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._runtime.deadlines.start(keeper)
         try:
+            self._look_ahead()
             while self._hand:
                 self._run_lanes()
                 if self._runtime.out_of_time:
                     self._give_up()
-                else:
+                elif self._hand.todo or not self._look_ahead():
                     self._settle()
         except LeaseLost as error:
             _log.error("lost the lease of a shift", error=str(error))
@@ -215,6 +216,24 @@ class Shift:
             self._heed(lane)
             if not lane.through:
                 self._hand.todo.append(lane)
+
+    def _look_ahead(self) -> bool:
+        """Settle and claim while the next mail is run, if there is any, and say so.
+
+        Only for handlers so quick that Redis would be what is waited for, and while nothing keeps
+        the shift from going on.
+        """
+        self._hand.receive()
+        appetite = self._runtime.appetite(self._away)
+        ahead = (
+            appetite.entries == MOST_ENTRIES
+            and len(self._hand.todo) > 1
+            and not (self._away or self._runtime.stopping or self._hand.is_careful)
+            and time.monotonic() < self._ends
+        )
+        if ahead:
+            self._hand.send(appetite)
+        return ahead
 
     def _settle(self) -> None:
         stopping = self._runtime.stopping

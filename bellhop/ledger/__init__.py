@@ -6,6 +6,7 @@ Six Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep`
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.awaiting import AsyncLedger
 from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -26,12 +27,13 @@ from bellhop.ledger.entries import (
     SettledMail,
     Swept,
 )
-from bellhop.ledger.ledger import AsyncLedger, Ledger
+from bellhop.ledger.ledger import Asked, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 
 __all__ = [
     "About",
     "Arrival",
+    "Asked",
     "AsyncLedger",
     "Claimed",
     "Condition",

@@ -1,13 +1,11 @@
-"""The ledger's two faces: `Ledger` blocks, `AsyncLedger` awaits. Both only call the scripts."""
+"""The ledger for whoever may wait: it only calls the scripts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from redis import Redis
-from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import NoScriptError, RedisError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError
 
 from bellhop.ledger import calls, keys
 from bellhop.ledger.calls import Call
@@ -26,17 +24,8 @@ from bellhop.vault import NO_KEYS, Vault
 
 T = TypeVar("T")
 
-CONFIRM_WITHIN = 4.0
-"""Seconds for a write to reach the disk or a replica; less than a client waits for an answer."""
-
 INDEXED_AT_A_TIME = 500
 """Events that are indexed in one call, which takes some milliseconds and keeps others waiting."""
-
-_CONFIRM: Mapping[str, Sequence[str | int]] = {
-    "redis": (),
-    "fsync": ("WAITAOF", 1, 0, round(CONFIRM_WITHIN * 1000)),
-    "replica": ("WAIT", 1, round(CONFIRM_WITHIN * 1000)),
-}
 
 
 class Ledger:
@@ -58,7 +47,7 @@ class Ledger:
         self, batch: Sequence[Arrival | Quarantined], *, now_ms: int | None = None
     ) -> Receipt:
         """Take in a batch of deliveries, each once."""
-        return self._run(calls.accept(_sealed(batch, self.vault), self.retention, now_ms))
+        return self._run(calls.accept(sealed(batch, self.vault), self.retention, now_ms))
 
     def claim(
         self,
@@ -121,6 +110,35 @@ class Ledger:
             )
         )
 
+    def ask_to_settle(
+        self,
+        shift: str,
+        number: int,
+        results: Sequence[SettledMail],
+        *,
+        lease: timedelta,
+        mailboxes: int = 0,
+        entries: int = 0,
+        share: int = 1,
+        with_newest: bool = False,
+    ) -> "Asked[Settled]":
+        """Send what `settle` would send, and do not wait for the answer."""
+        return Asked(
+            self.redis,
+            calls.settle(
+                shift,
+                number,
+                results,
+                lease=lease,
+                retention=self.retention,
+                mailboxes=mailboxes,
+                entries=entries,
+                share=share,
+                with_newest=with_newest,
+                now_ms=None,
+            ),
+        )
+
     def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int | None = None) -> Resolved:
         """Try dead letters again, or be done with them."""
         return self._run(calls.resolve(resolutions, self.retention, now_ms))
@@ -167,93 +185,43 @@ class Ledger:
         return call.read(answer)
 
 
-def _sealed(
-    batch: Sequence[Arrival | Quarantined], vault: Vault
-) -> Sequence[Arrival | Quarantined]:
+class Asked(Generic[T]):
+    """A call whose answer has not been read yet: Redis works on it while its caller does, too.
+
+    Raises `RedisError` if it cannot be sent.
+    """
+
+    def __init__(self, redis: Redis, call: Call[T]) -> None:
+        self._read = call.read
+        self._pool = redis.connection_pool
+        connection: Any = self._pool.get_connection()
+        self._connection = connection
+        try:
+            self._connection.send_command(
+                "EVALSHA", call.script.sha, 1, keys.PREFIX, *call.arguments
+            )
+        except BaseException:
+            self._let_go(whole=False)
+            raise
+
+    def answer(self) -> T:
+        """Wait for the answer. Raises `RedisError`; then it is not known whether it was done."""
+        whole = False
+        try:
+            answer = self._connection.read_response()
+            whole = True
+        finally:
+            self._let_go(whole=whole)
+        return self._read(answer)
+
+    def _let_go(self, *, whole: bool) -> None:
+        if not whole:
+            self._connection.disconnect()
+        self._pool.release(self._connection)
+
+
+def sealed(batch: Sequence[Arrival | Quarantined], vault: Vault) -> Sequence[Arrival | Quarantined]:
+    """Return the batch with its bodies as they are stored."""
     if not vault.encrypts:
         return batch
     return [item._replace(body=vault.seal(item.body)) for item in batch]
-
-
-class NotDurable(RedisTimeoutError):
-    """Redis has taken the batch, but not yet where it is to be before anybody is told so.
-
-    Whoever delivers it again is told "duplicate" once it is there.
-    """
-
-
-class AsyncLedger:
-    """The ledger for the receiver.
-
-    `durability`: where a batch is before `accept` returns. `redis`: in the server's memory, and on
-    its disk as its `appendfsync` says. `fsync`: on its disk. `replica`: in a replica's memory, too.
-    """
-
-    def __init__(
-        self,
-        redis: AsyncRedis,
-        retention: timedelta,
-        durability: Literal["redis", "fsync", "replica"] = "redis",
-        vault: Vault = NO_KEYS,
-    ) -> None:
-        self.redis = redis
-        self.retention = retention
-        self._vault = vault
-        self._confirm = _CONFIRM[durability]
-        self._script_is_known = False
-
-    async def accept(self, batch: Sequence[Arrival | Quarantined]) -> Receipt:
-        """Take in a batch of deliveries, each once. Raises as `Ledger` does, and `NotDurable`."""
-        call = calls.accept(_sealed(batch, self._vault), self.retention, None)
-        if self._confirm:
-            return await self._run_and_confirm(call, self._confirm)
-        return await self._run(call)
-
-    async def probe(self) -> None:
-        """Raise `RedisError` unless Redis can be reached and takes writes."""
-        await self.redis.set(keys.PROBE, "", ex=60)
-
-    async def _run(self, call: Call[T]) -> T:
-        execute: Any = self.redis.execute_command
-        arguments = [1, keys.PREFIX, *call.arguments]
-        try:
-            answer = await execute("EVALSHA", call.script.sha, *arguments)
-        except NoScriptError:
-            answer = await execute("EVAL", call.script.source, *arguments)
-        return call.read(answer)
-
-    async def _run_and_confirm(self, call: Call[T], confirm: Sequence[str | int]) -> T:
-        """Run a script, and wait until what it wrote, or found written, is where it is to be.
-
-        Redis waits for what this connection wrote, and everything before. A batch of duplicates
-        writes nothing, so there is always a write of our own behind it.
-        """
-        arguments = [1, keys.PREFIX, *call.arguments]
-        # A server that does not know the script waits all the same, before it says so: whenever it
-        # may not, because it may be another one or was restarted, it is sent along.
-        known, self._script_is_known = self._script_is_known, False
-        sha, source = ("EVALSHA", call.script.sha), ("EVAL", call.script.source)
-        for command in (sha, source) if known else (source,):
-            pipeline: Any = self.redis.pipeline(transaction=False)
-            pipeline.execute_command(*command, *arguments)
-            pipeline.execute_command("SET", keys.PROBE, "", "EX", 60)
-            pipeline.execute_command(*confirm)
-            answer, probed, confirmed = await pipeline.execute(raise_on_error=False)
-            if not isinstance(answer, NoScriptError):
-                break
-        for failed in (answer, probed):
-            if isinstance(failed, RedisError):
-                raise failed
-        self._script_is_known = True
-        _check_confirmed(confirmed)
-        return call.read(answer)
-
-
-def _check_confirmed(confirmed: Any) -> None:
-    """Raise `NotDurable` unless one server more than none has said that it has the writes."""
-    if isinstance(confirmed, RedisError):
-        # A server too old for WAITAOF has `appendfsync always`: otherwise we would not have begun.
-        if not str(confirmed).startswith("unknown command"):
-            raise NotDurable(str(confirmed)) from confirmed
-    elif (confirmed[0] if isinstance(confirmed, list) else confirmed) < 1:
-        raise NotDurable(f"not durable within {CONFIRM_WITHIN:g} s, see BELLHOP_DURABILITY")
