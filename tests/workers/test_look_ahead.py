@@ -1,0 +1,98 @@
+"""Quick handlers: the next mail is run while Redis writes down the last, whatever comes between."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from redis import Redis
+
+from bellhop import SeamEvent
+from bellhop.ledger import Ledger
+from tests.workers.conftest import Workplace
+from workers.runtime import MOST_ENTRIES
+
+DEVICES = 40
+EVENTS = 4 * MOST_ENTRIES
+
+
+def break_connections(redis: Redis) -> None:
+    redis.client_kill_filter(_type="normal", skipme=True)
+
+
+def forget_scripts(redis: Redis) -> None:
+    redis.script_flush()
+
+
+def do_nothing(redis: Redis) -> None:
+    pass
+
+
+@pytest.fixture
+def place(ledger: Ledger) -> Workplace:
+    """A worker whose handlers are known to be quick, with more mail than it claims at a time."""
+    place = Workplace(ledger)
+    place.runtime.learn_cost(0.0, 10**9)
+    for _ in range(20):
+        place.runtime.learn_cost(0.0, 10**9)
+    assert place.runtime.appetite(0).entries == MOST_ENTRIES
+    for number in range(EVENTS):
+        place.deliver(device=f"d{number % DEVICES}")
+    return place
+
+
+@pytest.mark.parametrize("trouble", [do_nothing, break_connections, forget_scripts])
+def test_every_event_is_handled_once_and_in_order(
+    redis: Redis, place: Workplace, trouble: Callable[[Redis], None]
+) -> None:
+    seen: list[str] = []
+    in_hand: list[int] = []
+
+    @place.on("*")
+    def note(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if len(seen) % 300 == 0:
+            trouble(redis)
+            in_hand.append(sum(map(int, redis.hvals("{bellhop}:held:w/1"))))
+
+    place.work()
+    assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
+    for device in range(DEVICES):
+        ids = [f"e{number + 1}" for number in range(device, EVENTS, DEVICES)]
+        assert [one for one in seen if one in set(ids)] == ids
+    assert {place.state(event_id) for event_id in seen} == {"done"}
+    assert max(in_hand) > MOST_ENTRIES  # it did look ahead
+    assert not redis.exists("{bellhop}:held:w/1", "{bellhop}:ready")
+
+
+def test_one_that_is_asked_to_stop_gives_back_what_it_looked_ahead_to(place: Workplace) -> None:
+    seen: list[str] = []
+
+    @place.on("*")
+    def note(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if len(seen) == 700:
+            place.runtime.stopping = True
+
+    place.work()
+    assert 700 <= len(seen) < EVENTS
+    place.runtime.stopping = False
+    place.work()
+    assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
+
+
+def test_a_lease_that_was_lost_meanwhile_ends_the_shift(redis: Redis, place: Workplace) -> None:
+    seen: list[str] = []
+
+    @place.on("*")
+    def note(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if len(seen) == 700:
+            assert place.ledger.sweep(queued=0, dead_workers=["w"]).ended == ("w/1",)
+
+    place.work()
+    assert len(seen) < EVENTS
+    done = sum(place.state(f"e{number}") == "done" for number in range(1, EVENTS + 1))
+    assert done < len(seen)  # what was not written by then is somebody else's to do
+    place.work()
+    assert set(seen) == {f"e{number}" for number in range(1, EVENTS + 1)}
+    assert not redis.exists("{bellhop}:ready", "{bellhop}:careful")
