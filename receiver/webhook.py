@@ -32,6 +32,19 @@ _KEPT = (
 """Headers that are kept with a body in quarantine."""
 
 
+_READ = {
+    name.encode(): name
+    for name in (
+        *_KEPT,
+        "svix-signature",
+        "webhook-signature",
+        "content-length",
+        "content-encoding",
+    )
+}
+"""Headers that are looked at. Whatever else a request has is not even decoded."""
+
+
 class WebhookEndpoint:
     """Verifies, parses and accepts deliveries.
 
@@ -72,7 +85,9 @@ class WebhookEndpoint:
         if scope["method"] != "POST":
             return Verdict.METHOD
         headers = {
-            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            _READ[name]: value.decode("latin-1")
+            for name, value in scope["headers"]
+            if name in _READ
         }
         encoding = headers.get("content-encoding", "").strip()
         if encoding and encoding.lower() != "identity":

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from redis.exceptions import RedisError
@@ -187,12 +187,12 @@ class Hand:
 
     def _write(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
         self._settles += 1
-        _pass_failpoints(results, "before")
+        _pass_before(results)
         return self._written(results, self._insist(results, appetite))
 
     def _send(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
         self._settles += 1
-        _pass_failpoints(results, "before")
+        _pass_before(results)
         asked = None
         with suppress(RedisError):
             asked = self._runtime.ledger.ask_to_settle(
@@ -226,7 +226,7 @@ class Hand:
     def _written(self, results: Sequence[SettledMail], settled: Settled | None) -> bool:
         """Go on from the answer; return whether somebody else is to be called to work."""
         self.settled_at = time.monotonic()
-        _pass_failpoints(results, "after")
+        _pass_after(results)
         if not settled or not settled.ours:
             raise LeaseLost(f"others have the mail of {self._shift}")
         for result in results:
@@ -268,11 +268,20 @@ class Hand:
             _log.warning("could not enqueue the next shift", error=reason(error))
 
 
-def _pass_failpoints(results: Sequence[SettledMail], when: Literal["before", "after"]) -> None:
-    gives_back = any(result.give_back == "front" for result in results)
-    for name in ("settle", "give_back") if when == "after" else ("give_back", "settle"):
-        if name == "settle" or gives_back:
-            failpoint(f"{name}.{when}")
+def _pass_before(results: Sequence[SettledMail]) -> None:
+    if _gives_back(results):
+        failpoint("give_back.before")
+    failpoint("settle.before")
+
+
+def _pass_after(results: Sequence[SettledMail]) -> None:
+    failpoint("settle.after")
+    if _gives_back(results):
+        failpoint("give_back.after")
+
+
+def _gives_back(results: Sequence[SettledMail]) -> bool:
+    return any(result.give_back == "front" for result in results)
 
 
 def _given_up(lane: Lane) -> SettledMail:

@@ -11,6 +11,8 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any, Generic, TypeVar
 
+from pydantic_core import to_json
+
 from bellhop.events import Drift
 from bellhop.ledger.entries import (
     About,
@@ -99,7 +101,7 @@ def _arrival(item: Arrival) -> list[Argument]:
         item.body,
         About.named(item),
         "" if item.created_ms is None else item.created_ms,
-        json.dumps(item.subjects, ensure_ascii=False),
+        to_json(item.subjects),
         len(item.drift),
     ]
     for drift in item.drift:

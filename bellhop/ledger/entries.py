@@ -1,12 +1,11 @@
 """The values that go into the ledger's scripts and come out of them."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from bellhop.events import Drift, Parsed
 from bellhop.events.subjects import subjects_of
@@ -69,10 +68,9 @@ class About(NamedTuple):
         return cls(int(received_ms), int(order), *from_json(named))
 
     @staticmethod
-    def named(arrival: "Arrival") -> str:
+    def named(arrival: "Arrival") -> bytes:
         """Return what is written of an arrival, behind when and as which it came."""
-        named = (arrival.event_type, arrival.mailbox, arrival.delivery_id)
-        return json.dumps(named, ensure_ascii=False)
+        return to_json((arrival.event_type, arrival.mailbox, arrival.delivery_id))
 
 
 class Quarantined(NamedTuple):

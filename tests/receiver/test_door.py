@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bellhop.ledger import Ledger
+from bellhop.ledger import About, Ledger
 from receiver.door import MOST_AHEAD, MOST_HEAD
 from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
 
@@ -242,4 +242,5 @@ def test_trailers_replace_no_headers(receiver: Receiver, ledger: Ledger) -> None
         head = delivery.head(transfer_encoding="chunked")
         connection.sendall(head + chunk + b"0\r\nsvix-id: msg_other\r\n\r\n")
         assert read_answer(connection)[0].status == 202
-    assert ledger.event(delivery.event_id)["delivery"] == delivery.delivery_id.encode()
+    record = ledger.event(delivery.event_id)
+    assert About.read(record["about"]).delivery_id == delivery.delivery_id

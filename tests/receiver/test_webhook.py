@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from bellhop.ledger import Ledger, keys
+from bellhop.ledger import About, Ledger, keys
 from bellhop.queue import queued_shifts
 from receiver.app import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, eventually
@@ -22,9 +22,10 @@ def test_an_event_is_accepted_and_kept(receiver: Receiver, ledger: Ledger) -> No
     assert response.headers["content-type"] == "application/json"
     record = ledger.event(delivery.event_id)
     assert record["body"] == delivery.body
-    assert record["type"] == b"lock.unlocked"
-    assert record["mailbox"] == b"device:front-door"
-    assert record["delivery"] == delivery.delivery_id.encode()
+    about = About.read(record["about"])
+    assert about.event_type == "lock.unlocked"
+    assert about.mailbox == "device:front-door"
+    assert about.delivery_id == delivery.delivery_id
     assert record["state"] == b"accepted"
 
 
@@ -40,7 +41,8 @@ def test_an_event_of_a_type_that_nobody_knows_is_accepted(
 ) -> None:
     delivery = Delivery(event_type="lock.melted")
     assert receiver.post(delivery).json() == {"outcome": "accepted"}
-    assert ledger.event(delivery.event_id)["type"] == b"lock.melted"
+    record = ledger.event(delivery.event_id)
+    assert About.read(record["about"]).event_type == "lock.melted"
 
 
 def test_the_same_delivery_again_is_a_duplicate(receiver: Receiver, redis: Redis) -> None:
