@@ -140,6 +140,14 @@ class House:
 
         eventually(ready, "the receiver is ready", shown=self.output)
 
+    def listens(self) -> bool:
+        """Say whether the receiver takes connections."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=ANSWER_WITHIN).close()
+        except ConnectionError:
+            return False
+        return True
+
     def await_lines(self, count: int) -> None:
         """Wait until the handlers have left so many lines."""
         eventually(
