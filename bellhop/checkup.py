@@ -109,7 +109,7 @@ def _foreman(condition: Condition) -> Finding:
     since = condition.now - condition.swept_at
     if since < _FOREMAN_IS_LATE:
         return Finding(Level.OK, "foreman alive")
-    return Finding(Level.PROBLEM, f"no foreman alive since {_span(since)}", remedy)
+    return Finding(Level.PROBLEM, f"no foreman was alive for {_span(since)}", remedy)
 
 
 def _mail(condition: Condition) -> Finding:

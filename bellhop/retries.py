@@ -12,7 +12,7 @@ Backoff: TypeAlias = Sequence[Wait] | Callable[[int], Wait]
 that takes the number of the attempt that failed, from 1."""
 
 ATTEMPTS = 20
-"""How often a handler is tried unless it says otherwise: with `backoff`, for about half a day."""
+"""How often a handler is tried unless it says otherwise: with `backoff`, for 8 to 10 hours."""
 
 
 def backoff(attempt: int, *, jitter: float) -> timedelta:

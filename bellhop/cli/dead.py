@@ -79,7 +79,8 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
                 "options that choose come after the command: dead retry --type …"
             )
         return
-    letters = islice(_letters(_open(), _Filter(**chosen)), limit)
+    filter_ = _Filter(**chosen)
+    letters = islice(_letters(_open(), filter_), limit)
     if as_json:
         print_json(map(_row, letters))
         return
@@ -89,7 +90,11 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
         found = True
         _print_short(letter, now, width)
     if not found:
-        click.echo("No dead letters.")
+        _print_none(filter_)
+
+
+def _print_none(chosen: _Filter) -> None:
+    click.echo("No such dead letters." if chosen else "No dead letters.")
 
 
 def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
@@ -177,7 +182,7 @@ def _resolve(
     for (handler, event_type), count in sorted(_counted(letters).items()):
         click.echo(f"{count:>6}  {handler}  {event_type}")
     if not letters:
-        click.echo("No dead letters.")
+        _print_none(chosen)
         return
     if not yes:
         noun = "dead letter" if len(letters) == 1 else "dead letters"

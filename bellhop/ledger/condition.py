@@ -24,7 +24,10 @@ class Condition:
     mailboxes_ready: int
     shifts: int
     oldest_mail: datetime | None
-    """When the event came that waits longest to be begun, or is being handled."""
+    """When the event came that waits longest to be begun, or is being handled.
+
+    Of one that is tried again that says nothing: it came hours ago, perhaps, and waits since now.
+    """
     retries: int
     oldest_due: datetime | None
     """When the retry was due, or will be, that comes first."""
@@ -62,9 +65,9 @@ def _oldest_mail(redis: Redis) -> datetime | None:
     asked: Any = redis.pipeline(transaction=False)
     for mailbox in _mailboxes(redis):
         asked.lindex(keys.mail(mailbox), 0)
-    first: list[Any] = [entry for entry in asked.execute() if entry]
-    for entry in first:
-        asked.hget(keys.event(entry.decode().partition(" ")[0]), "about")
+    first = [entry.decode() for entry in asked.execute() if entry]
+    for event_id in [entry for entry in first if " " not in entry]:  # the others are retries
+        asked.hget(keys.event(event_id), "about")
     times = [About.read(about).received_ms for about in asked.execute() if about]
     return _time(min(times)) if times else None
 

@@ -52,7 +52,7 @@ def test_a_ledger_that_is_well_gives_no_advice() -> None:
     ("condition", "level", "words"),
     [
         (replace(WELL, swept_at=None), Level.PROBLEM, "no foreman was ever alive"),
-        (replace(WELL, swept_at=ago(600)), Level.PROBLEM, "no foreman alive since 10 min"),
+        (replace(WELL, swept_at=ago(600)), Level.PROBLEM, "no foreman was alive for 10 min"),
         (replace(WELL, oldest_mail=ago(61)), Level.WARNING, "the oldest event came 61 s ago"),
         (replace(WELL, oldest_mail=ago(7300)), Level.PROBLEM, "the oldest event came 2 h ago"),
         (

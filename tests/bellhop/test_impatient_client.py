@@ -13,7 +13,7 @@ from bellhop.connections import connect, is_outage
 from tests.system.redis_outages import frozen
 from tests.system.redis_server import Server
 
-PATIENCE = 0.6
+PATIENCE = 2.0
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 import structlog
 
-from bellhop.processes import SIGNALS, StopSignals
+from bellhop.processes import SIGNALS, StopSignals, command
 from bellhop.supervisor import Supervisor
 
 
@@ -68,6 +68,22 @@ def test_a_signal_without_a_name_ends_only_its_child() -> None:
     with structlog.testing.capture_logs() as lines:
         run_until_a_death(-(signal.SIGRTMIN + 5), failures=0)
     assert [line["died_of"] for line in lines] == [f"signal {signal.SIGRTMIN + 5}"]
+
+
+def test_the_end_of_a_child_is_seen_at_once() -> None:
+    seen: list[Sequence[str]] = []
+
+    def look(dead: Sequence[str]) -> None:
+        if dead:
+            seen.append(dead)
+            supervisor.stop()
+
+    supervisor = Supervisor(grace=1, tick=look, period=100)
+    child = supervisor.add("child", command(["sleep", "0.5"]))
+    began = time.monotonic()
+    assert supervisor.run() == 0
+    assert seen[0] == [child.name]
+    assert time.monotonic() - began < 50
 
 
 def test_a_child_that_cannot_be_started_is_tried_later_and_ends_no_other() -> None:

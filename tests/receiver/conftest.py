@@ -101,7 +101,9 @@ class Receiver:
             patience=patience,
             pause=pause,
         )
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+        run = self._server.run
+        # As a daemon, lest a test that fails before it stops this keeps all from ending.
+        self._thread = threading.Thread(target=run, args=([self._socket],), daemon=True)
         self._thread.start()
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
 

@@ -37,7 +37,7 @@ class Sender(threading.Thread):
     """Delivers, and waits for its answer."""
 
     def __init__(self, receiver: Receiver, delivery: Delivery) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self.status = 0
         self._receiver = receiver
         self._delivery = delivery

@@ -157,7 +157,7 @@ def test_answers_that_each_come_just_in_time_do_not_add_up(
     wire.cut()
     receiver.stop()
     assert status == 503
-    assert took < LONGEST_CALL + 1
+    assert took < LONGEST_CALL + 3  # they would take 12 s or more
 
 
 def test_a_connection_that_is_cut_costs_nobody_an_answer(

@@ -23,6 +23,7 @@ from bellhop.ledger import Quarantine
 from bellhop.queue import queued_shifts
 from receiver.app import WEBHOOK_PATH
 from receiver.door import MOST_AHEAD
+from receiver.refusals import PAUSE
 from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
 from tests.receiver.test_process import Process
 
@@ -41,11 +42,12 @@ def files(limit: int) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def besieged(_server: EmbeddedRedis) -> Iterator[Process]:
     """A receiver that has been at work, so that whatever is loaded lazily is loaded."""
-    with files(1024):  # as from a shell
-        process = Process(_server.url)
-    for _ in range(10):
-        deliver(process)
     with connect(_server.url) as redis:
+        redis.flushall()  # a note of another test that a shift waits would keep the bell silent
+        with files(1024):  # as from a shell
+            process = Process(_server.url)
+        for _ in range(10):
+            deliver(process)
         let_the_bell_ring(redis)
     yield process
     process.end()
@@ -88,6 +90,12 @@ def log_lines(process: Process) -> list[bytes]:
     return process.popen.stderr.readlines()
 
 
+def assert_at_once(times: list[float], process: Process) -> None:
+    """See that answers came within 0.1 s; or hardly later than now, if the machine is so busy."""
+    usual = statistics.median(deliver(process) for _ in range(20))
+    assert statistics.median(times) < max(0.1, 3 * usual)
+
+
 def test_others_are_answered_at_once_while_a_thousand_hang(process: Process) -> None:
     before = memory(process)
     unsigned = Delivery().head(content_length="400000")
@@ -96,9 +104,9 @@ def test_others_are_answered_at_once_while_a_thousand_hang(process: Process) -> 
             connection = hanging.enter_context(process.connect())
             if count >= 1000:
                 connection.sendall((unsigned[:100], unsigned + b" ")[count % 2])
-        slow = statistics.median(deliver(process) for _ in range(20))
+        times = [deliver(process) for _ in range(20)]
         grown = memory(process) - before
-    assert slow < 0.1
+    assert_at_once(times, process)
     assert grown < 40 * MIB  # about 20 KiB each
 
 
@@ -114,7 +122,7 @@ def test_others_are_answered_at_once_while_many_send_nonsense(process: Process) 
             for connection in connections:
                 connection.sendall(nonsense)
             times.append(deliver(process))
-    assert statistics.median(times) < 0.1
+    assert_at_once(times, process)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of others are read on Linux alone")
@@ -154,6 +162,7 @@ def test_ten_thousand_refused_requests_leave_no_trace_but_a_counter(
         deliver(process)
         eventually(lambda: queued_shifts(redis))  # so that Redis is not asked for it later
         kinds = refused()
+        began = time.monotonic()
         with process.connect() as connection:
             statuses = converse(connection, kinds, 1000)
             before, commands = memory(process), calls(redis)
@@ -161,12 +170,17 @@ def test_ten_thousand_refused_requests_leave_no_trace_but_a_counter(
         assert calls(redis) == commands
         assert memory(process) - before < 8 * MIB
         lines = log_lines(process)
+        took = time.monotonic() - began
     finally:
         process.end()
     assert statuses.keys() == {400, 404, 415}
     reasons = 4  # a 404 is no news
-    assert [b"refused a webhook" in line for line in lines] == [True] * reasons + [False]
-    assert json.loads(lines[-1])["refused"] == statuses[400] + statuses[415] - reasons >= 7996
+    told, counted = lines[:reasons], [json.loads(line) for line in lines[reasons:]]
+    assert all(b"refused a webhook" in line for line in told)
+    assert {line["message"] for line in counted} == {"refused more webhooks"}
+    assert len(counted) <= 1 + took / PAUSE
+    more = sum(line["refused"] for line in counted)
+    assert more == statuses[400] + statuses[415] - reasons >= 7996
 
 
 def converse(connection: socket.socket, kinds: list[bytes], least: int) -> Counter[int]:

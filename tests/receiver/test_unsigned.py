@@ -138,6 +138,17 @@ def test_what_is_no_http_is_refused(request_: bytes, receiver: Receiver) -> None
     assert response.status == 400
 
 
+@pytest.mark.parametrize("what", ["no signature", "a timestamp that is too old"])
+@pytest.mark.parametrize("size", ["500", "99999999"])
+def test_headers_are_enough_to_refuse_it_before_its_body_has_come(
+    size: str, what: str, receiver: Receiver
+) -> None:
+    with receiver.connect() as connection:
+        connection.sendall(REFUSED[what]().head(content_length=size))
+        response, _ = read_answer(connection)
+    assert response.status == 400
+
+
 def test_a_connection_serves_on_after_a_refusal(receiver: Receiver) -> None:
     bad, good = unsigned(svix_id=None), Delivery()
     with receiver.connect() as connection:

@@ -11,14 +11,16 @@ from tests.soak.generated import DAMAGES, Damaged, Draw, good_histories
 from tests.soak.history import History
 
 
-@settings(deadline=None)
 @given(good_histories())
 def test_nothing_is_found_in_a_good_history(history: History) -> None:
     assert check(history) == []
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=[one.__name__ for one in DAMAGES])
-@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(
+    max_examples=30,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_a_single_damage_is_found_by_name(
     damage: Callable[[Draw, History], Damaged], data: st.DataObject

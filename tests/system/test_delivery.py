@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bellhop.connections import connect
-from tests.system.conftest import House, delivery, descendants, eventually
+from tests.system.conftest import ANSWER_WITHIN, House, delivery, descendants, eventually
 
 
 def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
@@ -32,7 +32,7 @@ def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
 
     def post_for_some_devices(connection: int) -> None:
         # All events of a device go over one connection, so that their order is known.
-        with httpx.Client() as client:
+        with httpx.Client(timeout=ANSWER_WITHIN) as client:
             for number, (body, headers, event_id) in enumerate(requests):
                 device = number % 50
                 if device % 32 == connection:
@@ -62,10 +62,11 @@ def test_a_delivery_that_comes_again_is_answered_200_and_not_handled_again(house
     house.await_ready()
     body, headers, event_id = delivery()
 
-    first = httpx.post(house.webhook, content=body, headers=headers)
-    again = httpx.post(house.webhook, content=body, headers=headers)
     new_body, new_headers, _ = delivery(event_id=event_id)
-    renamed = httpx.post(house.webhook, content=new_body, headers=new_headers)
+    with httpx.Client(timeout=ANSWER_WITHIN) as client:
+        first = client.post(house.webhook, content=body, headers=headers)
+        again = client.post(house.webhook, content=body, headers=headers)
+        renamed = client.post(house.webhook, content=new_body, headers=new_headers)
     house.post(event_id="next")
     house.await_lines(2)
 
@@ -150,7 +151,7 @@ def test_what_a_killed_receiver_answered_202_is_handled(house: House) -> None:
     under_way = threading.Event()
 
     def post_until_it_is_gone() -> None:
-        with httpx.Client() as client:
+        with httpx.Client(timeout=ANSWER_WITHIN) as client:
             for _ in range(5000):
                 body, headers, event_id = delivery()
                 try:

@@ -19,7 +19,7 @@ from bellhop.events import TYPES
 from bellhop.samples import sample
 from bellhop.signature import sign
 from tests.conftest import SECRET
-from tests.system.conftest import House, eventually
+from tests.system.conftest import ANSWER_WITHIN, House, eventually
 
 FACTS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parents[1] / "facts" / "event-types.json").read_text()
@@ -52,7 +52,7 @@ class Room:
         self._house = house
         self.workers: set[int] = set()
         """The processes in which handlers ran."""
-        self._client = httpx.Client(trust_env=False)
+        self._client = httpx.Client(trust_env=False, timeout=ANSWER_WITHIN)
 
     def post(self, event: dict[str, Any]) -> httpx.Response:
         """Post an event as Svix does."""

@@ -7,7 +7,7 @@ from subprocess import Popen
 
 import httpx
 
-from tests.system.conftest import House, delivery, eventually, free_port
+from tests.system.conftest import ANSWER_WITHIN, House, delivery, eventually, free_port
 
 DEVICES = 8
 HANDLERS = """
@@ -63,7 +63,8 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(house: House) ->
 
         def takes_requests() -> bool:
             try:
-                return httpx.get(f"http://127.0.0.1:{port}/health/ready").is_success
+                url = f"http://127.0.0.1:{port}/health/ready"
+                return httpx.get(url, timeout=ANSWER_WITHIN).is_success
             except httpx.TransportError:
                 return False
 
@@ -82,7 +83,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(house: House) ->
                 goes_on(house)
                 for process in processes:
                     process.terminate()
-                assert [process.wait(20) for process in processes] == [0, 0], house.output()
+                assert [process.wait(60) for process in processes] == [0, 0], house.output()
                 goes_on(house)
                 site(port)
             goes_on(house)

@@ -1,5 +1,6 @@
 """SIGTERM to real workers: whatever runs, they end in time, and no stop counts as a death."""
 
+import os
 import signal
 import socket
 import time
@@ -13,7 +14,7 @@ from redis import Redis
 from bellhop.ledger import keys
 from bellhop.testing import signed_request
 from tests.conftest import SECRET
-from tests.system.conftest import House, eventually
+from tests.system.conftest import House, descendants, eventually, slack
 
 HANDLERS = """
 @on("lock.*", name="first")
@@ -51,8 +52,9 @@ def test_what_runs_longer_than_the_grace_is_given_back_and_no_death_is_counted(
     house.handlers(HANDLERS)
     house.environment["BELLHOP_GRACE"] = "5s" if signals == 1 else "60s"
     house.start("receiver")
-    pool = house.start("worker", "-n", "3")
+    pool = house.start("worker", "-n", "4")
     house.await_ready()
+    eventually(lambda: house.output().count("worker ready") == 4, "they are", shown=house.output)
     for event_type in KINDS:
         assert house.post(event_type, event_id=event_type, device_id=event_type).status_code == 202
     began = {f"began {event_type}" for event_type in KINDS}
@@ -61,11 +63,12 @@ def test_what_runs_longer_than_the_grace_is_given_back_and_no_death_is_counted(
     asked = time.monotonic()
     pool.terminate()
     if signals == 2:
+        eventually(lambda: len(descendants(pool.pid)) < 4, "the idle one has ended")
         time.sleep(0.5)  # two signals at the same moment count as one
         pool.send_signal(signal.SIGTERM)
-    assert pool.wait(20) == 0, house.output()
+    assert pool.wait(60) == 0, house.output()
     took = time.monotonic() - asked
-    assert took < 7, f"it took {took:.1f} s"
+    assert took < 7 + slack(), f"it took {took:.1f} s"
     assert "died_of" not in house.output()
     assert redis.llen(keys.CAREFUL) == 0
     assert sorted(redis.lrange(keys.READY, 0, -1)) == sorted(
@@ -90,6 +93,27 @@ def test_what_runs_longer_than_the_grace_is_given_back_and_no_death_is_counted(
     assert all(redis.hget(keys.event(one), "deaths") in (None, b"0") for one in KINDS)
 
 
+def test_a_second_signal_to_a_worker_itself_counts_as_well(house: House) -> None:
+    house.handlers(HANDLERS)
+    house.environment["BELLHOP_GRACE"] = "60s"
+    house.start("receiver")
+    pool = house.start("worker")
+    house.await_ready()
+    house.post("lock.unlocked", event_id="lock.unlocked")
+    eventually(lambda: "began lock.unlocked" in house.lines(), "it hangs", shown=house.output)
+    [worker] = descendants(pool.pid)
+
+    asked = time.monotonic()
+    os.kill(worker, signal.SIGTERM)
+    time.sleep(1)  # two signals at the same moment count as one
+    (house.path / "stopped").touch()
+    os.kill(worker, signal.SIGTERM)
+    eventually(lambda: "done lock.unlocked" in house.lines(), "another goes on", shown=house.output)
+    assert time.monotonic() - asked < 20 + slack()
+    assert house.lines().count("first lock.unlocked") == 1
+    assert "died_of" not in house.output()
+
+
 def test_a_handler_that_keeps_the_whole_worker_is_ended_by_the_pool(house: House) -> None:
     house.handlers(
         "import ctypes\n"
@@ -107,7 +131,7 @@ def test_a_handler_that_keeps_the_whole_worker_is_ended_by_the_pool(house: House
     house.await_ready()
     house.post(event_id="stuck", device_id="front")
     eventually((house.path / "clung").exists, "it clings", shown=house.output)
-    began = time.monotonic()
+    began = (house.path / "clung").stat().st_mtime
     house.post(event_id="other", device_id="back")
 
     for event_id in ("stuck", "other"):
@@ -117,7 +141,7 @@ def test_a_handler_that_keeps_the_whole_worker_is_ended_by_the_pool(house: House
             within=30,
             shown=house.output,
         )
-    assert 6 < time.monotonic() - began < 15
+    assert 6 < time.time() - began < 15 + slack()
     worker = int(next(line for line in house.lines() if line.startswith("began stuck")).split()[2])
     assert not psutil.pid_exists(worker)
     assert "a handler keeps its whole worker; ending it" in house.output()
@@ -132,7 +156,7 @@ def test_a_receiver_waits_for_a_slow_sender_only_as_long_as_the_grace_allows(hou
         asked = time.monotonic()
         receiver.terminate()
         assert receiver.wait(30) == 0
-    assert 2 < time.monotonic() - asked < 8
+    assert 2 < time.monotonic() - asked < 8 + slack()
 
 
 def test_a_second_signal_ends_a_receiver_at_once(house: House) -> None:
@@ -140,13 +164,13 @@ def test_a_second_signal_ends_a_receiver_at_once(house: House) -> None:
     house.await_ready()
     with half_sent(house):
         receiver.terminate()
-        eventually(lambda: not connects(house), "it takes nothing new")
+        eventually(lambda: not house.listens(), "it takes nothing new")
         time.sleep(0.5)  # two signals at the same moment count as one
         assert receiver.poll() is None
         asked = time.monotonic()
         receiver.terminate()
         assert receiver.wait(30) == -signal.SIGTERM
-    assert time.monotonic() - asked < 5
+    assert time.monotonic() - asked < 5 + slack()
 
 
 def test_two_signals_at_the_same_moment_are_one(house: House) -> None:
@@ -155,7 +179,7 @@ def test_two_signals_at_the_same_moment_are_one(house: House) -> None:
     with half_sent(house) as send_the_rest:
         receiver.terminate()
         receiver.terminate()
-        eventually(lambda: not connects(house), "it takes nothing new")
+        eventually(lambda: not house.listens(), "it takes nothing new")
         assert send_the_rest().startswith(b"HTTP/1.1 202")
     assert receiver.wait(30) == 0
 
@@ -176,11 +200,3 @@ def half_sent(house: House) -> Iterator[Callable[[], bytes]]:
             return connection.recv(1000)
 
         yield send_the_rest
-
-
-def connects(house: House) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", house.port), timeout=30).close()
-    except ConnectionError:
-        return False
-    return True

@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import keys
-from tests.system.conftest import House, descendants, eventually
+from tests.system.conftest import House, descendants, eventually, slack
 from tests.system.redis_outages import frozen
 from tests.system.redis_server import Server
 
@@ -55,17 +55,17 @@ def test_what_a_worker_held_that_dies_while_its_pool_stops_is_free_at_once(
     house: House, redis: Redis
 ) -> None:
     house.handlers(HANDLER)
-    pool = house.start("worker", "-n", "2")
-    await_workers(house, pool.pid, 2)
+    pool = house.start("worker", "-n", "3")
+    await_workers(house, pool.pid, 3)
     at_work = workers_at_work(house, 2)
     pool.terminate()
-    time.sleep(0.5)  # the pool has no sign of it that others could see
+    eventually(lambda: len(descendants(pool.pid)) < 3, "the idle one has ended")
     os.kill(at_work["e0"], signal.SIGKILL)
 
     eventually(
         lambda: b"device:e0" in redis.lrange(keys.CAREFUL, 0, -1) + redis.lrange(keys.READY, 0, -1),
         "its mail is free",
-        within=5,
+        within=5 + slack(),
         shown=house.output,
     )
     assert pool.poll() is None
@@ -73,7 +73,7 @@ def test_what_a_worker_held_that_dies_while_its_pool_stops_is_free_at_once(
     (house.path / "go").touch()
     assert pool.wait(20) == 0
     assert "done e1" in house.lines()
-    assert house.output().count("worker ready") == 2, "none was replaced"
+    assert house.output().count("worker ready") == 3, "none was replaced"
 
 
 def test_a_signal_to_a_worker_and_its_pools_much_later_are_one(house: House) -> None:
@@ -108,13 +108,13 @@ def test_while_redis_hangs_workers_are_replaced_and_the_pool_stops_in_time(
         eventually(
             lambda: len(set(descendants(pool.pid)) - workers) == 1,
             "another takes its place",
-            within=4,
+            within=4 + slack(),
             shown=house.output,
         )
 
         asked = time.monotonic()
         pool.terminate()
-        assert pool.wait(20) == 0, house.output()
+        assert pool.wait(60) == 0, house.output()
         took = time.monotonic() - asked
-    assert took < 6, f"it took {took:.1f} s"
+    assert took < 6 + slack(), f"it took {took:.1f} s"
     assert house.output().count('"Redis is away"') == 1

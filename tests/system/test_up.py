@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from tests.system.conftest import House, command_line, descendants, eventually
+from tests.system.conftest import House, command_line, descendants, eventually, slack
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,17 +68,21 @@ def test_a_second_one_on_the_same_data_is_refused(lonely_house: House) -> None:
 
 def test_two_signals_end_it_at_once_and_leave_nothing(lonely_house: House) -> None:
     house = lonely_house
-    house.handlers('@on("lock.*")\ndef handle(event):\n    ran("began")\n    time.sleep(25)\n')
+    house.environment["BELLHOP_GRACE"] = "2m"
+    house.handlers(
+        '@on("lock.*", timeout=100)\ndef handle(event):\n    ran("began")\n    time.sleep(100)\n'
+    )
     pid = start_up(house)
     house.run("send", "lock.unlocked")
     house.await_lines(1)
     started = descendants(pid)
 
     os.kill(pid, signal.SIGTERM)
+    eventually(lambda: not house.listens(), "it takes nothing new")
     time.sleep(0.5)  # two signals at the same moment count as one
     os.kill(pid, signal.SIGTERM)
-    eventually(lambda: "bellhop: stopped" in house.output(), "it stops", within=10)
-    eventually(lambda: not any(command_line(one) for one in started), "nothing is left", within=5)
+    eventually(lambda: "bellhop: stopped" in house.output(), "it stops", within=10 + slack())
+    eventually(lambda: not any(command_line(one) for one in started), "nothing is left")
 
     assert "Traceback" not in house.output()
 

@@ -66,8 +66,10 @@ def test_events_that_come_while_one_waits_are_behind_it_too(workplace: Workplace
 
 def test_other_handlers_and_other_devices_do_not_wait(workplace: Workplace) -> None:
     strict: list[str] = []
+    other: list[str] = []
     lax: list[str] = []
     workplace.on("*", in_order=True, name="strict")(failing(strict, {"e1": 1}))
+    workplace.on("*", in_order=True, name="other")(failing(other, {}))
     workplace.on("*", name="lax")(failing(lax, {"e1": 1}))
     workplace.deliver(device="front")
     workplace.deliver(device="front")
@@ -75,6 +77,7 @@ def test_other_handlers_and_other_devices_do_not_wait(workplace: Workplace) -> N
     workplace.work()
 
     assert sorted(strict) == ["e1", "e3"]
+    assert sorted(other) == ["e1", "e2", "e3"]
     assert sorted(lax) == ["e1", "e2", "e3"]
 
 

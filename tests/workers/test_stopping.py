@@ -178,19 +178,30 @@ def test_deadlines_are_seen_by_the_process_that_forked() -> None:
 
 def test_the_first_of_many_async_handlers_counts_for_the_pool(workplace: Workplace) -> None:
     seen: list[float] = []
+    both_run, last_runs, slow_has_seen = asyncio.Barrier(2), asyncio.Event(), asyncio.Event()
 
-    @workplace.on("lock.*", timeout=50)
+    @workplace.on("lock.unlocked", timeout=500)
     async def slow(event: SeamEvent) -> None:
-        await asyncio.sleep(0.2)
-        seen.append(workplace.runtime.deadlines.handlers - time.monotonic())
+        await both_run.wait()
+        await last_runs.wait()
+        seen.append(workplace.runtime.deadlines.handlers)
+        slow_has_seen.set()
 
-    @workplace.on("lock.*", timeout=10)
+    @workplace.on("lock.locked", timeout=100)
     async def quick(event: SeamEvent) -> None:
-        await asyncio.sleep(0.1)
-        seen.append(workplace.runtime.deadlines.handlers - time.monotonic())
+        await both_run.wait()
+        seen.append(workplace.runtime.deadlines.handlers)
 
-    workplace.deliver()
+    @workplace.on("lock.locked", timeout=1000)
+    async def last(event: SeamEvent) -> None:
+        last_runs.set()
+        await slow_has_seen.wait()
+
+    workplace.deliver("lock.unlocked", device="slow")
+    workplace.deliver("lock.locked", device="quick")
+    before = time.monotonic()
     workplace.work()
 
-    assert [round(left) for left in seen] == [55, 15]
+    for deadline, timeout in zip(seen, (100, 500), strict=True):
+        assert before + timeout + 5 <= deadline <= time.monotonic() + timeout + 5
     assert workplace.runtime.deadlines.handlers == math.inf

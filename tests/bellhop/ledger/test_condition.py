@@ -40,6 +40,18 @@ def test_everything_is_counted(desk: Desk) -> None:
     assert (condition.dead, condition.quarantined, condition.drift) == (1, 1, 1)
 
 
+def test_a_retry_that_has_just_come_due_is_no_old_mail(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.settle(box("end", failed("e1", "bell", 3_600_000)))
+    desk.now += 3_600_000
+    desk.sweep(queued=0)
+
+    condition = read_condition(desk.redis)
+    assert (condition.mailboxes_ready, condition.retries) == (1, 0)
+    assert condition.oldest_mail is None
+
+
 def test_the_oldest_mail_is_found_among_many_mailboxes(desk: Desk) -> None:
     for number in range(250):
         desk.deliver(f"e{number}", mailbox=f"device:{number}")
