@@ -70,7 +70,7 @@ def quarantine(context: click.Context, limit: int | None, as_json: bool) -> None
     now, limit = datetime.now(UTC), limit or _ROWS
     table = new_table("delivery", "came", "event type", "bytes>", "problems")
     for one in islice(kept, limit):
-        first, *others = _problems(one)
+        first, *others = one.problems
         problems = f"{first} (+{len(others)})" if others else first
         table.add_row(
             one.delivery_id,
@@ -97,7 +97,7 @@ def show(delivery_id: str, as_json: bool) -> None:
     for name, value in {"delivery": one.delivery_id, "came": received, **one.headers}.items():
         click.echo(f"{click.style(f'{name:<15}', bold=True)} {printable(value)}")
     click.echo(click.style("\nproblems", bold=True))
-    for problem in _problems(one):
+    for problem in one.problems:
         click.echo(f"  {printable(problem)}")
     click.echo(click.style("\nbody", bold=True))
     body = _body(one)
@@ -209,13 +209,8 @@ def _row(one: "Kept") -> dict[str, object]:
         "received_at": one.received_at,
         "event_type": _event_type(one),
         "bytes": len(one.body),
-        "problems": _problems(one),
+        "problems": one.problems,
     }
-
-
-def _problems(one: "Kept") -> list[str]:
-    secrets = _secrets(_json(one))
-    return [hide(problem, secrets) for problem in one.problems]
 
 
 def _event_type(one: "Kept") -> str | None:
@@ -225,14 +220,14 @@ def _event_type(one: "Kept") -> str | None:
 
 
 def _body(one: "Kept") -> object:
-    """Return the body as JSON with its secrets masked, or, if it is none, its beginning as text.
+    """Return an object or a list with its secrets masked, or of any other body its beginning.
 
-    As text, too, if a key stands in it twice: JSON that is read would show the last value alone.
+    Of an object, too, in which a key stands twice: as JSON it would show the last value alone.
     """
     with suppress(RecursionError):
         body = _json(one)
-        if body is not None and (copy := masked(body)) is not None:
-            return copy
+        if isinstance(body, dict | list):
+            return masked(body)
     text = one.body.decode(errors="backslashreplace")
     rest = f"… ({len(text):,} characters)" if len(text) > _SHOWN_OF_NO_JSON else ""
     return _masked_text(text[:_SHOWN_OF_NO_JSON]) + rest

@@ -138,7 +138,7 @@ def _classes(event_type: object) -> tuple[type[SeamEvent], ...]:
 
 
 def _object(body: bytes) -> dict[str, object]:
-    """Return the JSON object in the body, in which no key may stand twice."""
+    """Return the JSON object in the body; in it and inside of it, no key may stand twice."""
     try:
         sent = from_json(body, allow_inf_nan=False)
     except ValueError as error:
@@ -151,7 +151,7 @@ def _object(body: bytes) -> dict[str, object]:
         # As many keys as colons after a quote: then none was dropped for standing twice.
         if len(_COLON.findall(body)) != _keys(sent) and (twice := _twice(body)):
             raise NotASeamEvent(
-                *(f"{shown(key)}: stands in the object twice" for key in twice[:_MOST])
+                *(f"{shown(key)}: stands in one object twice" for key in twice[:_MOST])
             )
         if any(huge.search(body) for huge in _HUGE) and not _is_finite(sent):
             raise NotASeamEvent("a number in it is too large")
@@ -191,9 +191,15 @@ def _inside(value: object) -> list[object]:
 
 
 def _twice(body: bytes) -> list[str]:
-    """Return the keys of the outermost object that stand in it more than once."""
-    pairs = json.loads(body, object_pairs_hook=list, parse_int=str)
-    return [key for key, times in Counter(key for key, _ in pairs).items() if times > 1]
+    """Return the keys that stand more than once in an object, at any depth, the innermost first."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, object]]) -> None:
+        times = Counter(key for key, _ in pairs)
+        twice.extend(key for key in times if times[key] > 1)
+
+    json.loads(body, object_pairs_hook=note, parse_int=str)
+    return twice
 
 
 def _problem(detail: ErrorDetails, secrets: Collection[str]) -> str:

@@ -82,6 +82,9 @@ def differences(
             here = (*place, known)
             if here in needed:
                 continue
+            # Of a property that is not told, `from` and `to` would become secrets.
+            if known == "property" and owner[known] not in SECRET:
+                continue
             if fact.required:
                 yield Change(here, MISSING, "missing_field")
             if not fact.nullable:

@@ -208,8 +208,10 @@ def test_a_string_is_refused_and_not_repeated() -> None:
 def test_a_field_that_stands_twice_is_refused_by_name(sent: Event, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(list(sent)))
     first = data.draw(st.just(sent[name]) | JSON)
-    body = with_field(data.draw(written(sent)), name, json.dumps(first).encode())
-    assert refused(body) == f'"{name}": stands in the object twice'
+    once = data.draw(written(sent))
+    twice = with_field(once, name, json.dumps(first).encode())
+    for body in (twice, with_field(once, "new_field", b"[" + twice + b"]")):
+        assert refused(body) == f'"{name}": stands in one object twice'
 
 
 @given(any_valid.flatmap(written))

@@ -110,7 +110,11 @@ def test_what_is_no_event_is_refused_with_its_problems(data: bytes) -> None:
         ),
         (
             b'{"event_id":"e","event_type":"x","a":1,"a":2}',
-            '"a": stands in the object twice',
+            '"a": stands in one object twice',
+        ),
+        (
+            of_type("access_code.code_changed", to={"code": "12", "codE": "34"}).lower(),
+            '"code": stands in one object twice',
         ),
     ],
 )

@@ -111,6 +111,7 @@ def test_it_shows_one_with_its_headers_problems_and_masked_body(run: Run, ledger
         b'{"code": NaN, "pin": 4711}',
         b'{"pin": "abcd", "code": "abcd", "a": "\xff"}',
         b"the code is 4711",
+        b'"the code is 4711"',
         b'"4711"\xff',
         b"4711" * 2000,
         b"[" * 100_000 + b'{"code": "4711"}',
