@@ -41,6 +41,8 @@ NAMES = {
     "give_back.after": "worker: it was given back",
     "hand_over.before": "worker: more is ready, and the next shift is about to be enqueued",
     "hand_over.after": "worker: the next shift was enqueued",
+    "rest.before": "worker: nothing is in hand, and the shift is about to wait for more",
+    "rest.after": "worker: it waits, and may be rung for",
     "sweep.before": "foreman: about to sweep",
     "sweep.after": "foreman: swept",
     "call_shift.before": "foreman: there is mail, and a shift is about to be enqueued for it",

@@ -25,7 +25,7 @@ from bellhop.supervisor import Supervisor
 from workers.deadlines import Deadlines
 from workers.foreman import PATIENCE, PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
-from workers.runtime import Runtime
+from workers.runtime import REST, Runtime
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""
@@ -129,6 +129,7 @@ def _work(
         worker=name,
         concurrency=settings.concurrency,
         slice=settings.slice.total_seconds(),
+        rest=REST,
         deadlines=deadlines,
     )
     # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.

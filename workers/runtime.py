@@ -21,6 +21,9 @@ BATCH = 0.25
 
 MOST_ENTRIES = 500
 
+REST = 1.0
+"""Seconds that a shift waits for more mail before it ends. RQ takes milliseconds to start one."""
+
 _AT_A_TIME = 16
 """Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
 
@@ -39,7 +42,8 @@ class Runtime:
     """The ledger, the handlers, the event loop, and what was learnt of their cost.
 
     `worker`: the name of the process. `concurrency`: devices whose async handlers run at a time.
-    `slice`: seconds that a shift lasts. `deadlines`: shared with the pool, if there is one.
+    `slice`: seconds that a shift lasts; `rest`: seconds that it waits for more mail. `deadlines`:
+    shared with the pool, if there is one.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Runtime:
         worker: str,
         concurrency: int,
         slice: float,
+        rest: float = 0.0,
         deadlines: Deadlines | None = None,
     ) -> None:
         self.ledger = ledger
@@ -57,6 +62,7 @@ class Runtime:
         self.worker = worker
         self.concurrency = concurrency
         self.slice = slice
+        self.rest = rest
         self.deadlines = deadlines or Deadlines()
         self.loop = HandlerLoop(self.deadlines)
         self.stopping = False

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
@@ -25,6 +26,9 @@ from workers.runtime import Appetite, Runtime
 T = TypeVar("T")
 
 NONE = Appetite(0, 0, 1)
+
+_LISTEN = 0.25
+"""Seconds that a shift which rests listens at a time, and then looks whether it is to stop."""
 
 SETTLE_EVERY = 1.0
 """Seconds after which results are settled at the latest."""
@@ -94,6 +98,29 @@ class Hand:
             self._take(claimed.mail)
             if claimed.wants_shift:
                 self._enqueue_shift()
+
+    def rest(self, ends: float) -> bool:
+        """Wait for mail with empty hands, until `ends` (`time.monotonic`) or the worker is to stop.
+
+        Returns whether there is some in hand. While Redis is away, it does not wait.
+        """
+        ledger = self._runtime.ledger
+
+        def stopping() -> bool:
+            return self._runtime.stopping
+
+        try:
+            left = ends - time.monotonic()
+            failpoint("rest.before")
+            rung = stopping() or ledger.rest(self._shift, timedelta(seconds=left))
+            failpoint("rest.after")
+            while not rung and left > 0 and not stopping():
+                rung = ledger.await_bell(self._shift, min(left, _LISTEN))
+                left = ends - time.monotonic()
+        except RedisError:
+            return False
+        self.claim(NONE if stopping() else self._runtime.appetite(0))
+        return bool(self)
 
     def settle(self, *, give_back: bool, appetite: Appetite = NONE, age: float = 0) -> None:
         """Write results, give back lanes that are through, and claim more.

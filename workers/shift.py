@@ -1,7 +1,8 @@
 """The shift: the RQ job in which a worker empties mailboxes until none is ready or its time is up.
 
 1. It claims mail: mailboxes that nobody holds, with their first entries. If more is ready, it has
-   the next shift enqueued, so that a burst wakes one worker after the other.
+   the next shift enqueued, so that a burst wakes one worker after the other. With no mail left, it
+   rests for a second, and is rung for when some comes: that is quicker than another start.
 2. It runs handlers, mailbox after mailbox: sync ones here, in the main thread; lanes that come to
    an async one go to the event loop and return.
 3. About every quarter of a second it settles: outcomes are written, mailboxes given back, and the
@@ -98,18 +99,14 @@ class Shift:
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
         self._hand.claim(self._runtime.appetite(0))
-        if not self._hand:
+        if not self._hand and not self._rest():
             return
         keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._runtime.deadlines.start(keeper)
         try:
-            self._look_ahead()
-            while self._hand:
-                self._run_lanes()
-                if self._runtime.out_of_time:
-                    self._give_up()
-                elif self._hand.todo or not self._look_ahead():
-                    self._settle()
+            self._empty_mailboxes()
+            while self._rest():
+                self._empty_mailboxes()
         except LeaseLost as error:
             _log.error("lost the lease of a shift", error=str(error))
         except BaseException:
@@ -118,6 +115,20 @@ class Shift:
         finally:
             self._over.set()
             keeper.join()
+
+    def _empty_mailboxes(self) -> None:
+        self._look_ahead()
+        while self._hand:
+            self._run_lanes()
+            if self._runtime.out_of_time:
+                self._give_up()
+            elif self._hand.todo or not self._look_ahead():
+                self._settle()
+
+    def _rest(self) -> bool:
+        """Wait a moment for more mail, and return whether there is some in hand."""
+        ends = min(self._ends, time.monotonic() + self._runtime.rest)
+        return time.monotonic() < ends and self._hand.rest(ends)
 
     def _run_lanes(self) -> None:
         """Run what is in hand for about a batch's time, or wait for what is away."""
@@ -267,7 +278,8 @@ class Shift:
                 beaten = time.monotonic()
                 self._runtime.beat()
             try:
-                self._hand.settle(give_back=True, age=SETTLE_EVERY)
+                if self._hand:
+                    self._hand.settle(give_back=True, age=SETTLE_EVERY)
             except Exception:
                 return  # the main thread meets it, too
 

@@ -1,6 +1,6 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Six Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep`, `resolve` and
+Lua scripts are its only way to change: `accept`, `claim`, `settle`, `rest`, `sweep`, `resolve` and
 `index`.
 `Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
 both are thin, and the logic is in the scripts alone.

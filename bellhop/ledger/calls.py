@@ -57,6 +57,7 @@ ACCEPT = _load("accept")
 CLAIM = _load("claim")
 INDEX = _load("index")
 RESOLVE = _load("resolve")
+REST = _load("rest")
 SETTLE = _load("settle")
 SWEEP = _load("sweep")
 
@@ -179,6 +180,11 @@ def settle(
             answer[0] == 1, _read_mail(answer[2]), answer[1] == 1, answer[3] == 1
         ),
     )
+
+
+def rest(shift: str, duration: timedelta, now_ms: int | None) -> Call[bool]:
+    """Let a shift with empty hands wait for mail."""
+    return Call(REST, [_now(now_ms), shift, _milliseconds(duration)], lambda answer: answer == 1)
 
 
 def resolve(

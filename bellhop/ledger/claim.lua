@@ -14,7 +14,8 @@
 local now = clock(ARGV[1])
 local shift = ARGV[2]
 
-redis.call('DEL', key('waiting'))
+redis.call('ZREM', key('resting'), shift)
+redis.call('DEL', key('waiting'), key('bell:' .. shift))
 local with_newest = ARGV[7] == '1'
 local mail = in_hand(shift, with_newest)
 if #mail == 0 then

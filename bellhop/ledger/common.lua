@@ -44,12 +44,25 @@ local function careful_waits()
   return redis.call('EXISTS', key('careful'))
 end
 
--- Return 1 if the caller is to put a shift into RQ's queue: there is mail, and none waits there.
--- `waiting` says since when one waits. It expires, in case the caller dies before it does so; the
--- foreman, who can see RQ's queue, notices much sooner.
+-- Ring for the shift that rests since the shortest time, if any does: it has empty hands, and takes
+-- mail at once. Return whether there was one. It may have died: the foreman sees that mail stays.
+local function ring(now)
+  local shift, until_then = unpack(redis.call('ZPOPMAX', key('resting')))
+  if not shift or tonumber(until_then) <= now then
+    return false
+  end
+  redis.call('LPUSH', key('bell:' .. shift), now)
+  redis.call('PEXPIRE', key('bell:' .. shift), 60000)
+  return true
+end
+
+-- Return 1 if the caller is to put a shift into RQ's queue: there is mail, none waits there, and
+-- none that rests could be rung for.
+-- `waiting` says since when one is on its way. It expires, in case the caller dies before it does so;
+-- the foreman, who can see RQ's queue, notices much sooner.
 local function wants_shift(now)
   if mail_is_ready() and redis.call('SET', key('waiting'), now, 'NX', 'PX', 60000) then
-    return 1
+    return ring(now) and 0 or 1
   end
   return 0
 end

@@ -19,7 +19,9 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `shifts`                | sorted set | shifts at work, by the time their lease ends              |
 | `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
 | `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
-| `waiting`               | string     | since when a shift waits in RQ's queue                    |
+| `waiting`               | string     | since when a shift waits in RQ's queue, or was rung for   |
+| `resting`               | sorted set | shifts with empty hands, by when they end                 |
+| `bell:<shift>`          | list       | rung when there is mail for a shift that rests            |
 | `due`                   | sorted set | retries, `event_id handler mailbox`, by when they are due |
 | `order`                 | string     | how many events were accepted                             |
 | `open:<mailbox>`        | set        | the handlers for which events of the mailbox are open     |
@@ -59,6 +61,11 @@ def held(shift: str) -> str:
     return f"{PREFIX}held:{shift}"
 
 
+def bell(shift: str) -> str:
+    """Rung when there is mail for a shift that rests."""
+    return f"{PREFIX}bell:{shift}"
+
+
 def index(field: str, value: str) -> str:
     """The orders of the events with that type, or about that resource."""
     return f"{PREFIX}index:{field} {value}"
@@ -78,6 +85,7 @@ READY = f"{PREFIX}ready"
 CAREFUL = f"{PREFIX}careful"
 DOUBTS = f"{PREFIX}doubts"
 SHIFTS = f"{PREFIX}shifts"
+RESTING = f"{PREFIX}resting"
 WAITING = f"{PREFIX}waiting"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"

@@ -139,6 +139,17 @@ class Ledger:
             ),
         )
 
+    def rest(self, shift: str, duration: timedelta, *, now_ms: int | None = None) -> bool:
+        """Let a shift with empty hands be rung for, unless there is mail; return whether there is.
+
+        It rests until it claims.
+        """
+        return self._run(calls.rest(shift, duration, now_ms))
+
+    def await_bell(self, shift: str, timeout: float) -> bool:
+        """Wait up to `timeout` seconds, and return whether a shift that rests was rung for."""
+        return self.redis.blpop([keys.bell(shift)], timeout) is not None
+
     def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int | None = None) -> Resolved:
         """Try dead letters again, or be done with them."""
         return self._run(calls.resolve(resolutions, self.retention, now_ms))

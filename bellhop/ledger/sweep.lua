@@ -58,6 +58,11 @@ if #ARGV > 4 then
   for i = 5, #ARGV do
     dead[ARGV[i]] = true
   end
+  for _, shift in ipairs(redis.call('ZRANGE', key('resting'), 0, -1)) do
+    if dead[string.match(shift, '^(.*)/%d+$')] then
+      redis.call('ZREM', key('resting'), shift)
+    end
+  end
   for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. now, '+inf', 'BYSCORE')) do
     if dead[string.match(shift, '^(.*)/%d+$')] then
       ended[#ended + 1] = shift
@@ -100,7 +105,7 @@ if mail_is_ready() then
   local late = not since or math.abs(now - tonumber(since)) >= 2000
   if queued or late then
     redis.call('SET', key('waiting'), now, 'PX', 60000)
-    enqueue = queued and 0 or 1
+    enqueue = (ring(now) or queued) and 0 or 1
   end
 end
 return {enqueue, #due, ended}

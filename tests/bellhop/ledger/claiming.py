@@ -26,10 +26,20 @@ class Claiming(LedgerState):
     ) -> Claimed:
         """Give a shift its first mail; the same mail again if it asks again."""
         self.waiting = None
+        self.resting.pop(shift, None)
+        self.bells.discard(shift)
         self._with_newest = with_newest
         mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
         self._keep_lease(shift, now_ms + milliseconds(lease))
         return Claimed(mail, self._wants_shift(now_ms))
+
+    def rest(self, shift: str, duration: timedelta, *, now_ms: int) -> bool:
+        """Let a shift be rung for, unless there is mail."""
+        self.bells.discard(shift)
+        if self.ready or self.careful:
+            return True
+        self.resting[shift] = now_ms + milliseconds(duration)
+        return False
 
     def _take(self, shift: str, mailboxes: int, entries: int, share: int) -> tuple[Mail, ...]:
         """Take mailboxes: `share` entries of each, or more if few are ready, `entries` in all.

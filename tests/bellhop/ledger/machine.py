@@ -3,6 +3,7 @@
 Every call goes to the scripts and to the model, as `twins` tells; `workers` has what workers do.
 """
 
+from datetime import timedelta
 from random import Random
 from typing import Literal
 
@@ -78,10 +79,18 @@ class LedgerMachine(Workers):
     def index(self, chance: Random) -> None:
         self.both("index", chance.choice([1, 2, 500]))
 
-    @precondition(lambda self: self.found["ready"] or self.found["careful"])
+    @rule(chance=chances)
+    def rest(self, chance: Random) -> None:
+        shift = f"{chance.choice(WORKERS)}/{next(self.numbers)}"
+        self.both("rest", shift, timedelta(seconds=chance.choice([1, 60])))
+
+    @precondition(lambda self: any(self.found[one] for one in ("ready", "careful", "resting")))
     @rule(chance=chances)
     def claim(self, chance: Random) -> None:
+        known = sorted({*self.found["resting"], *self.found["bells"]} - self.workers.keys())
         shift = f"{chance.choice(WORKERS)}/{next(self.numbers)}"
+        if known and chance.random() < 0.7:
+            shift = chance.choice(known)
         self.claims[shift] = {
             "lease": LEASE,
             **self._appetite(chance),

@@ -104,6 +104,8 @@ class LedgerModel(Settling):
         )
         for shift in ended:
             self._free(shift)
+        for shift in [one for one in self.resting if worker_of(one) in dead_workers]:
+            del self.resting[shift]
 
         self.swept = now_ms
         wants_shift = False
@@ -111,9 +113,9 @@ class LedgerModel(Settling):
             # A clock that was set back must not make it wait for an hour.
             since = self.waiting
             late = since is None or abs(now_ms - since) >= A_SHIFT_IS_LATE_AFTER
-            wants_shift = late and not queued
             if queued or late:
                 self.waiting = now_ms
+                wants_shift = not self._ring(now_ms) and not queued
         return Swept(wants_shift, len(due), tuple(ended))
 
     def _shifts_by_lease(self, ended: Any) -> list[str]:

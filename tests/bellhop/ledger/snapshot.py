@@ -51,6 +51,8 @@ def of(redis: Redis) -> dict[str, Any]:
         "due": {},
         "dead": {},
         "waiting": None,
+        "resting": {},
+        "bells": set(),
         "swept": None,
     }
     accepted = 0
@@ -106,7 +108,10 @@ def of(redis: Redis) -> dict[str, Any]:
                 found["held"][rest] = _numbers(value)
             case "ready" | "careful":
                 found[kind] = [mailbox.decode() for mailbox in value]
-            case "doubts" | "company" | "shifts" | "dead":
+            case "bell":
+                assert lives_ms > 0, f"{name} stays for ever"
+                found["bells"].add(rest)
+            case "doubts" | "company" | "shifts" | "dead" | "resting":
                 found[kind] = _numbers(value)
             case "due":
                 for retry, due in _numbers(value).items():

@@ -78,6 +78,8 @@ class LedgerState:
         self.newest: dict[str, dict[str, int]] = {}
         self._let_go: list[str] = []
         self.waiting: int | None = None
+        self.resting: dict[str, int] = {}
+        self.bells: set[str] = set()
         self.swept: int | None = None
 
     def _post(self, mailbox: str, entry: str) -> None:
@@ -93,8 +95,18 @@ class LedgerState:
         """Say whether the caller is to ask for a shift: there is mail, and nobody asked yet."""
         if self.waiting is None and (self.ready or self.careful):
             self.waiting = now
-            return True
+            return not self._ring(now)
         return False
+
+    def _ring(self, now: int) -> bool:
+        """Wake the shift that rests until the latest time, if its time is not up."""
+        if not self.resting:
+            return False
+        shift = max(self.resting, key=lambda one: (self.resting[one], one))
+        if self.resting.pop(shift) <= now:
+            return False
+        self.bells.add(shift)
+        return True
 
     def _retries(self, event_id: str) -> int:
         """Return how many entries there are of an event for one of its handlers."""
@@ -162,6 +174,8 @@ class LedgerState:
             "due": self.due,
             "dead": self.dead,
             "waiting": self.waiting,
+            "resting": self.resting,
+            "bells": self.bells,
             "swept": self.swept,
         }
 

@@ -1,5 +1,6 @@
 """The keys that the scripts leave behind are the documented ones."""
 
+from datetime import timedelta
 from typing import Any
 
 from bellhop.events import Drift
@@ -30,6 +31,8 @@ def all_keys(desk: Desk) -> list[str]:
 
 def run_everything(desk: Desk) -> None:
     """Leave every kind of key behind."""
+    for number in range(9):  # more than are rung for
+        desk.ledger.rest(f"r/{number}", timedelta(minutes=1))
     desk.accept(Quarantined("q1", b"{", ("no event_id",)))
     drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
     desk.accept(arrival("e1")._replace(drift=[drift]))
