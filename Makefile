@@ -64,8 +64,8 @@ LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashe
 	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --group build
 
 lock:
-	$(LOCK) --output-file requirements.lock --upgrade
-	$(LOCK) --group dev --output-file requirements-dev.lock --constraint requirements.lock
+	$(LOCK) --group dev --output-file requirements-dev.lock --upgrade
+	$(LOCK) --output-file requirements.lock --upgrade --constraint requirements-dev.lock
 
 lowest:
 	uv venv --quiet --clear .venv-lowest

@@ -27,6 +27,9 @@ from bellhop.vault import Vault
 
 PREFIX = "BELLHOP_"
 ENV_FILE = ".env"
+NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
+"""Seam's SDKs take no key that does not begin with `seam_`."""
+
 STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
@@ -35,6 +38,7 @@ _KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
 """What Kubernetes sets in every pod beside a Service named bellhop."""
 
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_API_KEY = re.compile(r"[!-~]{16,1000}")
 
 
 class InvalidSettings(BellhopError):
@@ -96,6 +100,7 @@ _EXPECTED = {
     "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
     "on_invalid": "quarantine or reject",
+    "api_key": "16 to 1000 letters, digits and signs of ASCII, without white space",
     "log_format": "json or console",
     "log_level": "debug, info, warning or error",
 }
@@ -127,6 +132,7 @@ class Settings(BaseSettings):
     )
     max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
+    api_key: SecretStr | None = None
     log_format: Literal["json", "console"] | None = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         "info"
@@ -154,6 +160,14 @@ class Settings(BaseSettings):
             Vault([key.get_secret_value() for key in value])
         except BellhopError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _API_KEY.fullmatch(key := value.get_secret_value()):
+            what = "is too short" if len(key) < 16 else "cannot be sent in a header"
+            raise ValueError(f"{what}; this makes one: {NEW_API_KEY}")
         return value
 
     @property
@@ -192,7 +206,7 @@ def _explain(name: str, problem: Mapping[str, Any]) -> str:
     detail = problem["msg"].removeprefix("Value error, ")
     if name == "encryption_keys":
         return f"{variable}: {detail}"
-    if name == "webhook_secrets":
+    if name in ("webhook_secrets", "api_key"):
         return f"{variable}: {detail}; expected {_EXPECTED[name]}"
     if name == "redis_url":  # may hold a password
         return f"{variable}: expected {_EXPECTED[name]}, but {detail}"
