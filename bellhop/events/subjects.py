@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from bellhop.events.base import SeamEvent
+from bellhop.events.base import SeamEvent, is_of_one_type
+
+UNKNOWN: Final = "?"
+"""The `event_type` by which all events are found whose type nobody knew when they came."""
 
 _NONE: Final = frozenset({"event_id", "workspace_id"})
 """Ids that find one event, or all of them."""
@@ -26,6 +29,8 @@ def subjects_of(event: SeamEvent) -> tuple[str, ...]:
     none longer than 200 characters: a body could be all ids.
     """
     found = [f"event_type {event.event_type}"]
+    if not is_of_one_type(type(event)):
+        found.append(f"event_type {UNKNOWN}")
     found += _in(event.__dict__, _fields(type(event)))
     if extra := event.__pydantic_extra__:
         found += _in(extra, filter(None, map(_field, extra)))

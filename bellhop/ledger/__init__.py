@@ -27,11 +27,14 @@ from bellhop.ledger.entries import (
 )
 from bellhop.ledger.ledger import AsyncLedger, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
+from bellhop.ledger.query import Place, Query, State
+from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
 
 __all__ = [
     "About",
     "Arrival",
     "AsyncLedger",
+    "AsyncRecord",
     "Claimed",
     "Condition",
     "DeadLetter",
@@ -43,15 +46,21 @@ __all__ = [
     "Mail",
     "Open",
     "Outcome",
+    "Page",
+    "Place",
     "Quarantine",
     "Quarantined",
+    "Query",
     "Receipt",
+    "Record",
+    "Recorded",
     "Resolution",
     "Resolved",
     "SeenDrift",
     "Settled",
     "SettledEntry",
     "SettledMail",
+    "State",
     "Swept",
     "read_condition",
 ]
