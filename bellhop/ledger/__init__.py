@@ -5,6 +5,7 @@ Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -31,7 +32,9 @@ from bellhop.ledger.quarantine import Kept, Quarantine
 __all__ = [
     "About",
     "Arrival",
+    "AsyncAttempts",
     "AsyncLedger",
+    "Attempts",
     "Claimed",
     "Condition",
     "DeadLetter",
@@ -46,6 +49,7 @@ __all__ = [
     "Quarantine",
     "Quarantined",
     "Receipt",
+    "RecordedAttempt",
     "Resolution",
     "Resolved",
     "SeenDrift",

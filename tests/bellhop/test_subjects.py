@@ -18,6 +18,16 @@ def test_an_event_is_about_its_type_and_every_resource_whose_id_it_carries() -> 
     }
 
 
+def test_the_attempts_at_a_device_are_found_by_themselves() -> None:
+    event = make_event("action_attempt.lock_door.succeeded", action_attempt_id="a1", device_id="d1")
+
+    assert {"action_attempt_id a1", "attempts_of_device_id d1"} < set(subjects_of(event))
+    crowded = {f"x{n}_id": str(n) for n in range(100)}
+    assert {"action_attempt_id a1", "attempts_of_device_id d1"} < subjects_of_one_with(
+        **crowded, action_attempt_id="a1", device_id="d1"
+    )
+
+
 def subjects_of_one_with(**fields: object) -> set[str]:
     sent = {"event_id": "e1", "event_type": "lock.jammed", "workspace_id": "w1", **fields}
     return set(subjects_of(parse(json.dumps(sent).encode()).event)) - {"event_type lock.jammed"}
