@@ -26,7 +26,8 @@ def subjects_of(event: SeamEvent) -> tuple[str, ...]:
     """Return what the event can be found by, each as `field value`: `device_id 6f1a…`.
 
     Fields are named in the singular: an id in `space_ids` is a `space_id`. At most 50 of them, and
-    none longer than 200 characters: a body could be all ids.
+    none longer than 200 characters: a body could be all ids. The attempts at a device can be found
+    by themselves, as `attempts_of_device_id 6f1a…`.
     """
     found = [f"event_type {event.event_type}"]
     if not is_of_one_type(type(event)):
@@ -34,6 +35,10 @@ def subjects_of(event: SeamEvent) -> tuple[str, ...]:
     found += _in(event.__dict__, _fields(type(event)))
     if extra := event.__pydantic_extra__:
         found += _in(extra, filter(None, map(_field, extra)))
+    attempts = [one for one in found if one.startswith("action_attempt_id ")]
+    devices = [one for one in found if one.startswith("device_id ")]
+    if attempts and devices:
+        found[1:1] = [attempts[0], f"attempts_of_{devices[0]}"]
     return tuple(dict.fromkeys(found))[:_MOST] if len(found) > 1 else tuple(found)
 
 

@@ -5,6 +5,7 @@ Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -33,8 +34,10 @@ from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
 __all__ = [
     "About",
     "Arrival",
+    "AsyncAttempts",
     "AsyncLedger",
     "AsyncRecord",
+    "Attempts",
     "Claimed",
     "Condition",
     "DeadLetter",
@@ -54,6 +57,7 @@ __all__ = [
     "Receipt",
     "Record",
     "Recorded",
+    "RecordedAttempt",
     "Resolution",
     "Resolved",
     "SeenDrift",

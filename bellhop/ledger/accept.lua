@@ -45,10 +45,13 @@ local function count_drift(event_type, kind, field, example)
 end
 
 -- An index lives as long as something is added to it, and is rid of what is too old now and then.
+-- Whoever waits for an action attempt reads of it in `attempts`.
 local function add_to_index(name, created, order)
   local index = key('index:' .. name)
   redis.call('ZADD', index, created, order)
   redis.call('PEXPIRE', index, retention)
+  local attempt = string.match(name, '^action_attempt_id (.+)')
+  if attempt then redis.call('XADD', key('attempts'), order .. '-*', 'attempt', attempt) end
   if order % TRIM_EVERY == 0 then
     redis.call('ZREMRANGEBYSCORE', index, '-inf', now - retention)
   end

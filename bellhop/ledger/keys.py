@@ -30,6 +30,9 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
+| `attempts`              | stream     | the action attempt of every event about one, `order-…`    |
+| `attempt:<id>`          | hash       | of an attempt: `body`, as Seam's API sent it once it had  |
+|                         |            | ended, or why it was `given_up`                           |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
@@ -63,6 +66,11 @@ def index(field: str, value: str) -> str:
     return f"{PREFIX}index:{field} {value}"
 
 
+def attempt(action_attempt_id: str) -> str:
+    """What Seam's API said of an action attempt."""
+    return f"{PREFIX}attempt:{action_attempt_id}"
+
+
 def quarantined(delivery_id: str) -> str:
     """A body that is no event."""
     return f"{PREFIX}quarantined:{delivery_id}"
@@ -80,6 +88,7 @@ SHIFTS = f"{PREFIX}shifts"
 WAITING = f"{PREFIX}waiting"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
+ATTEMPTS = f"{PREFIX}attempts"
 CREATED = f"{PREFIX}created"
 DELIVERIES = f"{PREFIX}deliveries"
 DEAD = f"{PREFIX}dead"

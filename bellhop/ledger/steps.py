@@ -12,8 +12,9 @@ from redis.asyncio import Redis as AsyncRedis
 
 T = TypeVar("T")
 
-Command = Callable[[Any], Any]
-"""Puts one command into a pipeline, such as `operator.methodcaller("hgetall", key)`."""
+Command = Callable[[Any], Any] | tuple[str | bytes | int, ...]
+"""Puts one command into a pipeline, such as `operator.methodcaller("hgetall", key)`, or is the
+words of one."""
 
 Steps = Generator[Sequence[Command], Sequence[Any], T]
 """The commands of each round trip, one after the other, and what they lead to."""
@@ -26,7 +27,7 @@ def take(redis: Redis, steps: Steps[T]) -> T:
         while True:
             pipeline: Any = redis.pipeline(transaction=False)
             for command in commands:
-                command(pipeline)
+                _put(command, pipeline)
             commands = steps.send(pipeline.execute())
     except StopIteration as end:
         found: T = end.value
@@ -40,8 +41,15 @@ async def take_async(redis: AsyncRedis, steps: Steps[T]) -> T:
         while True:
             pipeline: Any = redis.pipeline(transaction=False)
             for command in commands:
-                command(pipeline)
+                _put(command, pipeline)
             commands = steps.send(await pipeline.execute())
     except StopIteration as end:
         found: T = end.value
         return found
+
+
+def _put(command: Command, pipeline: Any) -> None:
+    if isinstance(command, tuple):
+        pipeline.execute_command(*command)
+    else:
+        command(pipeline)

@@ -6,7 +6,7 @@
 --    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
 --    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
 --    that is counted.
--- 3. The log, the index of all events and the ids of deliveries are cut to the retention, and it is
+-- 3. The log, that of action attempts, the index of all events and the ids of deliveries are cut to the retention, and it is
 --    noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
 --    somebody was told so within the last two seconds and is about to. If there is mail and the queue
@@ -80,6 +80,7 @@ local function cut_log(oldest, most)
   end
   if last then
     redis.call('XTRIM', key('log'), 'MINID', string.format('%d', last + 1))
+    redis.call('XTRIM', key('attempts'), 'MINID', string.format('%d', last + 1))
   end
   return last
 end

@@ -86,7 +86,9 @@ def _kinds(cls: type[Parameters]) -> dict[str, str]:
 
 def _explained(error: ValidationError) -> Refusal:
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    return _invalid((_name(detail), _WORDS.get(detail["type"], detail["msg"])) for detail in details)
+    return _invalid(
+        (_name(detail), _WORDS.get(detail["type"], detail["msg"])) for detail in details
+    )
 
 
 def _name(detail: ErrorDetails) -> str:

@@ -23,6 +23,7 @@ DRIFT = [
     Drift("lock.unlocked", "new field", "unknown_field", "1"),
     Drift("lock.unlocked", "occurred_at", "missing_field"),
 ]
+SUBJECTS = (*MAILBOXES, "action_attempt_id a ü", "action_attempt_id 1", "action_attempt_id")
 FULL = 25
 """Entries on their way, from which on nothing more is delivered."""
 
@@ -65,7 +66,7 @@ class LedgerMachine(Workers):
             body,
             drift,
             created_ms=chance.choice([None, self.now - 1, self.now + 1, self.now - 10**10]),
-            subjects=chance.sample(MAILBOXES, chance.choice([0, 1, 3])),
+            subjects=chance.sample(SUBJECTS, chance.choice([0, 1, 3])),
         )
         if kind == "release":
             kept = chance.choice([*self.model.quarantine, "msg_nobody_kept"])

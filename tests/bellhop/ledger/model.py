@@ -79,6 +79,9 @@ class LedgerModel(Settling):
         self.created[order] = created
         for subject in item.subjects:
             self.indexes.setdefault(subject, {})[order] = created
+            field, _, attempt = subject.partition(" ")
+            if field == "action_attempt_id" and attempt:
+                self.attempts.append((int(order), attempt))
 
     # sweep
 

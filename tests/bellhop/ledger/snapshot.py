@@ -34,6 +34,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "quarantine order": [],
         "drift": {},
         "log": [],
+        "attempts": [],
         "created": {},
         "indexes": {},
         "unfinished": {},
@@ -87,6 +88,10 @@ def of(redis: Redis) -> dict[str, Any]:
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
                 logged = [entry for entry, _ in value]
+            case "attempts":
+                orders = [int(entry.partition(b"-")[0]) for entry, _ in value]
+                told = [fields[1].decode() for _, fields in value]
+                found["attempts"] = list(zip(orders, told, strict=True))
             case "order":
                 accepted = int(value)
             case "open":

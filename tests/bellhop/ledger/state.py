@@ -57,6 +57,8 @@ class LedgerState:
         self.quarantine: dict[str, tuple[bytes, tuple[str, ...], Mapping[str, str], int]] = {}
         self.drift: dict[str, SeenDrift] = {}
         self.log: list[str] = []
+        self.attempts: list[tuple[int, str]] = []
+        """The action attempts that events were about, with their orders."""
         self.created: dict[str, int] = {}
         self.indexes: dict[str, dict[str, int]] = {}
         """By what events are about, their orders, with when they were created."""
@@ -132,6 +134,7 @@ class LedgerState:
                 for name, seen in self.drift.items()
             },
             "log": self.log,
+            "attempts": self.attempts,
             "created": self.created,
             "indexes": self.indexes,
             "unfinished": {

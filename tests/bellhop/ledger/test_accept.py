@@ -93,6 +93,15 @@ def test_an_event_is_indexed_by_what_it_is_about_and_when_it_was_created(desk: D
     }
 
 
+def test_every_event_about_an_action_attempt_tells_of_it(desk: Desk) -> None:
+    desk.accept(arrival("e1"))
+    both = ("action_attempt_id a 1", "device_id action_attempt_id x", "action_attempt_id b")
+    desk.accept(arrival("e2")._replace(subjects=both))
+    desk.accept(arrival("e2")._replace(subjects=both, delivery_id="again"))
+
+    assert desk.found["attempts"] == [(2, "a 1"), (2, "b")]
+
+
 @pytest.mark.parametrize("away", [timedelta(days=-14), timedelta(milliseconds=1)])
 def test_an_event_of_the_future_or_before_the_retention_counts_from_when_it_came(
     desk: Desk, away: timedelta

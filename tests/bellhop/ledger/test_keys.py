@@ -20,7 +20,7 @@ def test_all_keys_of_the_scripts_are_in_keys_py(desk: Desk) -> None:
     kinds = {name.removeprefix(keys.PREFIX).partition(":")[0] for name in all_keys(desk)}
     table = [row for row in (keys.__doc__ or "").splitlines() if row.startswith("| `")]
     documented = {row.split("`")[1].partition(":")[0] for row in table}
-    assert kinds == documented - {"probe", "sealed"}
+    assert kinds == documented - {"attempt", "probe", "sealed"}
 
 
 def all_keys(desk: Desk) -> list[str]:
@@ -32,7 +32,8 @@ def run_everything(desk: Desk) -> None:
     """Leave every kind of key behind."""
     desk.accept(Quarantined("q1", b"{", ("no event_id",)))
     drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
-    desk.accept(arrival("e1")._replace(drift=[drift]))
+    about = ("action_attempt_id a1",)
+    desk.accept(arrival("e1")._replace(drift=[drift], subjects=about))
     desk.deliver("e2", "e3", "e4")
     desk.deliver("e5", mailbox="device:2")
     desk.deliver("e6", mailbox="device:3")
