@@ -65,10 +65,17 @@ Text: TypeAlias = Annotated[str, Field(strict=True, min_length=1, max_length=200
 Type: TypeAlias = Annotated[Text, Field(pattern=r"^[^*]+$")]
 Texts: TypeAlias = Annotated[list[Text], Field(max_length=MOST_VALUES)]
 Types: TypeAlias = Annotated[list[Type], Field(max_length=MOST_VALUES)]
-Time: TypeAlias = Annotated[datetime, BeforeValidator(_read_time, json_schema_input_type=datetime)]
+Time: TypeAlias = Annotated[datetime, BeforeValidator(_read_time)]
 Times: TypeAlias = Annotated[list[Time], Field(min_length=2, max_length=2)]
-Count: TypeAlias = Annotated[int, BeforeValidator(_number, json_schema_input_type=int)]
-Limit: TypeAlias = Annotated[Count, Field(ge=1, le=MOST, description="How many at most.")]
+Limit: TypeAlias = Annotated[
+    int, Field(ge=1, le=MOST), BeforeValidator(_number), Field(description="How many at most.")
+]
+Offset: TypeAlias = Annotated[
+    int,
+    Field(ge=0, le=MOST_SKIPPED),
+    BeforeValidator(_number),
+    Field(description="How many to skip; `page_cursor` is better."),
+]
 Cursor: TypeAlias = Annotated[
     Text | None, Field(description="`next_page_cursor` of the page before.")
 ]
@@ -116,10 +123,7 @@ class EventsList(Parameters):
     space_ids: Given[Texts] = None
     user_identity_id: Given[Text] = None
     limit: Limit = 500
-    unstable_offset: Annotated[
-        Count,
-        Field(ge=0, le=MOST_SKIPPED, description="How many to skip; `page_cursor` is better."),
-    ] = 0
+    unstable_offset: Offset = 0
     page_cursor: Cursor = None
 
     @model_validator(mode="after")
