@@ -61,11 +61,11 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
 	@touch $@ $(VENV)/.runtime
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --group build
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --extra seam --group build
 
 lock:
-	$(LOCK) --group dev --output-file requirements-dev.lock --upgrade
-	$(LOCK) --output-file requirements.lock --upgrade --constraint requirements-dev.lock
+	$(LOCK) --output-file requirements.lock --upgrade
+	$(LOCK) --group dev --output-file requirements-dev.lock --constraint requirements.lock
 
 lowest:
 	uv venv --quiet --clear .venv-lowest

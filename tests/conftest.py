@@ -21,7 +21,7 @@ SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let no variable or .env of the machine reach a test."""
     for name in list(os.environ):
-        if name.startswith("BELLHOP_"):
+        if name.startswith(("BELLHOP_", "SEAM_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

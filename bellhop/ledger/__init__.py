@@ -1,6 +1,7 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep` and `resolve`.
+Its Lua scripts are the only way to change it: `accept`, `claim`, `settle`, `sweep` and `resolve`,
+and `fetch` for what Seam's API says of action attempts.
 `Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
 both are thin, and the logic is in the scripts alone.
 """
@@ -14,6 +15,7 @@ from bellhop.ledger.entries import (
     Arrival,
     Claimed,
     Entry,
+    Errand,
     Mail,
     Open,
     Outcome,
@@ -30,6 +32,7 @@ from bellhop.ledger.ledger import AsyncLedger, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
 from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
+from bellhop.ledger.unfetched import Unfetched
 
 __all__ = [
     "About",
@@ -44,6 +47,7 @@ __all__ = [
     "DeadLetters",
     "DriftReport",
     "Entry",
+    "Errand",
     "Kept",
     "Ledger",
     "Mail",
@@ -66,5 +70,6 @@ __all__ = [
     "SettledMail",
     "State",
     "Swept",
+    "Unfetched",
     "read_condition",
 ]

@@ -17,6 +17,7 @@ from bellhop.ledger.entries import (
     Arrival,
     Claimed,
     Entry,
+    Errand,
     Mail,
     Open,
     Quarantined,
@@ -53,6 +54,7 @@ def _load(name: str) -> Script:
 
 ACCEPT = _load("accept")
 CLAIM = _load("claim")
+FETCH = _load("fetch")
 RESOLVE = _load("resolve")
 SETTLE = _load("settle")
 SWEEP = _load("sweep")
@@ -201,6 +203,20 @@ def sweep(
             answer[0] == 1, answer[1], tuple(shift.decode() for shift in answer[2])
         ),
     )
+
+
+def fetch(
+    lease: timedelta, retention: timedelta, now_ms: int | None
+) -> Call[Errand | float | None]:
+    """Give a fetcher the next action attempt."""
+
+    def read(answer: list[Any]) -> Errand | float | None:
+        attempt, times, wait_ms = answer
+        if attempt:
+            return Errand(attempt.decode(), times)
+        return float(wait_ms) / 1000 if wait_ms else None
+
+    return Call(FETCH, [_now(now_ms), _milliseconds(lease), _milliseconds(retention)], read)
 
 
 def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:

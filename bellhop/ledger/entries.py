@@ -217,6 +217,13 @@ class Resolved(NamedTuple):
     wants_shift: bool
 
 
+class Errand(NamedTuple):
+    """An action attempt to ask Seam's API about. `times`: how often that was begun, with this."""
+
+    action_attempt_id: str
+    times: int
+
+
 class Swept(NamedTuple):
     """What a sweep found: retries that were due, and shifts whose mail it gave back."""
 

@@ -32,7 +32,10 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
 | `attempts`              | stream     | the action attempt of every event about one, `order-…`    |
 | `attempt:<id>`          | hash       | of an attempt: `body`, as Seam's API sent it once it had  |
-|                         |            | ended, or why it was `given_up`                           |
+|                         |            | ended, or why it was `given_up`; how many `times` it was  |
+|                         |            | asked for                                                 |
+| `unfetched`             | sorted set | attempts to ask the API about, by when that may be begun  |
+| `fetched_to`            | string     | the entry of `attempts` up to which they were taken over  |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
@@ -89,6 +92,7 @@ WAITING = f"{PREFIX}waiting"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
 ATTEMPTS = f"{PREFIX}attempts"
+UNFETCHED = f"{PREFIX}unfetched"
 CREATED = f"{PREFIX}created"
 DELIVERIES = f"{PREFIX}deliveries"
 DEAD = f"{PREFIX}dead"

@@ -14,6 +14,7 @@ from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
     Claimed,
+    Errand,
     Quarantined,
     Receipt,
     Resolution,
@@ -126,6 +127,13 @@ class Ledger:
         `queued` is the number of shifts in RQ's queue.
         """
         return self._run(calls.sweep(self.retention, queued, dead_workers, now_ms))
+
+    def fetch(self, lease: timedelta, *, now_ms: int | None = None) -> Errand | float | None:
+        """Give a fetcher an action attempt, which is its own until the lease ends.
+
+        If none is due, return the seconds until the next one is, if there is one.
+        """
+        return self._run(calls.fetch(lease, self.retention, now_ms))
 
     def check_vault(self) -> None:
         """Raise `Sealed` if what is stored was encrypted with a key that is not in the vault."""
