@@ -38,6 +38,7 @@ DEFAULTS = {
     "retention": timedelta(days=14),
     "max_body": 512 * 1024,
     "on_invalid": "quarantine",
+    "api_key": None,
     "log_format": None,
     "log_level": "info",
     "seam_api_key": None,
