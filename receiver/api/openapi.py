@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
@@ -166,10 +166,18 @@ def _path(path: str, defined: _Json) -> _Json:
         "post": {
             **about,
             "operationId": f"post_{name}",
-            "requestBody": {"required": True, "content": _json(asked)},
+            "requestBody": {"required": not _may_be_empty(asked), "content": _json(asked)},
             "responses": _responses(answer, (*_ALWAYS, *_OF_BODIES, *reasons)),
         },
     }
+
+
+def _may_be_empty(asked: type[Parameters]) -> bool:
+    try:
+        asked()
+    except ValidationError:
+        return False
+    return True
 
 
 def _query(schema: _Json) -> list[_Json]:
@@ -183,11 +191,15 @@ def _query(schema: _Json) -> list[_Json]:
 
 
 def _never_null(schema: _Json) -> _Json:
-    """Return the schema of a parameter in a query, where nothing can be null."""
+    """Return the schema of a parameter in a query, where null is written as nothing at all."""
     if "anyOf" not in schema:
         return schema
     [other] = [one for one in schema["anyOf"] if one.get("type") != "null"]
-    return {**{key: value for key, value in schema.items() if key != "anyOf"}, **other}
+    return {
+        **{key: value for key, value in schema.items() if key != "anyOf"},
+        **other,
+        "minLength": 0,
+    }
 
 
 def _responses(answer: type[BaseModel], reasons: Sequence[Reason]) -> _Json:

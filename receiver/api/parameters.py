@@ -92,7 +92,17 @@ class Parameters(BaseModel):
 
 
 class EventsList(Parameters):
-    """Which events: those of which all is true that is given."""
+    """Which events: those of which all is true that is given. Either `since` or `between`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [{"required": ["since"]}, {"required": ["between"]}],
+            "not": {
+                "required": ["page_cursor", "unstable_offset"],
+                "properties": {"page_cursor": {"type": "string"}},
+            },
+        }
+    )
 
     since: Annotated[Given[Time], Field(description="Created after this time.")] = None
     between: Annotated[
@@ -131,7 +141,7 @@ class EventsList(Parameters):
         if (self.since is None) == (self.between is None):
             which = "either since or between" + (", not both" if self.since else "")
             raise PydanticCustomError("time_range", "Must specify {which}", {"which": which})
-        if self.page_cursor is not None and self.unstable_offset:
+        if self.page_cursor is not None and "unstable_offset" in self.model_fields_set:
             raise PydanticCustomError(
                 "place", "Must specify either page_cursor or unstable_offset, not both"
             )
@@ -154,7 +164,13 @@ class EventsList(Parameters):
 
 
 class EventsGet(Parameters):
-    """Which event: the newest of which all is true that is given."""
+    """Which event: the newest of which all is true that is given, something at least."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": [name]} for name in ("event_id", "event_type", "device_id")]
+        }
+    )
 
     event_id: Given[Text] = None
     event_type: Given[Type] = None

@@ -74,7 +74,8 @@ def _grouped(query: bytes) -> dict[str, list[str]]:
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(_BRACKETS.sub("", name), []).append(value)
-    values.pop(_STRICT, None)
+    if not set(values.pop(_STRICT, ["true"])) <= {"true", "false"}:
+        raise _invalid([(_STRICT, "Must be true or false")])
     return values
 
 
