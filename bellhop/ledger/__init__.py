@@ -1,6 +1,7 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Five Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep` and `resolve`.
+Six Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep`, `resolve` and
+`replay`.
 `Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
 both are thin, and the logic is in the scripts alone.
 """
@@ -18,6 +19,8 @@ from bellhop.ledger.entries import (
     Outcome,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
@@ -54,6 +57,8 @@ __all__ = [
     "Receipt",
     "Record",
     "Recorded",
+    "Replay",
+    "Replayed",
     "Resolution",
     "Resolved",
     "SeenDrift",

@@ -217,6 +217,29 @@ class Resolved(NamedTuple):
     wants_shift: bool
 
 
+class Replay(NamedTuple):
+    """An event that a handler is to be given again, or for the first time, though it is over.
+
+    `read`: what was on record of the handler, `record`: what is to be.
+    """
+
+    event_id: str
+    handler: str
+    read: str
+    record: str
+
+
+class Replayed(NamedTuple):
+    """Which entries were put into mailboxes; the others were left alone.
+
+    `waiting`: how many wait there, of all replays.
+    """
+
+    done: tuple[bool, ...]
+    waiting: int
+    wants_shift: bool
+
+
 class Swept(NamedTuple):
     """What a sweep found: retries that were due, and shifts whose mail it gave back."""
 

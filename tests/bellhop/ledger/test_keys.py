@@ -3,7 +3,7 @@
 from typing import Any
 
 from bellhop.events import Drift
-from bellhop.ledger import Outcome, Quarantined, SettledEntry, keys
+from bellhop.ledger import Outcome, Quarantined, Replay, SettledEntry, keys
 from tests.bellhop.ledger.conftest import Desk, arrival, box, dead, done, failed, progress
 
 
@@ -46,3 +46,4 @@ def run_everything(desk: Desk) -> None:
     desk.claim("v/1", mailboxes=1)
     desk.die("w")
     desk.settle(shift="v/1")
+    desk.ledger.replay([Replay("e3", "added.today", "", "again")])
