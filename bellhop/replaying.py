@@ -11,9 +11,12 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import methodcaller
 from typing import Any, NamedTuple
+
+from redis import Redis
 
 from bellhop.ledger import Ledger, Recorded, Replay, keys
 from bellhop.ledger.steps import take
@@ -144,6 +147,15 @@ def replay(
         wait = _SHORTEST_PAUSE if handled else min(wait * 1.5, _LONGEST_PAUSE)
         if waiting:
             pause(wait)
+
+
+def outcomes(redis: Redis, planned: Sequence[Planned]) -> Counter[str]:
+    """Return how many of them are in which state at their handler now."""
+    states: Counter[str] = Counter()
+    for start in range(0, len(planned), _MOST_AT_ONCE):
+        for record in take(redis, _read(planned[start:][:_MOST_AT_ONCE])):
+            states[json.loads(record)["state"] if record else ""] += 1
+    return states
 
 
 def _replays(ledger: Ledger, batch: Sequence[Planned]) -> list[Replay]:

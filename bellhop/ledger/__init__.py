@@ -6,6 +6,7 @@ Six Lua scripts are its only way to change: `accept`, `claim`, `settle`, `sweep`
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.arrivals import Arrivals
 from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -28,6 +29,7 @@ from bellhop.ledger.entries import (
     SettledMail,
     Swept,
 )
+from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.ledger import AsyncLedger, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
@@ -36,14 +38,17 @@ from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
 __all__ = [
     "About",
     "Arrival",
+    "Arrivals",
     "AsyncLedger",
     "AsyncRecord",
+    "Attempt",
     "Claimed",
     "Condition",
     "DeadLetter",
     "DeadLetters",
     "DriftReport",
     "Entry",
+    "Handled",
     "Kept",
     "Ledger",
     "Mail",

@@ -13,6 +13,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About
+from bellhop.ledger.handled import Handled
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.steps import Steps, take, take_async
 from bellhop.ledger.walk import Walk
@@ -23,6 +24,7 @@ _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
 
 _PAGE = 500
+_LATER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,16 @@ class Recorded:
     def received_at(self) -> datetime:
         """When it was accepted."""
         return datetime.fromtimestamp(self.about.received_ms / 1000, UTC)
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When its delivery was sent, to the second, if that is known."""
+        return None if self.about.sent is None else datetime.fromtimestamp(self.about.sent, UTC)
+
+    def handled(self) -> list[Handled]:
+        """Return what each handler did about it, in the order in which they began."""
+        found = [Handled.read(name, record) for name, record in self.handlers.items()]
+        return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
 
     @property
     def body(self) -> bytes:
