@@ -1,11 +1,12 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Its Lua scripts are the only way to change it: `accept`, `claim`, `settle`, `sweep` and `resolve`,
-and `fetch` for what Seam's API says of action attempts.
+Its Lua scripts are the only way to change it: `accept`, `claim`, `settle`, `sweep`, `resolve` and
+`replay`, and `fetch` for what Seam's API says of action attempts.
 `Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.arrivals import Arrivals
 from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.condition import Condition, read_condition
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
@@ -21,6 +22,8 @@ from bellhop.ledger.entries import (
     Outcome,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
@@ -28,6 +31,7 @@ from bellhop.ledger.entries import (
     SettledMail,
     Swept,
 )
+from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.ledger import AsyncLedger, Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
@@ -37,9 +41,11 @@ from bellhop.ledger.unfetched import Unfetched
 __all__ = [
     "About",
     "Arrival",
+    "Arrivals",
     "AsyncAttempts",
     "AsyncLedger",
     "AsyncRecord",
+    "Attempt",
     "Attempts",
     "Claimed",
     "Condition",
@@ -48,6 +54,7 @@ __all__ = [
     "DriftReport",
     "Entry",
     "Errand",
+    "Handled",
     "Kept",
     "Ledger",
     "Mail",
@@ -62,6 +69,8 @@ __all__ = [
     "Record",
     "Recorded",
     "RecordedAttempt",
+    "Replay",
+    "Replayed",
     "Resolution",
     "Resolved",
     "SeenDrift",

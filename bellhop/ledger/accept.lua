@@ -8,7 +8,7 @@
 -- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
---   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id],
+--   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id, …],
 --     when it was created (ms, or ''), number of indexes, the name of each,
 --     number of differences, for each event_type, kind, field, example        or
 --   'quarantine', svix-id, body, problems, headers

@@ -22,6 +22,8 @@ from bellhop.ledger.entries import (
     Open,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
@@ -55,6 +57,7 @@ def _load(name: str) -> Script:
 ACCEPT = _load("accept")
 CLAIM = _load("claim")
 FETCH = _load("fetch")
+REPLAY = _load("replay")
 RESOLVE = _load("resolve")
 SETTLE = _load("settle")
 SWEEP = _load("sweep")
@@ -189,6 +192,18 @@ def resolve(
         RESOLVE,
         arguments,
         lambda answer: Resolved(tuple(done == 1 for done in answer[1]), answer[0] == 1),
+    )
+
+
+def replay(replays: Sequence[Replay], now_ms: int | None) -> Call[Replayed]:
+    """Give events that are over to handlers again."""
+    arguments: list[Argument] = [_now(now_ms)]
+    for one in replays:
+        arguments += one
+    return Call(
+        REPLAY,
+        arguments,
+        lambda answer: Replayed(tuple(done == 1 for done in answer[1]), answer[2], answer[0] == 1),
     )
 
 

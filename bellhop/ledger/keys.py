@@ -7,8 +7,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | ----------------------- | ---------- | --------------------------------------------------------- |
 | `event:<event_id>`      | hash       | body, state; `about`, when it came and its place among    |
 |                         |            | all, `milliseconds-order`, and JSON [type, mailbox,       |
-|                         |            | svix-id]; for each handler `h:<handler>`, its attempts;   |
-|                         |            | how many handlers are `open` (to be run) and `dead`;      |
+|                         |            | svix-id, sent (s)]; for each handler `h:<handler>`, its   |
+|                         |            | attempts; how many are `open` (to be run) and `dead`;     |
 |                         |            | after crashes `begun`, `deaths` and `deaths:<handler>`    |
 | `deliveries`            | sorted set | svix-ids that came, by when (ms)                          |
 | `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
@@ -27,6 +27,7 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `behind:<h> <m>`        | sorted set | those of them that wait for the ones before               |
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
+| `replaying`             | set        | entries that a replay put into mailboxes, as they wait    |
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |

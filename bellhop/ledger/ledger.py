@@ -17,6 +17,8 @@ from bellhop.ledger.entries import (
     Errand,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
@@ -118,6 +120,13 @@ class Ledger:
     def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int | None = None) -> Resolved:
         """Try dead letters again, or be done with them."""
         return self._run(calls.resolve(resolutions, self.retention, now_ms))
+
+    def replay(self, replays: Sequence[Replay], *, now_ms: int | None = None) -> Replayed:
+        """Give events that are over to handlers again, in this order.
+
+        Without any, say how many of those before still wait in their mailboxes.
+        """
+        return self._run(calls.replay(replays, now_ms))
 
     def sweep(
         self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int | None = None

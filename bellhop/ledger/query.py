@@ -25,15 +25,16 @@ class Query:
 
     about: for each field, such as `device_id`, the ids of which any will do. Fields are named in
         the singular, see `events.subjects`.
-    types: patterns of event types of which any will do, such as `lock.*`.
-    event_ids, states: of which any will do.
+    types: patterns of event types, such as `lock.*`, of which any will do, if there are any.
+    event_ids: of which any will do, if it is not `None`.
+    states: of which any will do, if there are any.
     since_ms, until_ms: when it was created, in milliseconds since the epoch, exclusive.
     oldest_first: in which order; otherwise the newest comes first.
     """
 
     about: Mapping[str, Collection[str]] = field(default_factory=dict)
     types: Collection[str] = ()
-    event_ids: Collection[str] = ()
+    event_ids: Collection[str] | None = None
     states: Collection[State] = ()
     since_ms: int | None = None
     until_ms: int | None = None

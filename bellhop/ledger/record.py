@@ -13,6 +13,7 @@ from redis.asyncio import Redis as AsyncRedis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About
+from bellhop.ledger.handled import Handled
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.steps import Steps, take, take_async
 from bellhop.ledger.walk import Walk
@@ -23,6 +24,7 @@ _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
 
 _PAGE = 500
+_LATER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,16 @@ class Recorded:
         return datetime.fromtimestamp(self.about.received_ms / 1000, UTC)
 
     @property
+    def sent_at(self) -> datetime | None:
+        """When its delivery was sent, to the second, if that is known."""
+        return None if self.about.sent is None else datetime.fromtimestamp(self.about.sent, UTC)
+
+    def handled(self) -> list[Handled]:
+        """Return what each handler did about it, in the order in which they began."""
+        found = [Handled.read(name, record) for name, record in self.handlers.items()]
+        return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
+
+    @property
     def body(self) -> bytes:
         """The event as it came; it may hold secrets. Raises `Sealed`."""
         return self.vault.open(self.stored)
@@ -87,11 +99,12 @@ class Record:
 
     def all(self, query: Query) -> Iterator[Recorded]:
         """Return all events that are asked for; what arrives meanwhile does not matter."""
-        page = self.page(query, limit=_PAGE)
-        yield from page.events
-        while page.next:
-            page = self.page(query, limit=_PAGE, after=page.next)
-            yield from page.events
+        query = take(self.redis, _by_id_if_dead(query))
+        walk = Walk(query, None, _PAGE)
+        while not walk.over:
+            named = take(self.redis, _next(walk, query))
+            for start in range(0, len(named), _PAGE):
+                yield from take(self.redis, _read(named[start:][:_PAGE], self._vault))
 
 
 class AsyncRecord:
@@ -122,20 +135,12 @@ def _event(event_id: str, vault: Vault) -> Steps[Recorded | None]:
 
 
 def _page(query: Query, limit: int, after: Place | None, vault: Vault) -> Steps[Page]:
-    if set(query.states) == {"dead"}:
-        [letters] = yield [methodcaller("zrange", keys.DEAD, 0, -1)]
-        given_up = {name.decode().partition(" ")[0] for name in letters}
-        if query.event_ids:
-            given_up.intersection_update(query.event_ids)
-        if not given_up:
-            return Page((), None)
-        query = replace(query, event_ids=given_up)
+    query = yield from _by_id_if_dead(query)
     picky = bool(query.about or query.types or query.states)
     walk = Walk(query, after, max(limit + 1, _STRIDE if picky else 0))
     found: list[Recorded] = []
     while len(found) <= limit and not walk.over:
-        named = yield from _named((yield from walk.places()))
-        named = yield from _fitting(query, named)
+        named = yield from _next(walk, query)
         # One more than is asked for tells that there are more.
         while named and len(found) <= limit:
             missing = limit + 1 - len(found)
@@ -146,6 +151,23 @@ def _page(query: Query, limit: int, after: Place | None, vault: Vault) -> Steps[
 
 
 _Named = tuple[Place, str]
+
+
+def _by_id_if_dead(query: Query) -> Steps[Query]:
+    """Return a query that finds the same: dead letters are few, and known."""
+    if set(query.states) != {"dead"}:
+        return query
+    [letters] = yield [methodcaller("zrange", keys.DEAD, 0, -1)]
+    given_up = {name.decode().partition(" ")[0] for name in letters}
+    if query.event_ids is not None:
+        given_up.intersection_update(query.event_ids)
+    return replace(query, event_ids=given_up)
+
+
+def _next(walk: Walk, query: Query) -> Steps[list[_Named]]:
+    """Return the next events that are asked for; there may be none though the walk is not over."""
+    named = yield from _named((yield from walk.places()))
+    return (yield from _fitting(query, named))
 
 
 def _named(places: Sequence[Place]) -> Steps[list[_Named]]:

@@ -138,6 +138,9 @@ local function settle_entry(mailbox)
   local left = finished == '1' and redis.call('LREM', key('mail:' .. mailbox), 1, entry) or 0
   local written, known = write_outcomes(mailbox, event, event_id, handler and -left or 0, count)
 
+  if handler and left > 0 then
+    redis.call('SREM', key('replaying'), entry)
+  end
   if handler and finished == '1' and not known then
     close_for(handler, mailbox, event_id)
   end

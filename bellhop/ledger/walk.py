@@ -38,8 +38,8 @@ class Walk:
 
     def places(self) -> Steps[list[Place]]:
         """Return the next places, in order; there may be none though the walk is not over."""
-        if self._query.event_ids:
-            found = yield from self._of_event_ids()
+        if self._query.event_ids is not None:
+            found = yield from self._of_event_ids(self._query.event_ids)
         else:
             if not self._begun:
                 yield from self._begin()
@@ -101,11 +101,11 @@ class Walk:
             withscores=True,
         )
 
-    def _of_event_ids(self) -> Steps[list[Place]]:
+    def _of_event_ids(self, event_ids: Collection[str]) -> Steps[list[Place]]:
         self.over = True
         self._others = _besides_types(_wanted(self._query))
-        ids = dict.fromkeys(self._query.event_ids)
-        abouts = yield [methodcaller("hget", keys.event(one), "about") for one in ids]
+        events = [keys.event(one) for one in dict.fromkeys(event_ids)]
+        abouts = (yield [methodcaller("hget", one, "about") for one in events]) if events else ()
         orders = [About.read(about).order for about in abouts if about]
         if not orders:
             return []

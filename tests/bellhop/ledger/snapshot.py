@@ -48,6 +48,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "shifts": {},
         "held": {},
         "last settle": {},
+        "replaying": set(),
         "due": {},
         "dead": {},
         "waiting": None,
@@ -115,6 +116,8 @@ def of(redis: Redis) -> dict[str, Any]:
                     found["due"][f"{event_id} {handler}"] = due
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "replaying":
+                found["replaying"] = {entry.decode() for entry in value}
             case "swept":
                 found["swept"] = int(value)
             case "waiting":

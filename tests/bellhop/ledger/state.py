@@ -76,6 +76,8 @@ class LedgerState:
         self.behind: dict[tuple[str, str], list[str]] = {}
         """Those of them that wait for the ones before."""
         self.newest: dict[str, dict[str, int]] = {}
+        self.replaying: set[str] = set()
+        """Entries that a replay put into mailboxes, as they wait there."""
         self._let_go: list[str] = []
         self.waiting: int | None = None
         self.swept: int | None = None
@@ -159,6 +161,7 @@ class LedgerState:
                 shift: (number, shift not in self.shifts)
                 for shift, number in self.last_settle.items()
             },
+            "replaying": self.replaying,
             "due": self.due,
             "dead": self.dead,
             "waiting": self.waiting,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bellhop.events import Drift
-from bellhop.ledger import Outcome, Quarantined, SettledEntry, keys
+from bellhop.ledger import Outcome, Quarantined, Replay, SettledEntry, keys
 from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, dead, done, failed, progress
 
 
@@ -48,3 +48,4 @@ def run_everything(desk: Desk) -> None:
     desk.die("w")
     desk.settle(shift="v/1")
     desk.ledger.fetch(LEASE, now_ms=desk.now)
+    desk.ledger.replay([Replay("e3", "added.today", "", "again")])
