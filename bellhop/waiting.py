@@ -1,6 +1,6 @@
 """Waiting for an action attempt to end, without polling: Bellhop hears of it from Seam.
 
-    seam.locks.unlock_door(device_id=door, wait_for_action_attempt=False)
+    attempt = seam.locks.unlock_door(device_id=door, wait_for_action_attempt=False)
     attempt = await wait_for_action_attempt(attempt.action_attempt_id, timeout=30)
 
 Whatever this needs that is slow to import is imported by the first who waits.
