@@ -13,6 +13,7 @@ from redis import Redis
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger
+from tests.stand_in import StandIn
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -62,3 +63,13 @@ def ledger(redis: Redis) -> Ledger:
 def new_id() -> Iterator[str]:
     """Ids that are not repeated within a test: take them with next()."""
     return (f"id{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def seam(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in for Seam's API, which the settings lead to."""
+    stand_in = StandIn()
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    yield stand_in
+    stand_in.end()

@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,13 +15,14 @@ class StandIn:
     """An HTTP server that answers `/action_attempts/get`.
 
     `attempts`: what there is, by id. `failures`: statuses with which the next requests are refused,
-    after which all is well. `asked`: how often each was asked for.
+    after which all is well. `asked`: how often each was asked for; `times`: when, in seconds.
     """
 
     def __init__(self) -> None:
         self.attempts: dict[str, dict[str, Any]] = {}
         self.failures: list[int] = []
         self.asked: Counter[str] = Counter()
+        self.times: defaultdict[str, list[float]] = defaultdict(list)
         self.delay = threading.Event()
         self.slow = 0.0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -59,6 +61,7 @@ class StandIn:
     def _answer(self, path: str, key: str | None) -> tuple[int, Any]:
         asked = parse_qs(urlsplit(path).query).get("action_attempt_id", [""])[0]
         self.asked[asked] += 1
+        self.times[asked].append(time.monotonic())
         if self.slow:
             self.delay.wait(self.slow)
         if key != f"Bearer {API_KEY}":

@@ -148,27 +148,26 @@ def _read(ids: Sequence[str], vault: Vault) -> Steps[list[RecordedAttempt]]:
     """Read attempts, in that order; those on record."""
     if not ids:
         return []
-    about = [keys.index("action_attempt_id", one) for one in ids]
-    half = _MOST_EVENTS // 2
     answers = yield [
         command
-        for one, index in zip(ids, about, strict=True)
+        for one in ids
         for command in (
-            ("ZRANGE", index, 0, half - 1),
-            ("ZRANGE", index, -half, -1),
+            ("ZRANGE", keys.index("action_attempt_id", one), 0, -1),
             ("HMGET", keys.attempt(one), "body", "given_up"),
         )
     ]
-    orders = [
-        sorted({int(order) for order in (*oldest, *newest)})
-        for oldest, newest in zip(answers[::3], answers[1::3], strict=True)
-    ]
+    orders = [_some(sorted(map(int, members))) for members in answers[::2]]
     bodies = yield from _bodies([order for some in orders for order in some])
     read = []
-    for one, some, (fetched, given_up) in zip(ids, orders, answers[2::3], strict=True):
+    for one, some, (fetched, given_up) in zip(ids, orders, answers[1::2], strict=True):
         if events := _events([bodies[order] for order in some if order in bodies], vault):
             read.append(_recorded(one, some[0], events, fetched and vault.open(fetched), given_up))
     return read
+
+
+def _some(orders: list[int]) -> list[int]:
+    half = _MOST_EVENTS // 2
+    return orders if len(orders) <= _MOST_EVENTS else orders[:half] + orders[-half:]
 
 
 def _bodies(orders: Sequence[int]) -> Steps[dict[int, bytes]]:

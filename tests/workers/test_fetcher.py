@@ -15,19 +15,9 @@ from bellhop.ledger import Attempts, Ledger, RecordedAttempt, Unfetched, keys
 from bellhop.sdk import SeamApi
 from bellhop.settings import load_settings
 from bellhop.vault import NO_KEYS, Vault
-from tests.bellhop.ledger.test_attempts import FAILED, UNLOCKED, Told
 from tests.stand_in import StandIn
+from tests.told import FAILED, UNLOCKED, Told
 from workers.fetcher import LEASE, Fetcher
-
-
-@pytest.fixture
-def seam(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
-    """A stand-in for Seam's API, which the settings lead to."""
-    stand_in = StandIn()
-    for name, value in stand_in.environment.items():
-        monkeypatch.setenv(name, value)
-    yield stand_in
-    stand_in.end()
 
 
 class Place:
