@@ -18,9 +18,12 @@ from bellhop.ledger.query import Place, Query
 from bellhop.ledger.steps import Command, Steps
 from bellhop.routing import Pattern
 
+_SHORTEST = 32
+
 
 class Walk:
-    """A walk for a query, from `after` on. `stride`: how many events are looked at at a time.
+    """A walk for a query, from `after` on. `stride`: how many events are looked at at a
+    time, at most.
 
     Types of events are looked at no closer than the indexes do: see the records.
     """
@@ -29,6 +32,7 @@ class Walk:
         self._query = query
         self._after = after
         self._stride = stride
+        self._step = stride
         self._sign = 1 if query.oldest_first else -1
         self._indexes: Sequence[str] = ()
         self._others: Sequence[Sequence[str]] = ()
@@ -43,6 +47,7 @@ class Walk:
         else:
             if not self._begun:
                 yield from self._begin()
+                self._shorten()
             found = yield from self._next()
         return (yield from self._on_the_others(found))
 
@@ -63,23 +68,31 @@ class Walk:
         self._others = _besides_types(wanted)
         self.over = not all(events.values())
 
+    def _shorten(self) -> None:
+        """Begin with short steps on many indexes: most of what is on them is not next."""
+        self._step = min(
+            self._stride, max(_SHORTEST, 2 * self._stride // max(1, len(self._indexes)))
+        )
+
     def _next(self) -> Steps[list[Place]]:
-        stride = self._stride
         while not self.over:
-            stretches = yield [self._stretch(index, stride) for index in self._indexes]
+            step = self._step
+            stretches = yield [self._stretch(index, step) for index in self._indexes]
             # Those that were not walked to their end, and how far they were.
-            ends = [int(one[-1][1]) * self._sign for one in stretches if len(one) == stride]
-            self.over = not ends
+            ends = [int(one[-1][1]) * self._sign for one in stretches if len(one) == step]
             places = {
                 Place(int(created), int(order)) for one in stretches for order, created in one
             }
             found = self._in_order(
                 place for place in places if not ends or place.created_ms * self._sign < min(ends)
             )
+            self.over = not ends and len(found) <= self._stride
             if found:
+                self._step = min(2 * step, self._stride)
+                found = found[: self._stride]
                 self._after = found[-1]
                 return found
-            stride *= 2
+            self._step = 2 * step
         return []
 
     def _stretch(self, index: str, stride: int) -> Command:

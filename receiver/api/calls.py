@@ -125,7 +125,7 @@ def _query(asked: EventsList) -> Query | None:
     return Query(
         about=about,
         types=types or (),
-        event_ids=asked.event_ids or (),
+        event_ids=asked.event_ids,
         # Events were created in whole milliseconds.
         since_ms=None if since is None else (since - _EPOCH) // _MILLISECOND,
         until_ms=None if until is None else -((_EPOCH - until) // _MILLISECOND),
@@ -136,7 +136,7 @@ def _query_of_one(asked: EventsGet) -> Query:
     return Query(
         about={"device_id": [asked.device_id]} if asked.device_id else {},
         types=[asked.event_type] if asked.event_type else (),
-        event_ids=[asked.event_id] if asked.event_id else (),
+        event_ids=[asked.event_id] if asked.event_id else None,
     )
 
 
