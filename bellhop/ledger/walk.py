@@ -80,13 +80,16 @@ class Walk:
             stretches = yield [self._stretch(index, step) for index in self._indexes]
             # Those that were not walked to their end, and how far they were.
             ends = [int(one[-1][1]) * self._sign for one in stretches if len(one) == step]
+            nearest = min(ends, default=None)
             places = {
                 Place(int(created), int(order)) for one in stretches for order, created in one
             }
             found = self._in_order(
-                place for place in places if not ends or place.created_ms * self._sign < min(ends)
+                place
+                for place in places
+                if nearest is None or place.created_ms * self._sign < nearest
             )
-            self.over = not ends and len(found) <= self._stride
+            self.over = nearest is None and len(found) <= self._stride
             if found:
                 self._step = min(2 * step, self._stride)
                 found = found[: self._stride]

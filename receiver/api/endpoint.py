@@ -28,7 +28,7 @@ from receiver.refusals import Refusals
 P = TypeVar("P", bound=Parameters)
 
 LONGEST_CALL = 6.0
-"""Seconds for a call, with those that are before it. Seam's SDKs wait 30, and come again."""
+"""Seam's SDKs wait 30 s, and come again."""
 
 MOST_BODY = 128 * 1024
 
@@ -36,10 +36,14 @@ _log = structlog.get_logger("receiver")
 
 
 class Desk:
-    """Where calls are answered: who may call, who reads bodies, and the thread."""
+    """Where calls are answered: who may call, who reads bodies, and the thread.
 
-    def __init__(self, key: ApiKey, refusals: Refusals) -> None:
+    `patience`: seconds for a call, with those that are before it.
+    """
+
+    def __init__(self, key: ApiKey, refusals: Refusals, patience: float = LONGEST_CALL) -> None:
         self.key = key
+        self._patience = patience
         self.bodies = BodyReader(MOST_BODY)
         self.refusals = refusals
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="api")
@@ -49,7 +53,7 @@ class Desk:
         """Return what a call returns. Raises `Refusal` if that takes too long."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(LONGEST_CALL):
+            async with asyncio.timeout(self._patience):
                 answer = await loop.run_in_executor(self._thread, call)
         except TimeoutError:
             raise _unavailable() from None

@@ -6,38 +6,15 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from bellhop.ledger import Arrival, Ledger, Page, Query, Record
-
-EVENTS = 100_000
-DEVICES = 400
-TYPES = ("lock.locked", "lock.unlocked", "access_code.set_on_device", "device.connected")
-DAY = 24 * 3600 * 1000
-BODY = b'{"padding": "%s"}' % (b"x" * 500)
+from bellhop.ledger import Ledger, Page, Query, Record
+from tests.bellhop.ledger.a_day import DAY, record_a_day
 
 
 @pytest.fixture
 def record(ledger: Ledger, redis: Redis) -> Record:
-    """The record of a day, every event of which carries four ids."""
-    redis.config_set("appendfsync", "no")  # only until they are there
-    seconds, _ = redis.time()
-    now = seconds * 1000
-    for start in range(0, EVENTS, 500):
-        ledger.accept([_arrival(number, now) for number in range(start, start + 500)])
-    redis.config_set("appendfsync", "always")
+    """The record of a day."""
+    record_a_day(ledger, redis)
     return Record(redis)
-
-
-def _arrival(number: int, now: int) -> Arrival:
-    device, event_type = number * 7919 % DEVICES, TYPES[number % len(TYPES)]
-    return Arrival(
-        f"m{number}",
-        f"e{number}",
-        event_type,
-        f"device:{device}",
-        BODY,
-        created_ms=now - DAY + number * DAY // EVENTS,
-        subjects=(f"event_type {event_type}", f"device_id {device}", f"account_id {device % 9}"),
-    )
 
 
 def best(read: Callable[[], Page]) -> tuple[float, Page]:
