@@ -212,3 +212,15 @@ def test_a_fetcher_that_is_killed_is_replaced(house: House, redis: Redis, seam: 
 
 def children(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children()]
+
+
+@pytest.mark.parametrize("command", ["worker", "up"])
+def test_a_key_without_the_sdk_is_refused_at_the_start(
+    house: House, command: str, seam: StandIn
+) -> None:
+    house.environment |= seam.environment
+    blind = f"import sys; sys.modules['seam'] = None; sys.argv = ['bellhop', '{command}']"
+    with run(house, f"{blind}; from bellhop.cli import main; main()") as process:
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert said == 'bellhop: SEAM_API_KEY needs Seam\'s SDK: pip install "bellhop[seam]"\n'
