@@ -35,6 +35,7 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m bench.parse
+	@$(BIN)/python -m bench.waiting
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
@@ -61,7 +62,7 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
 	@touch $@ $(VENV)/.runtime
 
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --group build
+	--no-emit-index-url --custom-compile-command "make lock" pyproject.toml --extra encryption --extra seam --group build
 
 lock:
 	$(LOCK) --output-file requirements.lock --upgrade

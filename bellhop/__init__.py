@@ -13,9 +13,19 @@ from bellhop.errors import BellhopError
 from bellhop.events import *  # noqa: F403 - every event class, as listed there
 from bellhop.handler import Context, Drop, Handler, InvalidHandler, Retry
 from bellhop.routing import Registry, on
+from bellhop.waiting import (
+    ActionAttemptFailedError,
+    ActionAttemptTimeoutError,
+    ActionAttemptUnknownStatusError,
+    wait_for_action_attempt,
+    wait_for_action_attempt_sync,
+)
 
 __all__ = [
     "ActionAttempt",
+    "ActionAttemptFailedError",
+    "ActionAttemptTimeoutError",
+    "ActionAttemptUnknownStatusError",
     "BellhopError",
     "Context",
     "Drop",
@@ -24,5 +34,7 @@ __all__ = [
     "Registry",
     "Retry",
     "on",
+    "wait_for_action_attempt",
+    "wait_for_action_attempt_sync",
 ]
 __all__ += events.__all__

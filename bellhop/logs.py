@@ -20,6 +20,7 @@ ABOUT = "_event"
 
 _SECRET_KEYS = SECRET | {"secret", "password", "token", "authorization"}
 """Of the names in a line itself, no others: authors log `exit_code` and `access_code=…_id`, too."""
+_TALKATIVE = ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis", "httpx")
 _RECORD = {"_record", "_from_structlog"}
 _UNSHOWN = "(cannot be shown)"
 
@@ -132,6 +133,6 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
         )
     )
     logging.basicConfig(handlers=[handler], level=number, force=True)
-    # Their INFO says of each job and each start what our own lines say better.
-    for name in ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis"):
+    # Their INFO says of each job, request and start what our own lines say better.
+    for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

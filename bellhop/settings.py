@@ -1,4 +1,7 @@
-"""The `BELLHOP_…` variables, from the environment or from `.env` in the current directory."""
+"""The `BELLHOP_…` variables, from the environment or from `.env` in the current directory.
+
+What is Seam's, and not ours, has the name that Seam's own SDK gives it: `SEAM_…`.
+"""
 
 import difflib
 import os
@@ -26,7 +29,11 @@ from bellhop.secret import secret_problem
 from bellhop.vault import Vault
 
 PREFIX = "BELLHOP_"
+_SEAMS_OWN = ("SEAM_API_KEY", "SEAM_ENDPOINT")
 ENV_FILE = ".env"
+NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
+"""Seam's SDKs take no key that does not begin with `seam_`."""
+
 STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
@@ -34,7 +41,11 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
 """What Kubernetes sets in every pod beside a Service named bellhop."""
 
+_API_KEY = re.compile(r"seam_(?!at|cst|pk)\S+")
+"""Seam's other tokens begin alike: those of people, of browsers, and publishable ones."""
+
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
+_OWN_API_KEY = re.compile(r"[!-~]{16,1000}")
 
 
 class InvalidSettings(BellhopError):
@@ -96,8 +107,11 @@ _EXPECTED = {
     "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
     "on_invalid": "quarantine or reject",
+    "api_key": "16 to 1000 letters, digits and signs of ASCII, without white space",
     "log_format": "json or console",
     "log_level": "debug, info, warning or error",
+    "seam_api_key": "an API key from Seam's console (seam_…)",
+    "seam_endpoint": "the URL of an API such as https://connect.getseam.com",
 }
 
 
@@ -127,10 +141,13 @@ class Settings(BaseSettings):
     )
     max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
+    api_key: SecretStr | None = None
     log_format: Literal["json", "console"] | None = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
         "info"
     )
+    seam_api_key: SecretStr | None = Field(None, validation_alias="SEAM_API_KEY")
+    seam_endpoint: str | None = Field(None, validation_alias="SEAM_ENDPOINT", pattern="^https?://.")
 
     @field_validator("redis_url")
     @classmethod
@@ -147,6 +164,13 @@ class Settings(BaseSettings):
                 raise ValueError(f"number {place} {problem}")
         return value
 
+    @field_validator("seam_api_key")
+    @classmethod
+    def _check_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _API_KEY.fullmatch(value.get_secret_value()):
+            raise ValueError("no API key")
+        return value
+
     @field_validator("encryption_keys")
     @classmethod
     def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
@@ -154,6 +178,14 @@ class Settings(BaseSettings):
             Vault([key.get_secret_value() for key in value])
         except BellhopError as error:
             raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("api_key")
+    @classmethod
+    def _check_own_api_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value and not _OWN_API_KEY.fullmatch(key := value.get_secret_value()):
+            what = "is too short" if len(key) < 16 else "cannot be sent in a header"
+            raise ValueError(f"{what}; this makes one: {NEW_API_KEY}")
         return value
 
     @property
@@ -181,19 +213,21 @@ def load_settings(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = {str(problem["loc"][0]): problem for problem in error.errors()}
+        problems = {str(problem["loc"][0]).lower(): problem for problem in error.errors()}
         raise InvalidSettings(
             "\n".join(_explain(name, problem) for name, problem in problems.items())
         ) from None
 
 
 def _explain(name: str, problem: Mapping[str, Any]) -> str:
-    variable = f"{PREFIX}{name.upper()}"
+    variable = name.upper() if name.upper() in _SEAMS_OWN else f"{PREFIX}{name.upper()}"
     detail = problem["msg"].removeprefix("Value error, ")
     if name == "encryption_keys":
         return f"{variable}: {detail}"
-    if name == "webhook_secrets":
+    if name in ("webhook_secrets", "api_key"):
         return f"{variable}: {detail}; expected {_EXPECTED[name]}"
+    if name == "seam_api_key":
+        return f"{variable}: expected {_EXPECTED[name]}"
     if name == "redis_url":  # may hold a password
         return f"{variable}: expected {_EXPECTED[name]}, but {detail}"
     given = problem["input"]
@@ -203,9 +237,11 @@ def _explain(name: str, problem: Mapping[str, Any]) -> str:
 
 def _check_names(environment: Mapping[str, object]) -> None:
     """Refuse a variable that is nearly the name of a setting: it is a typo, not somebody else's."""
-    known = [name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields if name.upper() not in _SEAMS_OWN]
     for variable in environment:
         name = variable.removeprefix(PREFIX)
+        if name in _SEAMS_OWN and name != variable:
+            raise InvalidSettings(f"{variable} is not a setting; did you mean {name}?")
         if name == variable or name in known or _KUBERNETES.match(name):
             continue
         near = [one for one in known if one.startswith(f"{name}_") or name.startswith(f"{one}_")]

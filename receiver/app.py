@@ -18,6 +18,7 @@ from bellhop.queue import ShiftBell
 from bellhop.settings import Settings
 from bellhop.signature import Verifier
 from receiver.answers import NOT_FOUND, problem
+from receiver.api.routes import Api
 from receiver.intake import LONGEST_CALL, Intake
 from receiver.refusals import Refusals
 from receiver.webhook import WebhookEndpoint
@@ -44,6 +45,8 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
         on_invalid=settings.on_invalid,
     )
 
+    api = Api(settings, redis_url)
+
     async def live(_request: Request) -> Response:
         return JSONResponse({"status": "live"})
 
@@ -64,6 +67,7 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
         yield
         await intake.close()
         refusals.close()
+        api.close()
         await redis.aclose()
 
     app = Starlette(
@@ -71,6 +75,7 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
             Route(WEBHOOK_PATH, webhook),
             Route("/health/live", live),
             Route("/health/ready", _Asgi(ready)),
+            *api.routes,
         ],
         lifespan=lifespan,
     )

@@ -53,18 +53,19 @@ class Tally:
 class Refusals:
     """Logs what was refused: at once if it is the first of its kind, else once in `pause` seconds.
 
-    A kind is forgotten after a pause without a refusal. For one event loop.
+    A kind is forgotten after a pause without a refusal. For one event loop. `of`: what one is.
     """
 
-    def __init__(self, pause: float = PAUSE) -> None:
+    def __init__(self, pause: float = PAUSE, *, of: str = "webhook") -> None:
         self._tally = Tally()
         self._pause = pause
+        self._of = of
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, reason: str) -> None:
         """Count a request that was refused, and why."""
         if self._tally.add(reason):
-            _log.warning("refused a webhook", reason=reason)
+            _log.warning(f"refused a {self._of}", reason=reason)
         if self._timer is None:
             self._wait()
 
@@ -86,5 +87,5 @@ class Refusals:
     def _tell(self) -> bool:
         counts = self._tally.take()
         if counts:
-            _log.warning("refused more webhooks", refused=sum(counts.values()), reasons=counts)
+            _log.warning(f"refused more {self._of}s", refused=sum(counts.values()), reasons=counts)
         return bool(counts)

@@ -111,7 +111,7 @@ class WebhookEndpoint:
     async def _accept(self, delivery: Delivery, headers: Mapping[str, str]) -> Verdict:
         item: Arrival | Quarantined
         try:
-            item = Arrival.of(delivery.delivery_id, parse(delivery.body))
+            item = Arrival.of(delivery.delivery_id, parse(delivery.body), sent_at=delivery.sent_at)
         except NotASeamEvent as error:
             _log.warning(
                 "a signed body is no Seam event",

@@ -14,6 +14,7 @@ from redis import Redis
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger
+from tests.stand_in import StandIn
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -26,7 +27,7 @@ settings.load_profile("bellhop")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let no variable or .env of the machine reach a test."""
     for name in list(os.environ):
-        if name.startswith("BELLHOP_"):
+        if name.startswith(("BELLHOP_", "SEAM_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 
@@ -67,3 +68,13 @@ def ledger(redis: Redis) -> Ledger:
 def new_id() -> Iterator[str]:
     """Ids that are not repeated within a test: take them with next()."""
     return (f"id{number}" for number in itertools.count(1))
+
+
+@pytest.fixture
+def seam(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    """A stand-in for Seam's API, which the settings lead to."""
+    stand_in = StandIn()
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    yield stand_in
+    stand_in.end()

@@ -71,15 +71,16 @@ class Lane:
         with self._lock:
             if self.next and self.next.handler.wants_context and self.next.event.occurred_at:
                 outcome = outcome._replace(occurred_ms=in_ms(self.next.event.occurred_at))
-            self._note(outcome)
+            self._note(outcome, self.next)
             if self.careful:
                 self._write_progress()
             self.next = next(self._runs, None)
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: Outcome, run: Run | None) -> None:
         self._unwritten.append(outcome)
         if self._entry:
-            self._past.took(outcome, self._entry.about.order, new=self._entry.handler is None)
+            new = self._entry.handler is None or (run is not None and run.attempts.fresh)
+            self._past.took(outcome, self._entry.about.order, new=new)
 
     def stop(self) -> None:
         """Let the entry under way be the last."""
@@ -146,7 +147,7 @@ class Lane:
             name = run.handler.name
             run.earlier_pending = self._past.has_earlier(name, entry.about.order)
             if run.handler.in_order and run.earlier_pending:
-                self._note(run.attempts.behind(name))
+                self._note(run.attempts.behind(name), run)
                 continue
             run.stale = self._past.has_newer(name, run.event.occurred_at)
             # The first that is run is the one under which they ended: those before it are written.

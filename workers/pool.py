@@ -1,4 +1,7 @@
-"""A pool of worker processes, replaced when they die, with a foreman beside them."""
+"""A pool of worker processes, replaced when they die, with a foreman beside them.
+
+With an API key of Seam's, a fetcher is beside them, too.
+"""
 
 import faulthandler
 import gc
@@ -23,6 +26,7 @@ from bellhop.routing import registry
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
 from workers.deadlines import Deadlines
+from workers.fetcher import run_fetcher
 from workers.foreman import PATIENCE, PERIOD, Foreman
 from workers.rq_worker import ShiftWorker
 from workers.runtime import REST, Runtime
@@ -61,6 +65,9 @@ def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
     supervisor = Supervisor(grace=grace - _TO_END, tick=look_after, period=PERIOD)
     for _ in range(workers):
         supervisor.add(f"{socket.gethostname()}-worker", start)
+    if settings.seam_api_key:
+        fetch = forked(partial(run_fetcher, settings, redis_url))
+        supervisor.add(f"{socket.gethostname()}-fetcher", fetch)
     return supervisor.run()
 
 

@@ -2,9 +2,10 @@
 
 A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since
 the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `waiting`
-(behind an earlier event) or `dead`; a record that is not `done` has the last `error`, with its
-traceback where there is one. `earlier` attempts are kept as a number only; `forgiven` ones were
-made before somebody had the handler tried again.
+(behind an earlier event), `replaying` (in its mailbox, to be run though it was over) or `dead`; a
+record that is not `done` has the last `error`, with its traceback where there is one. `earlier`
+attempts are kept as a number only; `forgiven` ones were made before somebody had the handler tried
+again. An attempt of a replay has "replay" as its fourth; `replay` is how many were made before.
 """
 
 import json
@@ -33,25 +34,37 @@ class Attempts:
         self._attempts: list[list[Any]] = []
         self._before = 0
         self._forgiven = 0
+        self._replayed: int | None = None
         if record:
             self._read = json.loads(record)
             self._attempts = self._read["attempts"]
             self._before = self._read.get("earlier", 0)
             self._forgiven = self._read.get("forgiven", 0)
+            self._replayed = self._read.get("replay")
 
     @property
     def used(self) -> int:
         """How many attempts count: those since the handler was last tried again by hand."""
-        return self.number - 1 - self._forgiven
+        return self._before + len(self._attempts) - self._forgiven
 
     @property
     def number(self) -> int:
-        """The number of the next attempt, from 1."""
-        return self._before + len(self._attempts) + 1
+        """The number of the next attempt, from 1; that of a replay is counted anew."""
+        return self._before + len(self._attempts) - (self._replayed or 0) + 1
+
+    @property
+    def replay(self) -> bool:
+        """Whether these are attempts of a replay."""
+        return self._replayed is not None
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a replay has the event run that was not open for the handler."""
+        return self._read.get("state") == "replaying"
 
     def done(self, handler: str, started_ms: int, took_ms: float) -> Outcome:
         """The handler returned."""
-        if not self._attempts:
+        if not self._attempts and not self.replay:
             # By far the most frequent record, so it is not worth a JSON encoder.
             return Outcome(
                 handler,
@@ -83,13 +96,16 @@ class Attempts:
 
     def _record(self, state: str, started_ms: int, took_ms: float, error: str | None) -> str:
         short = error.strip().rpartition("\n")[2][:_LONGEST_ERROR] if error else None
-        attempts = [*self._attempts, [started_ms, round(took_ms, 2), short]]
+        attempt = [started_ms, round(took_ms, 2), short, *(["replay"] if self.replay else [])]
+        attempts = [*self._attempts, attempt]
         record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
         earlier = self._before + len(attempts) - len(record["attempts"])
         if earlier:
             record["earlier"] = earlier
         if self._forgiven:
             record["forgiven"] = self._forgiven
+        if self.replay:
+            record["replay"] = self._replayed
         if error:
             record["error"] = error
         return json.dumps(record)

@@ -60,6 +60,7 @@ class Run:
             received_at=datetime.fromtimestamp(self.received_ms / 1000, UTC),
             earlier_pending=self.earlier_pending,
             stale=self.stale,
+            replay=self.attempts.replay,
         )
 
     def deadline(self, began: float) -> float:

@@ -135,7 +135,8 @@ def _show(letter: "DeadLetter") -> None:
         click.echo(f"{click.style(f'{name:<8}', bold=True)} {value}")
     click.echo(click.style("\nattempts", bold=True))
     earlier = int(letter.record.get("earlier", 0))
-    for number, (started, took, error) in enumerate(letter.record.get("attempts", ()), earlier + 1):
+    tries = letter.record.get("attempts", ())
+    for number, (started, took, error, *_) in enumerate(tries, earlier + 1):
         time = datetime.fromtimestamp(started / 1000, UTC).isoformat(" ", timespec="seconds")
         click.echo(f"{number:>4}  {time}  {took:>9,.1f} ms  {error or ''}")
     click.echo(click.style("\nlast error", bold=True))

@@ -10,6 +10,7 @@ import click
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
 from bellhop.failpoints import arm
 from bellhop.logs import configure_logs
+from bellhop.sdk import require_sdk
 from bellhop.settings import load_settings
 
 
@@ -46,11 +47,13 @@ def receiver(host: str | None, port: int | None, checked: bool) -> None:
 def worker(count: int, checked: bool) -> None:
     """Run handlers: process two, as often as you like.
 
-    Needs BELLHOP_REDIS_URL. Loads BELLHOP_HANDLERS (default: handlers).
+    Needs BELLHOP_REDIS_URL. Loads BELLHOP_HANDLERS (default: handlers). With SEAM_API_KEY, what
+    events do not say of action attempts is fetched.
     """
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
     arm(os.environ)
+    require_sdk(settings)
     url = redis_url(settings)
     require_fit_redis(settings, url, warn=not checked)
     from workers.pool import run_pool

@@ -26,6 +26,7 @@ from bellhop.embedded import EmbeddedRedis
 from bellhop.failpoints import read as read_failpoints
 from bellhop.logs import configure_logs
 from bellhop.processes import command as process
+from bellhop.sdk import require_sdk
 from bellhop.settings import STATE, Settings, load_settings
 from bellhop.supervisor import Child, Supervisor
 
@@ -68,6 +69,7 @@ def _with_port(settings: Settings) -> Settings:
 
 def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, reload: bool) -> int:
     url = embedded.url if embedded else settings.redis_url.get_secret_value()  # type: ignore[union-attr]
+    require_sdk(settings)
     require_fit_redis(settings, url)
     secrets = settings.secrets or (made_secret(),)
     webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"

@@ -4,7 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
-from bellhop.events.base import SeamEvent
+from bellhop.events.base import SeamEvent, is_of_one_type
+
+UNKNOWN: Final = "?"
+"""The `event_type` by which all events are found whose type nobody knew when they came."""
 
 _NONE: Final = frozenset({"event_id", "workspace_id"})
 """Ids that find one event, or all of them."""
@@ -23,12 +26,19 @@ def subjects_of(event: SeamEvent) -> tuple[str, ...]:
     """Return what the event can be found by, each as `field value`: `device_id 6f1a…`.
 
     Fields are named in the singular: an id in `space_ids` is a `space_id`. At most 50 of them, and
-    none longer than 200 characters: a body could be all ids.
+    none longer than 200 characters: a body could be all ids. The attempts at a device can be found
+    by themselves, as `attempts_of_device_id 6f1a…`.
     """
     found = [f"event_type {event.event_type}"]
+    if not is_of_one_type(type(event)):
+        found.append(f"event_type {UNKNOWN}")
     found += _in(event.__dict__, _fields(type(event)))
     if extra := event.__pydantic_extra__:
         found += _in(extra, filter(None, map(_field, extra)))
+    attempts = [one for one in found if one.startswith("action_attempt_id ")]
+    devices = [one for one in found if one.startswith("device_id ")]
+    if attempts and devices:
+        found[1:1] = [attempts[0], f"attempts_of_{devices[0]}"]
     return tuple(dict.fromkeys(found))[:_MOST] if len(found) > 1 else tuple(found)
 
 

@@ -9,7 +9,7 @@
 -- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
---   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id],
+--   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id, …],
 --     when it was created (ms, or ''), JSON of what it is about ["field value", …],
 --     number of differences, for each event_type, kind, field, example        or
 --   'quarantine', svix-id, body, problems, headers
@@ -50,6 +50,16 @@ local function counts_from(created)
   return (created > now or created <= now - retention) and now or created
 end
 
+-- Whoever waits for an action attempt reads of it in `attempts`.
+local function tell_of_attempts(order, subjects)
+  for _, subject in ipairs(subjects) do
+    local attempt = string.match(subject, '^action_attempt_id (.+)')
+    if attempt then
+      redis.call('XADD', key('attempts'), order .. '-*', 'attempt', attempt)
+    end
+  end
+end
+
 local accepted = redis.call('GET', key('order')) or 0
 
 local function remember(event_id, mailbox, body, about, created, subjects)
@@ -58,7 +68,11 @@ local function remember(event_id, mailbox, body, about, created, subjects)
   redis.call('HSET', key('event:' .. event_id), 'body', body,
     'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
   redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
-  redis.call('RPUSH', key('unindexed'), order .. ' ' .. counts_from(created) .. ' ' .. subjects)
+  redis.call('RPUSH', key('unindexed'),
+    order .. ' ' .. counts_from(created) .. ' ' .. retention .. ' ' .. subjects)
+  if string.find(subjects, '"action_attempt_id ', 1, true) then
+    tell_of_attempts(order, cjson.decode(subjects))
+  end
   post(mailbox, event_id)
 end
 

@@ -19,10 +19,13 @@ from bellhop.ledger.entries import (
     Arrival,
     Claimed,
     Entry,
+    Errand,
     Mail,
     Open,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
@@ -56,6 +59,8 @@ def _load(name: str) -> Script:
 ACCEPT = _load("accept")
 CLAIM = _load("claim")
 INDEX = _load("index")
+FETCH = _load("fetch")
+REPLAY = _load("replay")
 RESOLVE = _load("resolve")
 REST = _load("rest")
 SETTLE = _load("settle")
@@ -201,13 +206,25 @@ def resolve(
     )
 
 
-def index(retention: timedelta, most: int, now_ms: int | None) -> Call[int]:
+def index(most: int, now_ms: int | None) -> Call[int]:
     """Make events that came lately findable."""
-    return Call(INDEX, [_now(now_ms), _milliseconds(retention), most], _read_number)
+    return Call(INDEX, [_now(now_ms), most], _read_number)
 
 
 def _read_number(answer: Any) -> int:
     return int(answer)
+
+
+def replay(replays: Sequence[Replay], now_ms: int | None) -> Call[Replayed]:
+    """Give events that are over to handlers again."""
+    arguments: list[Argument] = [_now(now_ms)]
+    for one in replays:
+        arguments += one
+    return Call(
+        REPLAY,
+        arguments,
+        lambda answer: Replayed(tuple(done == 1 for done in answer[1]), answer[2], answer[0] == 1),
+    )
 
 
 def sweep(
@@ -221,6 +238,20 @@ def sweep(
             answer[0] == 1, answer[1], tuple(shift.decode() for shift in answer[2])
         ),
     )
+
+
+def fetch(
+    lease: timedelta, retention: timedelta, now_ms: int | None
+) -> Call[Errand | float | None]:
+    """Give a fetcher the next action attempt."""
+
+    def read(answer: list[Any]) -> Errand | float | None:
+        attempt, times, wait_ms = answer
+        if attempt:
+            return Errand(attempt.decode(), times)
+        return float(wait_ms) / 1000 if wait_ms else None
+
+    return Call(FETCH, [_now(now_ms), _milliseconds(lease), _milliseconds(retention)], read)
 
 
 def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -16,6 +17,7 @@ class Arrival(NamedTuple):
 
     `released`: it was in quarantine until now. `created_ms`: when Seam made it, in milliseconds
     since the epoch, if it says so. `subjects`: what it is to be found by, see `subjects_of`.
+    `sent_at`: when this delivery of it was sent, to the second.
     """
 
     delivery_id: str
@@ -27,13 +29,21 @@ class Arrival(NamedTuple):
     released: bool = False
     created_ms: int | None = None
     subjects: Sequence[str] = ()
+    sent_at: datetime | None = None
 
     def __repr__(self) -> str:
         named = f"{self.delivery_id!r}, {self.event_id!r}, {self.event_type!r}, {self.mailbox!r}"
         return f"Arrival({named}, {len(self.body)} bytes)"
 
     @classmethod
-    def of(cls, delivery_id: str, parsed: Parsed, *, released: bool = False) -> "Arrival":
+    def of(
+        cls,
+        delivery_id: str,
+        parsed: Parsed,
+        *,
+        released: bool = False,
+        sent_at: datetime | None = None,
+    ) -> "Arrival":
         """Return the arrival of an event that was just read."""
         event = parsed.event
         return cls(
@@ -46,17 +56,23 @@ class Arrival(NamedTuple):
             released,
             round(event.created_at.timestamp() * 1000) if event.created_at else None,
             subjects_of(event),
+            sent_at,
         )
 
 
 class About(NamedTuple):
-    """What the ledger knows of an event besides its body. `order`: its place among all, from 1."""
+    """What the ledger knows of an event besides its body.
+
+    `order`: its place among all, from 1. `sent`: when its delivery was sent, in seconds since the
+    epoch, if that is known.
+    """
 
     received_ms: int = 0
     order: int = 0
     event_type: str = ""
     mailbox: str = ""
     delivery_id: str = ""
+    sent: int | None = None
 
     @classmethod
     def read(cls, field: bytes | None) -> "About":
@@ -70,7 +86,10 @@ class About(NamedTuple):
     @staticmethod
     def named(arrival: "Arrival") -> bytes:
         """Return what is written of an arrival, behind when and as which it came."""
-        return to_json((arrival.event_type, arrival.mailbox, arrival.delivery_id))
+        named: list[str | int] = [arrival.event_type, arrival.mailbox, arrival.delivery_id]
+        if arrival.sent_at:
+            named.append(int(arrival.sent_at.timestamp()))
+        return to_json(named)
 
 
 class Quarantined(NamedTuple):
@@ -212,6 +231,36 @@ class Resolved(NamedTuple):
     """Which dead letters were dealt with; the others were none (any more)."""
 
     done: tuple[bool, ...]
+    wants_shift: bool
+
+
+class Errand(NamedTuple):
+    """An action attempt to ask Seam's API about. `times`: how often that was begun, with this."""
+
+    action_attempt_id: str
+    times: int
+
+
+class Replay(NamedTuple):
+    """An event that a handler is to be given again, or for the first time, though it is over.
+
+    `read`: what was on record of the handler, `record`: what is to be.
+    """
+
+    event_id: str
+    handler: str
+    read: str
+    record: str
+
+
+class Replayed(NamedTuple):
+    """Which entries were put into mailboxes; the others were left alone.
+
+    `waiting`: how many wait there, of all replays.
+    """
+
+    done: tuple[bool, ...]
+    waiting: int
     wants_shift: bool
 
 

@@ -6,14 +6,14 @@
 --
 -- An index lives as long as something is added to it, and is rid of what is too old when something is.
 --
--- ARGV: now, retention (ms), most events
+-- ARGV: now, most events
 -- Returns: how many events still wait to be indexed
 
 local now = clock(ARGV[1])
-local retention = tonumber(ARGV[2])
-local most = tonumber(ARGV[3])
+local most = tonumber(ARGV[2])
 
 local indexes = {}
+local retention = 0
 
 local function add(name, created, order)
   local members = indexes[name]
@@ -26,7 +26,8 @@ local function add(name, created, order)
 end
 
 for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
-  local order, created, subjects = string.match(noted, '^(%d+) (%d+) (.*)$')
+  local order, created, kept, subjects = string.match(noted, '^(%d+) (%d+) (%d+) (.*)$')
+  retention = math.max(retention, tonumber(kept))
   add('created', created, order)
   for _, subject in ipairs(cjson.decode(subjects)) do
     add('index:' .. subject, created, order)

@@ -7,8 +7,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | ----------------------- | ---------- | --------------------------------------------------------- |
 | `event:<event_id>`      | hash       | body, state; `about`, when it came and its place among    |
 |                         |            | all, `milliseconds-order`, and JSON [type, mailbox,       |
-|                         |            | svix-id]; for each handler `h:<handler>`, its attempts;   |
-|                         |            | how many handlers are `open` (to be run) and `dead`;      |
+|                         |            | svix-id, sent (s)]; for each handler `h:<handler>`, its   |
+|                         |            | attempts; how many are `open` (to be run) and `dead`;     |
 |                         |            | after crashes `begun`, `deaths` and `deaths:<handler>`    |
 | `deliveries`            | sorted set | svix-ids that came, by when (ms)                          |
 | `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
@@ -29,10 +29,17 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `behind:<h> <m>`        | sorted set | those of them that wait for the ones before               |
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
+| `replaying`             | set        | entries that a replay put into mailboxes, as they wait    |
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
 | `unindexed`             | list       | `order created JSON` of those not in the indexes yet      |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
+| `attempts`              | stream     | the action attempt of every event about one, `order-…`    |
+| `attempt:<id>`          | hash       | of an attempt: `body`, as Seam's API sent it once it had  |
+|                         |            | ended, or why it was `given_up`; how many `times` it was  |
+|                         |            | asked for                                                 |
+| `unfetched`             | sorted set | attempts to ask the API about, by when that may be begun  |
+| `fetched_to`            | string     | the entry of `attempts` up to which they were taken over  |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
@@ -71,6 +78,11 @@ def index(field: str, value: str) -> str:
     return f"{PREFIX}index:{field} {value}"
 
 
+def attempt(action_attempt_id: str) -> str:
+    """What Seam's API said of an action attempt."""
+    return f"{PREFIX}attempt:{action_attempt_id}"
+
+
 def quarantined(delivery_id: str) -> str:
     """A body that is no event."""
     return f"{PREFIX}quarantined:{delivery_id}"
@@ -89,6 +101,9 @@ RESTING = f"{PREFIX}resting"
 WAITING = f"{PREFIX}waiting"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
+ATTEMPTS = f"{PREFIX}attempts"
+UNFETCHED = f"{PREFIX}unfetched"
+UNINDEXED = f"{PREFIX}unindexed"
 CREATED = f"{PREFIX}created"
 DELIVERIES = f"{PREFIX}deliveries"
 DEAD = f"{PREFIX}dead"

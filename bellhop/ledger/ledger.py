@@ -12,20 +12,21 @@ from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
     Claimed,
+    Errand,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
     Resolution,
     Resolved,
     Settled,
     SettledMail,
     Swept,
 )
+from bellhop.ledger.indexing import AT_A_TIME
 from bellhop.vault import NO_KEYS, Vault
 
 T = TypeVar("T")
-
-INDEXED_AT_A_TIME = 500
-"""Events that are indexed in one call, which takes some milliseconds and keeps others waiting."""
 
 
 class Ledger:
@@ -154,6 +155,13 @@ class Ledger:
         """Try dead letters again, or be done with them."""
         return self._run(calls.resolve(resolutions, self.retention, now_ms))
 
+    def replay(self, replays: Sequence[Replay], *, now_ms: int | None = None) -> Replayed:
+        """Give events that are over to handlers again, in this order.
+
+        Without any, say how many of those before still wait in their mailboxes.
+        """
+        return self._run(calls.replay(replays, now_ms))
+
     def sweep(
         self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int | None = None
     ) -> Swept:
@@ -163,12 +171,19 @@ class Ledger:
         """
         return self._run(calls.sweep(self.retention, queued, dead_workers, now_ms))
 
-    def index(self, most: int = INDEXED_AT_A_TIME, *, now_ms: int | None = None) -> int:
+    def index(self, most: int = AT_A_TIME, *, now_ms: int | None = None) -> int:
         """Make events that came lately findable by what they are about, `most` at a time.
 
         Returns how many still wait for it.
         """
-        return self._run(calls.index(self.retention, most, now_ms))
+        return self._run(calls.index(most, now_ms))
+
+    def fetch(self, lease: timedelta, *, now_ms: int | None = None) -> Errand | float | None:
+        """Give a fetcher an action attempt, which is its own until the lease ends.
+
+        If none is due, return the seconds until the next one is, if there is one.
+        """
+        return self._run(calls.fetch(lease, self.retention, now_ms))
 
     def check_vault(self) -> None:
         """Raise `Sealed` if what is stored was encrypted with a key that is not in the vault."""

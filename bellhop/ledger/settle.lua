@@ -135,6 +135,9 @@ local function settle_entry(mailbox)
   more_open = more_open - (handler and left or 0)
   local open, dead = (before[2] or 0) + more_open, (before[3] or 0) + more_dead
 
+  if handler and left > 0 then
+    redis.call('SREM', key('replaying'), entry)
+  end
   if handler and finished == '1' and not known then
     close_for(handler, mailbox, event_id)
   end

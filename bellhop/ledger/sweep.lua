@@ -6,8 +6,8 @@
 --    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
 --    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
 --    that is counted.
--- 3. The log and the ids of deliveries are cut to the retention, and it is noted that a foreman is at
---    work.
+-- 3. The log, that of action attempts and the ids of deliveries are cut to the retention, and it is
+--    noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
 --    somebody was told so within the last two seconds and is about to. If there is mail and the queue
 --    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
@@ -85,6 +85,7 @@ local function cut_log(oldest, most)
   end
   if last then
     redis.call('XTRIM', key('log'), 'MINID', string.format('%d', last + 1))
+    redis.call('XTRIM', key('attempts'), 'MINID', string.format('%d', last + 1))
   end
   return last
 end

@@ -27,7 +27,7 @@ def body(base: dict[str, Any] = UNLOCKED, /, **fields: Any) -> bytes:
     return json.dumps({k: v for k, v in {**base, **fields}.items() if v is not ...}).encode()
 
 
-def of_type(event_type: str, **fields: Any) -> bytes:
+def of_type(event_type: str, /, **fields: Any) -> bytes:
     ids = (f"event{n}" for n in count(1))
     event = sample(event_type, now=datetime(2026, 1, 31, tzinfo=UTC), new_id=lambda: next(ids))
     return body(event, **fields)

@@ -38,8 +38,11 @@ DEFAULTS = {
     "retention": timedelta(days=14),
     "max_body": 512 * 1024,
     "on_invalid": "quarantine",
+    "api_key": None,
     "log_format": None,
     "log_level": "info",
+    "seam_api_key": None,
+    "seam_endpoint": None,
 }
 
 
@@ -96,7 +99,7 @@ def test_every_setting_has_a_default() -> None:
 
 @pytest.mark.parametrize("name", DEFAULTS)
 def test_an_empty_variable_is_as_good_as_none(name: str, env: pytest.MonkeyPatch) -> None:
-    env.setenv(f"BELLHOP_{name.upper()}", "")
+    env.setenv(name.upper() if name.startswith("seam_") else f"BELLHOP_{name.upper()}", "")
     assert getattr(load_settings(), name) == DEFAULTS[name]
 
 

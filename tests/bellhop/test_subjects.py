@@ -18,9 +18,27 @@ def test_an_event_is_about_its_type_and_every_resource_whose_id_it_carries() -> 
     }
 
 
+def test_one_of_a_type_that_nobody_knows_can_be_found_among_all_such() -> None:
+    for event_type in ("lock.jammed", "moon.full"):
+        sent = {"event_id": "e1", "event_type": event_type, "workspace_id": "w1", "device_id": "d1"}
+        found = subjects_of(parse(json.dumps(sent).encode()).event)
+        assert found == (f"event_type {event_type}", "event_type ?", "device_id d1")
+
+
+def test_the_attempts_at_a_device_are_found_by_themselves() -> None:
+    event = make_event("action_attempt.lock_door.succeeded", action_attempt_id="a1", device_id="d1")
+
+    assert {"action_attempt_id a1", "attempts_of_device_id d1"} < set(subjects_of(event))
+    crowded = {f"x{n}_id": str(n) for n in range(100)}
+    assert {"action_attempt_id a1", "attempts_of_device_id d1"} < subjects_of_one_with(
+        **crowded, action_attempt_id="a1", device_id="d1"
+    )
+
+
 def subjects_of_one_with(**fields: object) -> set[str]:
     sent = {"event_id": "e1", "event_type": "lock.jammed", "workspace_id": "w1", **fields}
-    return set(subjects_of(parse(json.dumps(sent).encode()).event)) - {"event_type lock.jammed"}
+    of_any = {"event_type lock.jammed", "event_type ?"}
+    return set(subjects_of(parse(json.dumps(sent).encode()).event)) - of_any
 
 
 def test_fields_that_nobody_knew_count_too_and_lists_in_the_singular() -> None:

@@ -1,11 +1,12 @@
 """What is said of a wrong setting, or a misspelt one."""
 
+import subprocess
 from typing import Any
 
 import pytest
 
 from bellhop.errors import BellhopError
-from bellhop.settings import InvalidSettings, load_settings
+from bellhop.settings import NEW_API_KEY, InvalidSettings, load_settings
 from tests.bellhop.environment import dotenv, short
 from tests.conftest import SECRET
 
@@ -153,6 +154,36 @@ def test_a_wrong_secret_is_named_by_its_place(
 ) -> None:
     env.setenv("BELLHOP_WEBHOOK_SECRETS", text)
     assert refusal() == f"BELLHOP_WEBHOOK_SECRETS: {what}; expected {EXPECTED['webhook_secrets']}"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("x", "is too short"),
+        ("seam_hunter2-x", "is too short"),
+        ("seam_hunter2-with white", "cannot be sent in a header"),
+        ("seam_hunter2-and-größe", "cannot be sent in a header"),
+        ("seam_hunter2-" + "x" * 1000, "cannot be sent in a header"),
+    ],
+)
+def test_an_api_key_that_cannot_be_one_is_refused_and_not_shown(
+    text: str, what: str, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv("BELLHOP_API_KEY", text)
+    message = refusal()
+    assert message == (
+        f"BELLHOP_API_KEY: {what}; this makes one: {NEW_API_KEY}; expected 16 to 1000 letters, "
+        "digits and signs of ASCII, without white space"
+    )
+
+
+def test_the_api_key_that_is_proposed_is_good(env: pytest.MonkeyPatch) -> None:
+    made = subprocess.run(NEW_API_KEY, shell=True, check=True, capture_output=True, text=True)
+    env.setenv("BELLHOP_API_KEY", made.stdout.strip())
+    settings = load_settings()
+    assert settings.api_key
+    assert settings.api_key.get_secret_value().startswith("seam_bellhop_")
+    assert "seam_bellhop_" not in f"{settings} {settings!r} {settings.model_dump()}"
 
 
 @pytest.mark.parametrize(

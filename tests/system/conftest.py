@@ -69,7 +69,11 @@ class House:
         self.webhook = f"http://127.0.0.1:{self.port}/webhooks/seam"
         self._processes: list[subprocess.Popen[str]] = []
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("BELLHOP")},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("BELLHOP_", "SEAM_"))
+            },
             "BELLHOP_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
         }

@@ -11,10 +11,10 @@ import hypothesis.strategies as st
 from hypothesis.stateful import precondition, rule
 
 from bellhop.events import Drift
-from bellhop.ledger import Arrival, Quarantined, Resolution
+from bellhop.ledger import Arrival, Quarantined, Replay, Resolution
 from tests.bellhop.ledger.state import split, worker_of
 from tests.bellhop.ledger.twins import MAILBOXES
-from tests.bellhop.ledger.workers import LEASE, Workers
+from tests.bellhop.ledger.workers import HANDLERS, LEASE, Workers
 
 WORKERS = ("host-1", "host/a b", "host-3")
 BODIES = (b"{}", b"", b"\x00\xff\r\n")
@@ -24,6 +24,8 @@ DRIFT = [
     Drift("lock.unlocked", "new field", "unknown_field", "1"),
     Drift("lock.unlocked", "occurred_at", "missing_field"),
 ]
+SUBJECTS = (*MAILBOXES, "action_attempt_id a ü", "action_attempt_id 1", "action_attempt_id")
+LATECOMER = "added.today"
 FULL = 25
 """Entries on their way, from which on nothing more is delivered."""
 
@@ -66,7 +68,7 @@ class LedgerMachine(Workers):
             body,
             drift,
             created_ms=chance.choice([None, self.now - 1, self.now + 1, self.now - 10**10]),
-            subjects=chance.sample(MAILBOXES, chance.choice([0, 1, 3])),
+            subjects=chance.sample(SUBJECTS, chance.choice([0, 1, 3])),
         )
         if kind == "release":
             kept = chance.choice([*self.model.quarantine, "msg_nobody_kept"])
@@ -156,6 +158,23 @@ class LedgerMachine(Workers):
         assert resolved.done == (True,) * len(chosen) + (False,) * (len(letters) - len(chosen))
         for _, event_id, handler, record in resolutions[: len(chosen)]:
             self.outcomes[event_id, handler][-1] = record
+
+    @precondition(lambda self: self._entries_under_way() < FULL)
+    @rule(chance=chances)
+    def replay(self, chance: Random) -> None:
+        """Somebody gives events to handlers again, or to a new one, open or over as they are."""
+        count = min(len(self.found["events"]), chance.randint(0, 4))
+        chosen = chance.sample(sorted(self.found["events"]), count)
+        replays = []
+        for event_id in [*chosen, *chosen[:1], "e0"]:
+            handler = chance.choice([*HANDLERS, LATECOMER])
+            read = self.found["events"].get(event_id, {}).get("records", {}).get(handler, "")
+            read = chance.choice([read] * 9 + ["what it was"])
+            replays.append(Replay(event_id, handler, read, f"replay {next(self.numbers)}"))
+        replayed = self.both("replay", replays)
+        for one, done in zip(replays, replayed.done, strict=True):
+            if done:
+                self.outcomes[one.event_id, one.handler] = [one.record]
 
     def _entries_under_way(self) -> int:
         return sum(map(len, self.found["mail"].values())) + len(self.found["due"])

@@ -77,6 +77,10 @@ class LedgerModel(Settling):
         if created is None or not now - RETENTION_MS < created <= now:
             created = now
         self.unindexed.append((len(self.events), created, list(item.subjects)))
+        for subject in item.subjects:
+            field, _, attempt = subject.partition(" ")
+            if field == "action_attempt_id" and attempt:
+                self.attempts.append((len(self.events), attempt))
 
     # index
 

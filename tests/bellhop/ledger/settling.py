@@ -1,15 +1,24 @@
-"""How the ledger's model writes down what became of mail, and of dead letters."""
+"""How the ledger's model writes down what became of mail, of dead letters, and of replays."""
 
 from collections.abc import Sequence
 from datetime import timedelta
 
-from bellhop.ledger import Outcome, Resolution, Resolved, Settled, SettledEntry, SettledMail
+from bellhop.ledger import (
+    Outcome,
+    Replay,
+    Replayed,
+    Resolution,
+    Resolved,
+    Settled,
+    SettledEntry,
+    SettledMail,
+)
 from tests.bellhop.ledger.claiming import Claiming
 from tests.bellhop.ledger.state import Event, milliseconds, split
 
 
 class Settling(Claiming):
-    """`settle` and `resolve`."""
+    """`settle`, `resolve` and `replay`."""
 
     # settle
 
@@ -57,6 +66,7 @@ class Settling(Claiming):
             return False
 
         self.mail[mailbox].remove(settled.name)
+        self.replaying.discard(settled.name)
         if mailbox in self.doubts:
             self.doubts[mailbox] -= 1
             if self.doubts[mailbox] == 0:
@@ -155,4 +165,28 @@ class Settling(Claiming):
         elif event.state == "dead" and not self._dead_letters(event_id):
             event.state = "done"
             event.may_be_forgotten = True
+        return True
+
+    # replay
+
+    def replay(self, replays: Sequence[Replay], *, now_ms: int) -> Replayed:
+        """Give events that are over to handlers again."""
+        done = tuple(self._replay(*replay) for replay in replays)
+        return Replayed(done, len(self.replaying), self._wants_shift(now_ms))
+
+    def _replay(self, event_id: str, handler: str, read: str, record: str) -> bool:
+        event = self.events.get(event_id)
+        if event is None or event.state == "accepted" or event.records.get(handler, "") != read:
+            return False
+        name, whose = f"{event_id} {handler}", (handler, event.mailbox)
+        behind = event_id in self.behind.get(whose, [])
+        if name in self.due or name in self.mail.get(event.mailbox, []) or behind:
+            return False
+        self.dead.pop(name, None)
+        event.deaths.pop(handler, None)
+        event.records[handler] = record
+        event.state = "retrying"
+        event.may_be_forgotten = False
+        self.replaying.add(name)
+        self._post(event.mailbox, name)
         return True

@@ -35,6 +35,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "drift": {},
         "log": [],
         "unindexed": [],
+        "attempts": [],
         "created": {},
         "indexes": {},
         "unfinished": {},
@@ -48,6 +49,7 @@ def of(redis: Redis) -> dict[str, Any]:
         "shifts": {},
         "held": {},
         "last settle": {},
+        "replaying": set(),
         "due": {},
         "dead": {},
         "waiting": None,
@@ -71,8 +73,8 @@ def of(redis: Redis) -> dict[str, Any]:
             case "deliveries" | "created":
                 found[kind] = _numbers(value)
             case "unindexed":
-                noted = (one.decode().split(" ", 2) for one in value)
-                found[kind] = [(int(one), int(at), json.loads(rest)) for one, at, rest in noted]
+                noted = (one.decode().split(" ", 3) for one in value)
+                found[kind] = [(int(one), int(at), json.loads(rest)) for one, at, _, rest in noted]
             case "index":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found["indexes"][rest] = _numbers(value)
@@ -93,6 +95,10 @@ def of(redis: Redis) -> dict[str, Any]:
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
                 logged = [entry for entry, _ in value]
+            case "attempts":
+                orders = [int(entry.partition(b"-")[0]) for entry, _ in value]
+                told = [fields[1].decode() for _, fields in value]
+                found["attempts"] = list(zip(orders, told, strict=True))
             case "order":
                 accepted = int(value)
             case "open":
@@ -119,6 +125,8 @@ def of(redis: Redis) -> dict[str, Any]:
                     found["due"][f"{event_id} {handler}"] = due
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "replaying":
+                found["replaying"] = {entry.decode() for entry in value}
             case "swept":
                 found["swept"] = int(value)
             case "waiting":

@@ -59,6 +59,8 @@ class LedgerState:
         self.log: list[str] = []
         self.unindexed: list[tuple[int, int, Sequence[str]]] = []
         """Events that are in no index yet: order, when it was created, what it is about."""
+        self.attempts: list[tuple[int, str]] = []
+        """The action attempts that events were about, with their orders."""
         self.created: dict[str, int] = {}
         self.indexes: dict[str, dict[str, int]] = {}
         """By what events are about, their orders, with when they were created."""
@@ -76,6 +78,8 @@ class LedgerState:
         self.behind: dict[tuple[str, str], list[str]] = {}
         """Those of them that wait for the ones before."""
         self.newest: dict[str, dict[str, int]] = {}
+        self.replaying: set[str] = set()
+        """Entries that a replay put into mailboxes, as they wait there."""
         self._let_go: list[str] = []
         self.waiting: int | None = None
         self.resting: dict[str, int] = {}
@@ -147,6 +151,7 @@ class LedgerState:
             },
             "log": self.log,
             "unindexed": self.unindexed,
+            "attempts": self.attempts,
             "created": self.created,
             "indexes": self.indexes,
             "unfinished": {
@@ -171,6 +176,7 @@ class LedgerState:
                 shift: (number, shift not in self.shifts)
                 for shift, number in self.last_settle.items()
             },
+            "replaying": self.replaying,
             "due": self.due,
             "dead": self.dead,
             "waiting": self.waiting,

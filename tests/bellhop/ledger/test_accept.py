@@ -79,6 +79,15 @@ def test_an_event_is_remembered_for_the_retention_after_nothing_of_it_is_open(de
     assert fourteen_days - 60_000 < desk.redis.pttl(keys.event("e1")) <= fourteen_days
 
 
+def test_every_event_about_an_action_attempt_tells_of_it(desk: Desk) -> None:
+    desk.accept(arrival("e1"))
+    both = ("action_attempt_id a 1", "device_id action_attempt_id x", "action_attempt_id b")
+    desk.accept(arrival("e2")._replace(subjects=both))
+    desk.accept(arrival("e2")._replace(subjects=both, delivery_id="again"))
+
+    assert desk.found["attempts"] == [(2, "a 1"), (2, "b")]
+
+
 def test_a_body_that_is_no_event_is_kept_in_quarantine_and_in_no_mailbox(desk: Desk) -> None:
     headers = {"user-agent": "Svix-Webhooks/1"}
     receipt = desk.accept(Quarantined("msg_1", b"\xff", ("no event_id", "no type"), headers))

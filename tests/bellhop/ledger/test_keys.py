@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from bellhop.events import Drift
-from bellhop.ledger import Outcome, Quarantined, SettledEntry, keys
-from tests.bellhop.ledger.conftest import Desk, arrival, box, dead, done, failed, progress
+from bellhop.ledger import Outcome, Quarantined, Replay, SettledEntry, keys
+from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, dead, done, failed, progress
 
 
 def test_no_script_touches_a_key_without_the_hash_tag(desk: Desk) -> None:
@@ -35,7 +35,8 @@ def run_everything(desk: Desk) -> None:
         desk.ledger.rest(f"r/{number}", timedelta(minutes=1))
     desk.accept(Quarantined("q1", b"{", ("no event_id",)))
     drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
-    desk.accept(arrival("e1")._replace(drift=[drift]))
+    about = ("action_attempt_id a1",)
+    desk.accept(arrival("e1")._replace(drift=[drift], subjects=about))
     desk.ledger.index(most=1)
     desk.deliver("e2", "e3", "e4")
     desk.deliver("e5", mailbox="device:2")
@@ -50,3 +51,5 @@ def run_everything(desk: Desk) -> None:
     desk.claim("v/1", mailboxes=1)
     desk.die("w")
     desk.settle(shift="v/1")
+    desk.ledger.fetch(LEASE, now_ms=desk.now)
+    desk.ledger.replay([Replay("e3", "added.today", "", "again")])

@@ -139,13 +139,15 @@ def test_a_clock_that_was_set_back_loses_nothing(desk: Desk) -> None:
 
 def test_the_log_and_all_that_goes_by_time_are_cut_to_the_retention(redis: Redis) -> None:
     ledger = Ledger(redis, timedelta(hours=1))
-    ledger.accept([arrival(f"e{n}", body=b"{}") for n in range(1_000)])
+    about = ("action_attempt_id a1",)
+    ledger.accept([arrival(f"e{n}")._replace(subjects=about) for n in range(1_000)])
     ledger.sweep(queued=0)
-    assert redis.xlen(keys.LOG) == 1_000
+    assert redis.xlen(keys.LOG) == redis.xlen(keys.ATTEMPTS) == 1_000
 
     seconds, _ = redis.time()
     ledger.sweep(queued=0, now_ms=(seconds + 3_700) * 1000)
     assert redis.exists(keys.DELIVERIES) == redis.xlen(keys.LOG) == 0
+    assert redis.xlen(keys.ATTEMPTS) == 0
     assert redis.exists(keys.event("e1"))  # it is still to be handled
     ledger.accept([arrival("new")])
     assert redis.xlen(keys.LOG) == 1

@@ -15,7 +15,7 @@ from tests.bellhop.ledger.model import LedgerModel
 from tests.bellhop.ledger.state import split
 
 MAILBOXES = ("device:front door", "device:1", "account:ü \n%", "event:")
-OPEN = ("retry", "behind")
+OPEN = ("retry", "behind", "replay")
 """How records begin of handlers for which an event is open."""
 
 
@@ -85,7 +85,10 @@ class Twins(RuleBasedStateMachine):
     # What was seen
 
     def note(self, results: list[SettledMail]) -> None:
-        """Remember what a settle wrote. A handler that was done with an event is so for good."""
+        """Remember what a settle wrote. A handler that was done with an event is so for good.
+
+        Unless it is replayed: then what was written before does not count.
+        """
         for mailbox, _, settled in results:
             for name, finished, outcomes, _ in settled:
                 event_id, handler = split(name)

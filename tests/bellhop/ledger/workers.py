@@ -77,7 +77,7 @@ class Workers(Twins):
         self, entry: Entry, written: set[str], chance: Random | None
     ) -> Iterator[SettledEntry]:
         outcomes = [
-            self._outcome_or_behind(handler, chance, entry.handler is None)
+            self._outcome_or_behind(handler, chance, _is_fresh(entry))
             for handler in self._to_run(entry, written)
         ]
         if entry.handler and entry.deaths:
@@ -132,3 +132,8 @@ class Workers(Twins):
         worker.take(settled.mail)
         if not worker.lanes:
             del self.workers[shift]
+
+
+def _is_fresh(entry: Entry) -> bool:
+    """Say whether the event is not open for the handler, so that it may wait behind others."""
+    return not entry.handler or entry.records[entry.handler].startswith("replay")

@@ -1,0 +1,127 @@
+"""Which events are meant: the options that several commands share."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bellhop.cli.state import opened_redis
+from bellhop.errors import BellhopError
+from bellhop.events import TYPES
+from bellhop.events.nearest import nearest
+from bellhop.routing import Pattern
+from bellhop.settings import load_settings
+from bellhop.times import UnreadableTime, read_time
+
+if TYPE_CHECKING:
+    from bellhop.ledger import Query, Record
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NothingOnRecord(BellhopError):
+    """There is no such event, or none about such a thing."""
+
+
+class NoSuchPattern(BellhopError):
+    """A pattern fits no known type of event, and none on record."""
+
+
+def _time(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return read_time(text, datetime.now(UTC)) if text else None
+    except UnreadableTime as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _fields(
+    _context: click.Context, _option: click.Parameter, texts: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    found = []
+    for text in texts:
+        field, _, value = text.partition("=")
+        if not field or not value:
+            raise click.BadParameter(f"{text!r}: give FIELD=ID, such as access_code_id=6f1a…")
+        found.append((field, value))
+    return tuple(found)
+
+
+def about_options(command: F) -> F:
+    """Give a command the options that say what events are about: `device` and `about`."""
+    command = click.option(
+        "--about",
+        metavar="FIELD=ID",
+        callback=_fields,
+        multiple=True,
+        help="Only those that carry an id, such as access_code_id=… or connected_account_id=….",
+    )(command)
+    return click.option("--device", metavar="ID", help="Only those of a device.")(command)
+
+
+def time_options(command: F) -> F:
+    """Give a command the options that say when events were created: `since` and `until`."""
+    command = click.option(
+        "--until", metavar="TIME", callback=_time, help="Only those created before."
+    )(command)
+    return click.option(
+        "--since",
+        metavar="TIME",
+        callback=_time,
+        help="Only those created after: 2h (ago), 7d, 2026-01-31T12:00.",
+    )(command)
+
+
+def opened_record() -> "Record":
+    """Return the record of the configured Redis, closed when the command that is running ends."""
+    from bellhop.ledger import Record
+
+    settings = load_settings()
+    return Record(opened_redis(settings), settings.vault)
+
+
+def asked(
+    record: "Record",
+    pattern: str | None,
+    device: str | None,
+    about: tuple[tuple[str, str], ...] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    states: tuple[Any, ...] = (),
+) -> "Query":
+    """Return the query that the options of a command mean.
+
+    Raises `NoSuchPattern`, and `NothingOnRecord` if there is no event about what is named.
+    """
+    from bellhop.ledger import Query
+
+    check_pattern(record, pattern)
+    ids: dict[str, set[str]] = {}
+    for field, value in (*([("device_id", device)] if device else []), *about):
+        ids.setdefault(field, set()).add(value)
+        if not record.page(Query(about={field: [value]}), limit=1).events:
+            raise NothingOnRecord(f"not found: there is no event with {field} {value} on record")
+    return Query(
+        about=ids,
+        types=[pattern] if pattern else [],
+        states=states,
+        since_ms=_in_ms(since),
+        until_ms=_in_ms(until),
+    )
+
+
+def check_pattern(record: "Record", pattern: str | None) -> None:
+    """Raise `NoSuchPattern` if it fits no known type of event, and none on record."""
+    from bellhop.ledger import Query
+
+    if not pattern or Pattern(pattern).known_types():
+        return
+    if record.page(Query(types=[pattern]), limit=1).events:
+        return
+    near = nearest(pattern, TYPES, patterns=True)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`bellhop types` lists all"
+    raise NoSuchPattern(f'no known event type fits "{pattern}", and no event on record; {hint}')
+
+
+def _in_ms(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1000)

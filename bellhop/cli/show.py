@@ -1,0 +1,105 @@
+"""`bellhop show`: one event, how it came, and what every handler did about it."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from bellhop.cli.asking import NothingOnRecord, opened_record
+from bellhop.cli.drift import in_words
+from bellhop.cli.eventlines import content, duration, moment, opened, row
+from bellhop.cli.listing import json_text, listing, print_json
+from bellhop.events.drift import drift_of
+from bellhop.events.masking import printable
+
+if TYPE_CHECKING:
+    from bellhop.ledger import Handled, Recorded
+
+
+@click.command()
+@click.argument("event_id")
+@listing
+def show(event_id: str, as_json: bool) -> None:
+    """Show an event, how it came, and what every handler tried, with secrets masked.
+
+    Times are in UTC, with the delay since the step before.
+    """
+    event = opened_record().get(event_id)
+    if event is None:
+        raise NothingOnRecord(
+            f"{event_id}: not found; `bellhop events` lists what is on record, and "
+            "`bellhop quarantine` what was no event"
+        )
+    seam_event = opened(event)
+    drift = [in_words(one) for one in drift_of(seam_event)] if seam_event else []
+    if as_json:
+        print_json([{**row(event), "drift": drift}])
+        return
+    _print_head(event)
+    for line in _steps(event):
+        click.echo(line)
+    for handled in event.handled():
+        _print_handled(handled, event)
+    if drift:
+        click.secho("\ndrift", bold=True)
+        for line in drift:
+            click.echo(f"  {line}")
+    click.secho("\nevent", bold=True)
+    click.echo(json_text(content(event), indent=2))
+
+
+def _print_head(event: "Recorded") -> None:
+    about = {
+        "event": event.event_id,
+        "type": event.event_type,
+        "state": event.state,
+        "mailbox": event.about.mailbox,
+        "delivery": event.about.delivery_id,
+    }
+    for name, value in about.items():
+        click.echo(f"{click.style(f'{name:<9}', bold=True)} {printable(value)}")
+    click.echo()
+
+
+def _steps(event: "Recorded") -> Iterator[str]:
+    """Yield a line for each step that is known, with the delay since the one before."""
+    seam_event, before = opened(event), None
+    # To the second only: the delays around it are to be no more exact than that.
+    steps: list[tuple[str, datetime | None, bool]] = [
+        ("occurred", seam_event.occurred_at if seam_event else None, True),
+        ("created", seam_event.created_at if seam_event else None, True),
+        ("sent", event.sent_at, False),
+        ("received", event.received_at, True),
+    ]
+    for name, time, exact in steps:
+        if time is None:
+            continue
+        told = moment(time) if exact else moment(time)[:-4]
+        late = "" if before is None else f"  + {duration(time - before)}"
+        if not exact and before is not None and abs((time - before).total_seconds()) < 1:
+            late = "  + less than 1 s"
+        yield f"{click.style(f'{name:<9}', bold=True)} {told:<23}{late}"
+        before = time if exact else before
+
+
+def _print_handled(handled: "Handled", event: "Recorded") -> None:
+    click.echo(f"\n{click.style(printable(handled.handler), bold=True)}  {handled.state}")
+    before = event.received_at
+    for attempt in handled.attempts:
+        late = duration(attempt.started_at - before)
+        replay = "  in a replay" if attempt.replay else ""
+        click.echo(
+            f"{attempt.number:>3}  started {moment(attempt.started_at)}  + {late}, "
+            f"took {duration(attempt.took)}{replay}"
+        )
+        if attempt.error:
+            click.echo(f"     {printable(attempt.error)}")
+        before = attempt.started_at + attempt.took
+    if handled.error and "\n" in handled.error.strip():
+        click.echo(printable_text(handled.error))
+
+
+def printable_text(text: str) -> str:
+    """Return an error of several lines, indented, in which a terminal finds no orders."""
+    return "\n".join(f"     {printable(line)}" for line in text.strip().splitlines())

@@ -1,0 +1,240 @@
+"""What is on record: events asked for, page by page, with what each handler did about them."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import chain
+from operator import methodcaller
+from typing import Any, NamedTuple
+
+from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+
+from bellhop.ledger import keys
+from bellhop.ledger.entries import About
+from bellhop.ledger.handled import Handled
+from bellhop.ledger.indexing import index_all
+from bellhop.ledger.query import Place, Query
+from bellhop.ledger.steps import Steps, take, take_async
+from bellhop.ledger.walk import Walk
+from bellhop.routing import Pattern
+from bellhop.vault import NO_KEYS, Vault
+
+_STRIDE = 500
+"""How many places are looked at at a time, if most of them may not be what is asked for."""
+
+_PAGE = 500
+_LATER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event on record. `handlers`: what is on record of each, see `workers.records`."""
+
+    event_id: str
+    about: About
+    created_ms: int
+    state: str
+    handlers: Mapping[str, Mapping[str, Any]]
+    stored: bytes = field(repr=False)
+    vault: Vault = field(repr=False, default=NO_KEYS)
+
+    @property
+    def event_type(self) -> str:
+        """The type of the event."""
+        return self.about.event_type
+
+    @property
+    def place(self) -> Place:
+        """Where it is among all events."""
+        return Place(self.created_ms, self.about.order)
+
+    @property
+    def created_at(self) -> datetime:
+        """When Seam made it, as far as that can be believed: not later than it came."""
+        return datetime.fromtimestamp(self.created_ms / 1000, UTC)
+
+    @property
+    def received_at(self) -> datetime:
+        """When it was accepted."""
+        return datetime.fromtimestamp(self.about.received_ms / 1000, UTC)
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """When its delivery was sent, to the second, if that is known."""
+        return None if self.about.sent is None else datetime.fromtimestamp(self.about.sent, UTC)
+
+    def handled(self) -> list[Handled]:
+        """Return what each handler did about it, in the order in which they began."""
+        found = [Handled.read(name, record) for name, record in self.handlers.items()]
+        return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
+
+    @property
+    def body(self) -> bytes:
+        """The event as it came; it may hold secrets. Raises `Sealed`."""
+        return self.vault.open(self.stored)
+
+
+class Page(NamedTuple):
+    """Events in the order asked for, and from where to go on, if there are more."""
+
+    events: tuple[Recorded, ...]
+    next: Place | None
+
+
+class Record:
+    """The record for callers that block. Its methods raise `RedisError`."""
+
+    def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
+        self.redis = redis
+        self._vault = vault
+
+    def get(self, event_id: str) -> Recorded | None:
+        """Return an event, if it is on record."""
+        return take(self.redis, _event(event_id, self._vault))
+
+    def page(self, query: Query, *, limit: int, after: Place | None = None) -> Page:
+        """Return the first events that are asked for, or those after a place."""
+        return take(self.redis, _page(query, limit, after, self._vault))
+
+    def all(self, query: Query) -> Iterator[Recorded]:
+        """Return all events that are asked for; what arrives meanwhile does not matter."""
+        take(self.redis, index_all())
+        query = take(self.redis, _by_id_if_dead(query))
+        walk = Walk(query, None, _PAGE)
+        while not walk.over:
+            named = take(self.redis, _next(walk, query))
+            for start in range(0, len(named), _PAGE):
+                yield from take(self.redis, _read(named[start:][:_PAGE], self._vault))
+
+
+class AsyncRecord:
+    """The same for an event loop."""
+
+    def __init__(self, redis: AsyncRedis, vault: Vault = NO_KEYS) -> None:
+        self.redis = redis
+        self._vault = vault
+
+    async def get(self, event_id: str) -> Recorded | None:
+        """Return an event, if it is on record."""
+        return await take_async(self.redis, _event(event_id, self._vault))
+
+    async def page(self, query: Query, *, limit: int, after: Place | None = None) -> Page:
+        """Return the first events that are asked for, or those after a place."""
+        return await take_async(self.redis, _page(query, limit, after, self._vault))
+
+
+def _event(event_id: str, vault: Vault) -> Steps[Recorded | None]:
+    yield from index_all()
+    [fields] = yield [methodcaller("hgetall", keys.event(event_id))]
+    if b"body" not in fields:
+        return None
+    about = About.read(fields.get(b"about"))
+    [created] = yield [methodcaller("zscore", keys.CREATED, about.order)]
+    # One that is kept for longer than the index is: it has dead letters.
+    created_ms = about.received_ms if created is None else int(created)
+    return _recorded(event_id, created_ms, fields, vault)
+
+
+def _page(query: Query, limit: int, after: Place | None, vault: Vault) -> Steps[Page]:
+    yield from index_all()
+    query = yield from _by_id_if_dead(query)
+    picky = bool(query.about or query.types or query.states)
+    walk = Walk(query, after, max(limit + 1, _STRIDE if picky else 0))
+    found: list[Recorded] = []
+    while len(found) <= limit and not walk.over:
+        named = yield from _next(walk, query)
+        # One more than is asked for tells that there are more.
+        while named and len(found) <= limit:
+            missing = limit + 1 - len(found)
+            found += yield from _read(named[:missing], vault)
+            named = named[missing:]
+    events = tuple(found[:limit])
+    return Page(events, events[-1].place if len(found) > limit else None)
+
+
+_Named = tuple[Place, str]
+
+
+def _by_id_if_dead(query: Query) -> Steps[Query]:
+    """Return a query that finds the same: dead letters are few, and known."""
+    if set(query.states) != {"dead"}:
+        return query
+    [letters] = yield [methodcaller("zrange", keys.DEAD, 0, -1)]
+    given_up = {name.decode().partition(" ")[0] for name in letters}
+    if query.event_ids is not None:
+        given_up.intersection_update(query.event_ids)
+    return replace(query, event_ids=given_up)
+
+
+def _next(walk: Walk, query: Query) -> Steps[list[_Named]]:
+    """Return the next events that are asked for; there may be none though the walk is not over."""
+    named = yield from _named((yield from walk.places()))
+    return (yield from _fitting(query, named))
+
+
+def _named(places: Sequence[Place]) -> Steps[list[_Named]]:
+    """Find the ids of the events; without those that the log has no more."""
+    if not places:
+        return []
+    orders = [place.order for place in places]
+    first, last = min(orders), max(orders)
+    # Of all that came meanwhile most are wanted: then it is cheaper to read on than to pick.
+    stretches = (
+        [(first, last)] if last - first < 3 * len(orders) else [(one, one) for one in orders]
+    )
+    logged = yield [methodcaller("xrange", keys.LOG, start, end) for start, end in stretches]
+    ids = {
+        int(entry.partition(b"-")[0]): fields[b"event"].decode()
+        for entry, fields in chain.from_iterable(logged)
+    }
+    return [(place, ids[place.order]) for place in places if place.order in ids]
+
+
+def _fitting(query: Query, named: list[_Named]) -> Steps[list[_Named]]:
+    """Return the events of the types and in the states that are asked for."""
+    if not named or not (query.types or query.states):
+        return named
+    patterns = [Pattern(text) for text in query.types]
+    fields = yield [
+        methodcaller("hmget", keys.event(event_id), "about", "state") for _, event_id in named
+    ]
+    return [
+        one
+        for one, (about, state) in zip(named, fields, strict=True)
+        if state is not None
+        and (not query.states or state.decode() in query.states)
+        and (
+            not patterns
+            or any(pattern.matches(About.read(about).event_type) for pattern in patterns)
+        )
+    ]
+
+
+def _read(named: Sequence[_Named], vault: Vault) -> Steps[list[Recorded]]:
+    """Return the events, without those whose record is gone."""
+    records = yield [methodcaller("hgetall", keys.event(event_id)) for _, event_id in named]
+    return [
+        _recorded(event_id, place.created_ms, fields, vault)
+        for (place, event_id), fields in zip(named, records, strict=True)
+        if b"body" in fields
+    ]
+
+
+def _recorded(
+    event_id: str, created_ms: int, fields: Mapping[bytes, bytes], vault: Vault
+) -> Recorded:
+    return Recorded(
+        event_id,
+        About.read(fields.get(b"about")),
+        created_ms,
+        fields.get(b"state", b"").decode(),
+        {
+            name[2:].decode(): json.loads(record)
+            for name, record in fields.items()
+            if name.startswith(b"h:")
+        },
+        fields[b"body"],
+        vault,
+    )

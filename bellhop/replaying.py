@@ -1,0 +1,185 @@
+"""Replay: giving events that are on record to handlers once more, or to new ones, beside live ones.
+
+1. What there is to give is planned from the record: the handlers that match an event now, but for
+   those that have it before them anyway.
+2. It is put into mailboxes in the order in which the events came, a little at a time: as much as
+   workers are through with in about half a second. So live mail, which stands behind what is in its
+   mailbox, waits no longer for it.
+3. Whoever stops a replay stops what was not put in yet. What was is worked off as other mail is,
+   tried again and given up as usual.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import methodcaller
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from bellhop.ledger import Ledger, Recorded, Replay, keys
+from bellhop.ledger.steps import take
+from bellhop.routing import Registry
+
+MOST_WAITING = 2_000
+"""Entries of replays that wait in mailboxes at most, however fast workers are.
+
+A worker has up to 500 in hand, and is not to run out of them.
+"""
+
+_MOST_AT_ONCE = 500
+"""Entries that one call puts in: nobody else gets to Redis meanwhile."""
+
+_LATE = 0.5
+"""Seconds for which replayed entries may wait for others of their kind."""
+
+_AT_LEAST = 0.1
+"""Seconds after which it is judged how fast workers are."""
+
+_SHORTEST_PAUSE = 0.01
+_LONGEST_PAUSE = 0.25
+
+
+class Planned(NamedTuple):
+    """An event that is to go to a handler. `before`: what is on record of it, if anything."""
+
+    order: int
+    event_id: str
+    event_type: str
+    handler: str
+    before: str | None
+
+
+def plan(
+    events: Iterable[Recorded],
+    registry: Registry,
+    *,
+    handler: str | None = None,
+    only_failed: bool = False,
+) -> list[Planned]:
+    """Return which events go to which handlers, in the order in which they came.
+
+    handler: only to that of the name. only_failed: only to those that gave up. An event that a
+    handler is yet to see, or to try again, is not among them.
+    """
+    found = [
+        Planned(event.about.order, event.event_id, event.event_type, one.name, before)
+        for event in events
+        if event.state != "accepted"
+        for one in registry.match(event.event_type)
+        if handler in (None, one.name)
+        and (before := event.handlers.get(one.name, {}).get("state")) not in _OPEN
+        and (before == "dead" or not only_failed)
+    ]
+    return sorted(found, key=lambda one: one.order)  # handlers of an event stay in theirs
+
+
+_OPEN = ("retrying", "waiting", "replaying")
+
+
+class Pace:
+    """How many entries of a replay may wait in mailboxes at once.
+
+    Twice as many as before, while that makes them wait little longer than few of them do; workers
+    may be many, and async handlers run side by side. Half as many, if it does.
+    """
+
+    def __init__(self, room: int = 1) -> None:
+        self.room = room
+        self._shortest = float("inf")
+        self._handled = 0
+        self._since = 0.0
+
+    def learn(self, handled: int, waiting: int, seconds: float) -> None:
+        """Take note that so many more were handled in so many seconds, and so many wait."""
+        self._handled += handled
+        self._since += seconds
+        if not self._handled or (self._since < _AT_LEAST and waiting):
+            return
+        # Of a queue: how long one waits is how many wait, divided by how many go through.
+        late = self.room * self._since / self._handled
+        self._shortest = min(late, self._shortest)
+        if not waiting or late < self._shortest + _LATE / 2:
+            self.room = min(self.room * 2, MOST_WAITING)
+        elif late > self._shortest + _LATE:
+            self.room = max(self.room // 2, 1)
+        self._handled, self._since = 0, 0.0
+
+
+class Progress(NamedTuple):
+    """How far a replay is. `left_alone`: what turned out to be before its handler anyway."""
+
+    handled: int
+    left_alone: int
+
+
+def replay(
+    ledger: Ledger,
+    planned: Sequence[Planned],
+    *,
+    ask_for_shift: Callable[[], None],
+    pause: Callable[[float], None] = time.sleep,
+    now: Callable[[], float] = time.monotonic,
+) -> Iterator[Progress]:
+    """Put what is planned into mailboxes, bit by bit, and tell how far it is, until all is handled.
+
+    Raises `RedisError`; what was put in until then is handled all the same.
+    """
+    pace, then, wait = Pace(), now(), _SHORTEST_PAUSE
+    put, left_alone, waiting, taken = 0, 0, 0, 0
+    while True:
+        room = pace.room - waiting if 2 * waiting <= pace.room else 0
+        batch = planned[taken : taken + min(room, _MOST_AT_ONCE)]
+        replayed = ledger.replay(_replays(ledger, batch) if batch else ())
+        taken += len(batch)
+        if replayed.wants_shift:
+            ask_for_shift()
+        new = sum(replayed.done)
+        # Of another replay at the same time, those that wait are counted, too.
+        handled = max(0, waiting + new - replayed.waiting)
+        put, left_alone, waiting = put + new, left_alone + len(batch) - new, replayed.waiting
+        began, then = then, now()
+        pace.learn(handled, waiting, then - began)
+        yield Progress(max(0, put - waiting), left_alone)
+        if taken == len(planned) and not waiting:
+            return
+        wait = _SHORTEST_PAUSE if handled else min(wait * 1.5, _LONGEST_PAUSE)
+        if waiting:
+            pause(wait)
+
+
+def outcomes(redis: Redis, planned: Sequence[Planned]) -> Counter[str]:
+    """Return how many of them are in which state at their handler now."""
+    states: Counter[str] = Counter()
+    for start in range(0, len(planned), _MOST_AT_ONCE):
+        for record in take(redis, _read(planned[start:][:_MOST_AT_ONCE])):
+            states[json.loads(record)["state"] if record else ""] += 1
+    return states
+
+
+def _replays(ledger: Ledger, batch: Sequence[Planned]) -> list[Replay]:
+    records = take(ledger.redis, _read(batch))
+    return [
+        Replay(one.event_id, one.handler, read, _replayed(read))
+        for one, record in zip(batch, records, strict=True)
+        for read in [record.decode() if record else ""]
+    ]
+
+
+def _read(batch: Sequence[Planned]) -> Any:
+    records = yield [
+        methodcaller("hget", keys.event(one.event_id), f"h:{one.handler}") for one in batch
+    ]
+    return records
+
+
+def _replayed(read: str) -> str:
+    """Return what is on record of a handler that is to be given the event again."""
+    record: dict[str, Any] = json.loads(read) if read else {}
+    attempts = record.get("attempts", [])
+    kept = {"earlier": record["earlier"]} if record.get("earlier") else {}
+    made = len(attempts) + record.get("earlier", 0)
+    return json.dumps(
+        {"state": "replaying", "attempts": attempts, **kept, "forgiven": made, "replay": made}
+    )

@@ -1,0 +1,36 @@
+"""Times as people write them on a command line."""
+
+import re
+from datetime import UTC, datetime
+
+from bellhop.errors import BellhopError
+from bellhop.settings import read_duration
+
+_AGO = re.compile(r"[0-9]+(\.[0-9]+)?\s*[smhd]")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?")
+
+
+class UnreadableTime(BellhopError):
+    """A time is not in one of the forms that can be read; the message names them."""
+
+
+def read_time(text: str, now: datetime) -> datetime:
+    """Return the time that is meant: `2h` is two hours before `now`.
+
+    Dates and times are in UTC unless they have an offset. Raises `UnreadableTime`.
+    """
+    text = text.strip()
+    try:
+        if _AGO.fullmatch(text):
+            time: datetime = now - read_duration(text)
+            return time
+        if _DATE.fullmatch(text):
+            time = datetime.fromisoformat(text)
+            return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise UnreadableTime(
+        f"{text!r} is no time that can be read: give how long ago, such as 30m, 2h or 7d, or a "
+        "date such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00+02:00; it is in UTC if it "
+        "has no offset"
+    )

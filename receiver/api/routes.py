@@ -1,0 +1,51 @@
+"""The API's routes, for the receiver's app. Without an API key there are none."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.routing import Route
+
+from bellhop.connections import connect
+from bellhop.ledger import Attempts, Record
+from bellhop.settings import Settings
+from receiver.api import calls
+from receiver.api.bearer import ApiKey
+from receiver.api.endpoint import Desk, Endpoint
+from receiver.api.openapi import PATH, document
+from receiver.api.parameters import ActionAttemptsGet, ActionAttemptsList, EventsGet, EventsList
+from receiver.refusals import Refusals
+
+
+class Api:
+    """The API, if it is on. Sends nothing to Redis until it is asked."""
+
+    def __init__(self, settings: Settings, redis_url: str) -> None:
+        self.routes: Sequence[Route] = ()
+        self._close: list[Callable[[], object]] = []
+        if settings.api_key:
+            self._open(settings.api_key.get_secret_value(), settings, redis_url)
+
+    def _open(self, api_key: str, settings: Settings, redis_url: str) -> None:
+        redis = connect(redis_url)
+        desk = Desk(ApiKey(api_key), Refusals(of="call"))
+        answers = calls.Calls(
+            Record(redis, settings.vault), Attempts(redis, settings.vault), api_key
+        )
+        endpoints: dict[str, Any] = {
+            calls.EVENTS_LIST: Endpoint(desk, EventsList, answers.events_list),
+            calls.EVENTS_GET: Endpoint(desk, EventsGet, answers.events_get),
+            calls.ACTION_ATTEMPTS_LIST: Endpoint(
+                desk, ActionAttemptsList, answers.action_attempts_list
+            ),
+            calls.ACTION_ATTEMPTS_GET: Endpoint(
+                desk, ActionAttemptsGet, answers.action_attempts_get
+            ),
+            PATH: document(),
+        }
+        self.routes = [Route(path, endpoint) for path, endpoint in endpoints.items()]
+        self._close = [desk.close, redis.close]
+
+    def close(self) -> None:
+        """Answer nobody any more."""
+        for close in self._close:
+            close()

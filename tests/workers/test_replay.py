@@ -1,0 +1,164 @@
+"""Replayed events, as handlers see them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bellhop import Context, SeamEvent
+from bellhop.ledger import Query, Record
+from bellhop.replaying import plan, replay
+from tests.workers.conftest import Workplace
+
+
+def replay_all(workplace: Workplace, **options: Any) -> int:
+    """Replay everything, and return how many entries that were."""
+    ledger = workplace.ledger
+    planned = plan(Record(ledger.redis).all(Query()), workplace.registry, **options)
+    progress = None
+    for progress in replay(  # noqa: B007 - the last one tells
+        ledger, planned, ask_for_shift=lambda: None, pause=lambda _: workplace.work()
+    ):
+        pass
+    assert progress
+    assert progress.left_alone == 0
+    return progress.handled
+
+
+def noting(seen: list[Any], what: Callable[[Context], Any]) -> Callable[..., None]:
+    def handler(event: SeamEvent, context: Context) -> None:
+        seen.append(what(context))
+
+    return handler
+
+
+def test_a_handler_that_was_added_today_is_given_what_came_before(workplace: Workplace) -> None:
+    workplace.on("*", name="old")(lambda event: None)
+    events = [workplace.deliver(), workplace.deliver("device.connected"), workplace.deliver()]
+    workplace.work()
+
+    seen: list[str] = []
+    workplace.on("lock.*", name="new")(lambda event: seen.append(event.event_id))
+    assert replay_all(workplace, handler="new") == 2
+    assert seen == [events[0], events[2]]
+    assert {workplace.state(event_id) for event_id in events} == {"done"}
+
+
+def test_a_replay_is_marked_and_its_attempts_are_counted_anew(workplace: Workplace) -> None:
+    seen: list[tuple[bool, int]] = []
+
+    @workplace.on("*", attempts=2)
+    def fails_the_first_time(event: SeamEvent, context: Context) -> None:
+        seen.append((context.replay, context.attempt))
+        if context.attempt == 1:
+            raise ValueError("not yet")
+
+    workplace.deliver()
+    workplace.work()
+    workplace.later()
+    workplace.work()
+    for _ in range(2):
+        replay_all(workplace)
+        assert workplace.state("e1") == "retrying"
+        workplace.later()
+        workplace.work()
+
+    assert seen == [(False, 1), (False, 2), (True, 1), (True, 2), (True, 1), (True, 2)]
+    record = workplace.record("e1", fails_the_first_time)
+    assert record["state"] == "done"
+    assert [attempt[3:] for attempt in record["attempts"]] == [[], [], *[["replay"]] * 4]
+    assert workplace.state("e1") == "done"
+
+
+def test_a_replay_can_end_in_the_dead_letters(workplace: Workplace) -> None:
+    good = True
+
+    @workplace.on("*", attempts=1)
+    def fails_later(event: SeamEvent) -> None:
+        if not good:
+            raise ValueError("no more")
+
+    workplace.deliver()
+    workplace.work()
+    good = False
+    replay_all(workplace)
+    assert workplace.state("e1") == "dead"
+
+    good = True
+    assert replay_all(workplace, only_failed=True) == 1
+    assert workplace.state("e1") == "done"
+
+
+def test_events_of_a_device_are_replayed_in_the_order_in_which_they_came(
+    workplace: Workplace,
+) -> None:
+    seen: list[tuple[str, str]] = []
+    for name in ("one", "two"):
+        workplace.on("*", name=name)(noting(seen, lambda context: context.event.event_id))
+    events = [workplace.deliver() for _ in range(30)]
+    workplace.work()
+    first, seen[:] = list(seen), []
+    replay_all(workplace)
+    assert seen == first
+    assert len(seen) == 2 * len(events)
+
+
+def test_in_order_a_replayed_event_waits_for_one_before_it_that_failed(
+    workplace: Workplace,
+) -> None:
+    seen: list[str] = []
+    failing: set[str] = set()
+
+    @workplace.on("*", in_order=True)
+    def picky(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if event.event_id in failing:
+            failing.remove(event.event_id)
+            raise ValueError("not yet")
+
+    events = [workplace.deliver() for _ in range(5)]
+    workplace.work()
+    seen.clear()
+    failing.add(events[1])
+    replay_all(workplace)
+    assert seen == events[:2]
+    workplace.later()
+    workplace.work()
+    assert seen == [*events[:2], *events[1:]]
+    assert {workplace.state(event_id) for event_id in events} == {"done"}
+
+
+def test_a_live_event_is_not_kept_waiting_by_a_long_replay(workplace: Workplace) -> None:
+    """It comes amid a thousand replayed ones of its device, and few of them are before it."""
+    order: list[str] = []
+    workplace.on("*", in_order=True)(lambda event: order.append(event.event_id))
+    events = [workplace.deliver() for _ in range(1_000)]
+    workplace.work()
+    order.clear()
+
+    planned = plan(Record(workplace.ledger.redis).all(Query()), workplace.registry)
+    live: list[str] = []
+
+    def work_a_little(_: float) -> None:
+        if not live and len(order) >= 3:
+            live.append(workplace.deliver())
+        workplace.work()
+
+    for _ in replay(workplace.ledger, planned, ask_for_shift=lambda: None, pause=work_a_little):
+        pass
+    assert sorted(order) == sorted([*events, *live])
+    assert order.index(live[0]) < 100
+
+
+def test_what_is_still_to_be_handled_is_not_planned(workplace: Workplace) -> None:
+    @workplace.on("*")
+    def fails(event: SeamEvent) -> None:
+        raise ValueError("later")
+
+    workplace.deliver()
+    workplace.work()
+    workplace.deliver()
+    record = Record(workplace.ledger.redis)
+    assert plan(record.all(Query()), workplace.registry) == []
+
+    workplace.on("*", name="new")(lambda event: None)
+    [one] = plan(record.all(Query()), workplace.registry)
+    assert (one.event_id, one.handler, one.before) == ("e1", "new", None)
