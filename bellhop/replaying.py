@@ -21,6 +21,7 @@ from redis import Redis
 from bellhop.ledger import Ledger, Recorded, Replay, keys
 from bellhop.ledger.steps import take
 from bellhop.routing import Registry
+from bellhop.vault import Sealed
 
 MOST_WAITING = 2_000
 """Entries of replays that wait in mailboxes at most, however fast workers are.
@@ -61,21 +62,34 @@ def plan(
     """Return which events go to which handlers, in the order in which they came.
 
     handler: only to that of the name. only_failed: only to those that gave up. An event that a
-    handler is yet to see, or to try again, is not among them.
+    handler is yet to see, or to try again, is not among them. Raises `Sealed` if one cannot be
+    decrypted here: a worker that meets it ends.
     """
-    found = [
-        Planned(event.about.order, event.event_id, event.event_type, one.name, before)
-        for event in events
-        if event.state != "accepted"
-        for one in registry.match(event.event_type)
-        if handler in (None, one.name)
-        and (before := event.handlers.get(one.name, {}).get("state")) not in _OPEN
-        and (before == "dead" or not only_failed)
-    ]
+    found = []
+    for event in events:
+        if event.state == "accepted":
+            continue
+        for one in registry.match(event.event_type):
+            before = event.handlers.get(one.name, {}).get("state")
+            if handler in (None, one.name) and _is_meant(before, only_failed):
+                _check_open(event)
+                found.append(
+                    Planned(event.about.order, event.event_id, event.event_type, one.name, before)
+                )
     return sorted(found, key=lambda one: one.order)  # handlers of an event stay in theirs
 
 
-_OPEN = ("retrying", "waiting", "replaying")
+def _is_meant(before: str | None, only_failed: bool) -> bool:
+    if only_failed:
+        return before == "dead"
+    return before not in ("retrying", "waiting", "replaying")
+
+
+def _check_open(event: Recorded) -> None:
+    try:
+        _ = event.body
+    except Sealed as error:
+        raise Sealed(f"{event.event_id}: {error}") from None
 
 
 class Pace:

@@ -135,7 +135,7 @@ def _differences(model: SeamModel, schema: Schema, prefix: str) -> Iterator[_Fou
     for name, known in schema.enums.items():
         value = values[name]
         if value is not None and value not in known:
-            yield _Found(prefix + name, "unknown_value", value)
+            yield _Found(prefix + schema.names[name], "unknown_value", value)
     for name, value in values.items():
         if value is None and name in sent and name not in schema.nullable:
             yield _Found(prefix + schema.names[name], "unexpected_null")

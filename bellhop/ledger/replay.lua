@@ -20,21 +20,24 @@ local now = clock(ARGV[1])
 local function replay(event_id, handler, read, record)
   local event = key('event:' .. event_id)
   local entry = event_id .. ' ' .. handler
-  local fields = redis.call('HMGET', event, 'state', 'about', 'h:' .. handler)
+  local deaths = 'deaths:' .. handler
+  local fields = redis.call('HMGET', event, 'state', 'about', 'h:' .. handler, 'open', 'dead', deaths)
   if not fields[2] or fields[1] == 'accepted' or (fields[3] or '') ~= read then
     return 0
   end
   local mailbox = cjson.decode(string.match(fields[2], ' (.*)$'))[2]
-  if redis.call('ZSCORE', key('unfinished:' .. handler .. ' ' .. mailbox), event_id)
+  local open = tonumber(fields[4] or 0)
+  if open > 0 and redis.call('ZSCORE', key('unfinished:' .. handler .. ' ' .. mailbox), event_id)
     or redis.call('SADD', key('replaying'), entry) == 0 then
     return 0
   end
-  if redis.call('ZREM', key('dead'), entry) == 1 then
+  if tonumber(fields[5] or 0) > 0 and redis.call('ZREM', key('dead'), entry) == 1 then
     redis.call('HINCRBY', event, 'dead', -1)
   end
-  redis.call('HINCRBY', event, 'open', 1)
-  redis.call('HDEL', event, 'deaths:' .. handler)
-  redis.call('HSET', event, 'state', 'retrying', 'h:' .. handler, record)
+  if fields[6] then
+    redis.call('HDEL', event, deaths)
+  end
+  redis.call('HSET', event, 'state', 'retrying', 'open', open + 1, 'h:' .. handler, record)
   redis.call('PERSIST', event)
   post(mailbox, entry)
   return 1

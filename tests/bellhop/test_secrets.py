@@ -1,10 +1,14 @@
 """What opens a door is shown nowhere, and is there all the same."""
 
+import io
 import json
+from traceback import TracebackException
 
 import pytest
 from pydantic import ValidationError
+from rich.console import Console
 from rich.pretty import pretty_repr
+from rich.traceback import Traceback
 
 import bellhop.events as events
 from bellhop.events import TYPES, LockUnlockedEvent, SeamEvent, masked, parse
@@ -12,6 +16,7 @@ from bellhop.events.base import SeamModel
 from bellhop.events.drift import schema_of
 from bellhop.events.masking import DOTS, is_secret_name
 from tests.bellhop.bodies import UNLOCKED, body, of_type, problems
+from tests.bellhop.events_from_facts import EVENT_TYPES, MARK, full
 
 
 @pytest.mark.parametrize(
@@ -74,6 +79,36 @@ def test_a_secret_is_shown_nowhere_and_still_there(data: bytes) -> None:
     assert DOTS in repr(event)
     assert any("9876" in secret for secret in event.secrets())
     assert b"9876" in event.raw
+
+
+def with_marked_codes(event_type: str) -> SeamEvent:
+    """Return an event with all its fields, every code in which holds the digits of MARK."""
+    return parse(json.dumps(full(event_type)).encode()).event
+
+
+def fail(event: SeamEvent) -> None:
+    """Fail as a handler can, with the event and its models among its locals."""
+    nested = [part for part in event.__dict__.values() if isinstance(part, SeamModel | list)]
+    again = parse(event.raw)  # noqa: F841
+    raise ValueError(f"{event} {nested}")
+
+
+@pytest.mark.parametrize("event_type", EVENT_TYPES)
+def test_a_traceback_with_locals_shows_no_secret(event_type: str) -> None:
+    event = with_marked_codes(event_type)
+    with pytest.raises(ValueError, match="event_id=") as caught:
+        fail(event)
+    plain = TracebackException.from_exception(caught.value, capture_locals=True)
+    console = Console(file=io.StringIO(), width=1000)
+    rich = Traceback.from_exception(
+        caught.type, caught.value, caught.tb, show_locals=True, locals_max_string=100_000
+    )
+    console.print(rich, event, [event])
+    assert isinstance(console.file, io.StringIO)
+    for shown in ("".join(plain.format()), console.file.getvalue()):
+        assert "again = " in shown
+        assert type(event).__name__ in shown
+        assert MARK not in shown
 
 
 def test_a_secret_that_stands_in_a_string_beside_another_is_not_shown() -> None:

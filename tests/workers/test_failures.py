@@ -5,6 +5,7 @@ import functools
 import json
 import time
 from datetime import timedelta
+from traceback import FrameSummary, StackSummary, walk_stack
 
 import pytest
 
@@ -239,3 +240,24 @@ def test_a_record_that_cannot_be_read_stops_no_other(workplace: Workplace) -> No
 
     assert workplace.state(broken) == "dead"
     assert workplace.state(fine) == "done"
+
+
+def test_no_frame_of_ours_above_a_handler_shows_a_door_code(workplace: Workplace) -> None:
+    frames: list[FrameSummary] = []
+
+    def look() -> None:
+        frames.extend(StackSummary.extract(walk_stack(None), capture_locals=True))
+
+    @workplace.on("access_code.*")
+    def blocking(event: SeamEvent) -> None:
+        look()
+
+    @workplace.on("access_code.*")
+    async def awaited(event: SeamEvent) -> None:
+        look()
+
+    workplace.deliver("access_code.set_on_device", access_code_id="c1", code="739154826")
+    workplace.work()
+    ours = [frame for frame in frames if "/workers/" in frame.filename]
+    assert {"run_sync", "run_async", "blocking", "awaited"} <= {frame.name for frame in ours}
+    assert "739154826" not in str([frame.locals for frame in ours])

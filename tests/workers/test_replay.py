@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from bellhop import Context, SeamEvent
 from bellhop.ledger import Query, Record
 from bellhop.replaying import plan, replay
+from bellhop.vault import Sealed
 from tests.workers.conftest import Workplace
 
 
@@ -146,6 +149,15 @@ def test_a_live_event_is_not_kept_waiting_by_a_long_replay(workplace: Workplace)
         pass
     assert sorted(order) == sorted([*events, *live])
     assert order.index(live[0]) < 100
+
+
+def test_an_event_that_no_worker_could_decrypt_is_not_replayed(workplace: Workplace) -> None:
+    workplace.on("lock.*", name="bell")(lambda event: None)
+    workplace.deliver()
+    workplace.work()
+    workplace.ledger.redis.hset("{bellhop}:event:e1", "body", b"\x00sealed:with a lost key")
+    with pytest.raises(Sealed, match="e1: it is encrypted, and there is no key"):
+        plan(Record(workplace.ledger.redis).all(Query()), workplace.registry)
 
 
 def test_what_is_still_to_be_handled_is_not_planned(workplace: Workplace) -> None:

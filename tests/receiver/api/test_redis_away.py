@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from httpx_retries import Retry
+from seam import Seam
+from seam.exceptions import SeamHttpApiError
 from structlog.testing import capture_logs
 
 from bellhop.connections import connect
@@ -46,6 +49,12 @@ def test_redis_may_go_and_come_back(server: EmbeddedRedis) -> None:
             assert error_of(response, 503)["type"] == "service_unavailable"
             assert int(response.headers["retry-after"]) > 0
         assert api.get("/events/list").status_code == 400
+        with (
+            Seam(api_key=KEY, endpoint=api.url, retries=Retry(total=0)) as seam,
+            pytest.raises(SeamHttpApiError) as raised,
+        ):
+            seam.events.list(since=ago(hours=1))
+        assert (raised.value.code, raised.value.status_code) == ("service_unavailable", 503)
         server.start()
         assert len(api.get("/events/list", {"since": ago(hours=1)}).json()["events"]) == 1
         receiver.stop()

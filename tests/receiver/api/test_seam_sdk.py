@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from httpx_retries import Retry
 from seam import AsyncSeam, Seam
 from seam.exceptions import (
     SeamActionAttemptFailedError,
@@ -180,7 +179,12 @@ def test_the_sdk_waits_until_the_event_comes(api: Api) -> None:
     assert asyncio.run(wait_for_it()).status == "success"
 
 
-def test_the_sdk_comes_again_while_redis_is_away(api: Api) -> None:
-    retries = Retry(total=0)
-    with Seam(api_key=KEY, endpoint=api.url, retries=retries) as seam:
-        assert seam.events.list(since=ago(hours=1)) == []
+def test_the_cursor_that_seam_lacks_is_there_for_the_sdks_client(api: Api, seam: Seam) -> None:
+    newest_first = api.deliver_some(3)
+    asked = {"since": ago(hours=1), "limit": 2}
+    first = seam.client.get("/events/list", params=asked)
+    cursor = first["pagination"]["next_page_cursor"]
+    rest = seam.client.post("/events/list", json={**asked, "page_cursor": cursor})
+    listed = [*first["events"], *rest["events"]]
+    assert [event["event_id"] for event in listed] == newest_first
+    assert rest["pagination"]["has_next_page"] is False
