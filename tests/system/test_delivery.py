@@ -225,23 +225,27 @@ def test_a_pool_that_is_asked_to_stop_finishes_what_it_runs(house: House) -> Non
     assert house.lines()[2:] == ["began second", "ended second"]
 
 
-@pytest.mark.parametrize("callback", ["func", "success_callback_name"])
+@pytest.mark.parametrize("as_callback", [False, True])
 def test_whoever_can_write_to_redis_cannot_run_code(
-    house: House, redis_url: str, callback: str
+    house: House, redis_url: str, as_callback: bool
 ) -> None:
     from rq import Callback, Queue
     from rq.serializers import JSONSerializer
 
-    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    house.handlers(
+        '@on("lock.*")\ndef handle(event): ran(event.event_id)\n'
+        "def run_by_a_stranger(*_): ran('whatever a stranger likes')\n"
+    )
     house.start("receiver")
     house.start("worker")
     house.await_ready()
     with connect(redis_url) as redis:
         queue = Queue("bellhop", connection=redis, serializer=JSONSerializer)
-        if callback == "func":
-            queue.enqueue("os.system", "touch run-by-a-stranger")
+        if as_callback:
+            callback = Callback("handlers.mine.run_by_a_stranger")
+            queue.enqueue("workers.shift.work", on_success=callback)
         else:
-            queue.enqueue("workers.shift.work", on_success=Callback("os.abort"))
+            queue.enqueue("os.system", "touch run-by-a-stranger")
     house.post(event_id="real")
     house.await_lines(1)
 

@@ -178,19 +178,24 @@ def test_deadlines_are_seen_by_the_process_that_forked() -> None:
 
 def test_the_first_of_many_async_handlers_counts_for_the_pool(workplace: Workplace) -> None:
     seen: list[float] = []
-    both_run, last_runs, slow_has_seen = asyncio.Barrier(2), asyncio.Event(), asyncio.Event()
+    all_run, last_runs, slow_has_seen = asyncio.Barrier(3), asyncio.Event(), asyncio.Event()
 
     @workplace.on("lock.unlocked", timeout=500)
     async def slow(event: SeamEvent) -> None:
-        await both_run.wait()
+        await all_run.wait()
         await last_runs.wait()
         seen.append(workplace.runtime.deadlines.handlers)
         slow_has_seen.set()
 
     @workplace.on("lock.locked", timeout=100)
     async def quick(event: SeamEvent) -> None:
-        await both_run.wait()
+        await all_run.wait()
         seen.append(workplace.runtime.deadlines.handlers)
+
+    @workplace.on("device.connected", timeout=900)
+    async def slower(event: SeamEvent) -> None:
+        await all_run.wait()
+        await slow_has_seen.wait()
 
     @workplace.on("lock.locked", timeout=1000)
     async def last(event: SeamEvent) -> None:
@@ -199,6 +204,7 @@ def test_the_first_of_many_async_handlers_counts_for_the_pool(workplace: Workpla
 
     workplace.deliver("lock.unlocked", device="slow")
     workplace.deliver("lock.locked", device="quick")
+    workplace.deliver("device.connected", device="slower")
     before = time.monotonic()
     workplace.work()
 
