@@ -134,7 +134,7 @@ def test_what_cannot_be_read_is_shown_as_far_as_it_can(
 
     for command in (["events"], ["show", "e1"], ["device", DEVICE]):
         [row] = rows(run(*command))
-        assert row["event"].startswith("cannot be read: it is encrypted with a key")
+        assert row["event"].startswith("cannot be read: what Redis holds is encrypted")
         assert run(*command, "--table").exit_code == 0
 
 

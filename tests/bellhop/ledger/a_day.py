@@ -18,6 +18,7 @@ def record_a_day(ledger: Ledger, redis: Redis) -> int:
     now: int = seconds * 1000
     for start in range(0, EVENTS, 500):
         ledger.accept([_arrival(number, now) for number in range(start, start + 500)])
+        ledger.index(now_ms=now)
     redis.config_set("appendfsync", "always")
     return now
 

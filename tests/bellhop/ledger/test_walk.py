@@ -94,6 +94,7 @@ def test_it_comes_by_every_event_that_is_asked_for(
             subjects=subjects,
         )
         ledger.accept([arrival], now_ms=now)
+    ledger.index(now_ms=now)
 
     walk = Walk(query, place, stride)
     found: list[Place] = []
