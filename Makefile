@@ -34,7 +34,7 @@ check: $(VENV)/.dev
 	@said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m bench.parse
+	@$(BIN)/python -m bench
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
