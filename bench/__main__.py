@@ -12,9 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
-from bench import end_to_end, intake, work
+from bench import end_to_end, growth, intake, io, sharing, work
+from bench.peers.arq import Arq
 from bench.peers.bellhop import Bellhop
+from bench.peers.bullmq import BullMq
+from bench.peers.celery import Celery
+from bench.peers.dramatiq import Dramatiq
+from bench.peers.floor import Floor
+from bench.peers.huey import Huey
 from bench.peers.peer import Peer
+from bench.peers.rq import RqSimple, RqWorker
+from bench.peers.taskiq import Taskiq
 from bench.report import print_table
 from bench.scale import FULL, QUICK, Scale
 from bench.stage import Stage
@@ -26,9 +34,15 @@ _WIDTH = 118
 Measure = Callable[[Stage, Scale, Sequence[type[Peer]]], list[Table]]
 
 MEASUREMENTS: Mapping[str, tuple[Measure, Sequence[type[Peer]]]] = {
-    "intake": (intake.measure, (Bellhop,)),
-    "work": (work.measure, (Bellhop,)),
-    "end_to_end": (end_to_end.measure, (Bellhop,)),
+    "intake": (intake.measure, (Bellhop, RqWorker, Celery, BullMq, Floor)),
+    "work": (
+        work.measure,
+        (Bellhop, RqWorker, RqSimple, Celery, Dramatiq, Huey, Arq, Taskiq, BullMq),
+    ),
+    "end_to_end": (end_to_end.measure, (Bellhop, RqWorker, RqSimple, Celery, BullMq)),
+    "io": (io.measure, (Bellhop, Arq, Taskiq, BullMq)),
+    "growth": (growth.measure, (Bellhop,)),
+    "sharing": (sharing.measure, (Bellhop,)),
 }
 
 

@@ -51,16 +51,25 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
                     load = take_in(peer, port, process, connections, scale.intake_seconds)
                     peer.clear()
                     for name, value in _values(load).items():
-                        values[peer.name, connections][name].append(value)
+                        values[peer.front or peer.name, connections][name].append(value)
     table = new_table()
     for (name, connections), rounds in values.items():
         table.add(name, str(connections), rounds)
     table.compare("requests/s", "Bellhop")
-    table.notes.extend([f"{peer.name}: {peer.settings}" for peer in peers])
+    table.notes.extend(
+        [f"{peer.front or peer.name}: {peer.front_settings or peer.settings}" for peer in peers]
+    )
     return [table]
 
 
-def take_in(peer: Peer, port: int, process: Running, connections: int, seconds: float) -> Load:
+def take_in(
+    peer: Peer,
+    port: int,
+    process: Running,
+    connections: int,
+    seconds: float,
+    devices: int = 500,
+) -> Load:
     """Load a receiver for so many seconds."""
     rate = min(peer.most_a_second, _MOST_ON_ONE * connections)
     return send(
@@ -71,6 +80,7 @@ def take_in(peer: Peer, port: int, process: Running, connections: int, seconds: 
             run=secrets.token_hex(4),
             connections=connections,
             seconds=seconds,
+            devices=devices,
             ready=round(rate * (seconds + _WARM)),
             warm=_WARM,
             watch={"server": process.pid, "redis": peer.stage.redis.pid},

@@ -22,7 +22,7 @@ def send(order: Order) -> Load:
         check=False,
     )
     if ended.returncode:
-        raise NotMeasured(f"the generator failed:\n{ended.stderr[-2000:]}")
+        raise NotMeasured(f"the generator failed: {order}\n{ended.stderr[-2000:]}")
     load = Load(**json.loads(ended.stdout))
     if strange := {status: count for status, count in load.statuses.items() if status[0] != "2"}:
         raise NotMeasured(f"answers that were not 2xx: {strange}")

@@ -56,6 +56,10 @@ class Running:
         if self._process.poll() is not None:
             raise NotMeasured(f"{self.name} ended:\n{self.said()}")
 
+    def wait(self, within: float) -> int:
+        """Wait until it has ended by itself, and return its exit code."""
+        return int(self._process.wait(within))
+
     def said(self) -> str:
         """Return the end of what it wrote."""
         return self._log.read_text(errors="replace")[-3000:]

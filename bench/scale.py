@@ -15,6 +15,16 @@ class Scale:
     devices: int
     rates: tuple[int, ...]
     paced_seconds: float
+    io_events: int
+    growth_seconds: float
+    waiting: tuple[int, ...]
+    device_counts: tuple[int, ...]
+    handler_counts: tuple[int, ...]
+    memory_events: int
+    sharing_workers: tuple[int, ...]
+    sharing_seconds: float
+    sharing_paced: float
+    parse_rounds: int
 
 
 FULL = Scale(
@@ -26,6 +36,16 @@ FULL = Scale(
     devices=500,
     rates=(20, 500),
     paced_seconds=5.0,
+    io_events=2_000,
+    growth_seconds=1.5,
+    waiting=(1_000, 10_000, 100_000, 1_000_000),
+    device_counts=(1, 10, 1_000, 100_000),
+    handler_counts=(1, 10, 100),
+    memory_events=50_000,
+    sharing_workers=(1, 2, 4, 8),
+    sharing_seconds=2.0,
+    sharing_paced=10.0,
+    parse_rounds=15,
 )
 
 QUICK = Scale(
@@ -37,4 +57,14 @@ QUICK = Scale(
     devices=500,
     rates=(20, 500),
     paced_seconds=2.0,
+    io_events=600,
+    growth_seconds=0.7,
+    waiting=(1_000, 20_000),
+    device_counts=(1, 1_000),
+    handler_counts=(1, 100),
+    memory_events=5_000,
+    sharing_workers=(1, 4),
+    sharing_seconds=1.0,
+    sharing_paced=4.0,
+    parse_rounds=3,
 )

@@ -67,6 +67,6 @@ class Server:
             )
 
     def memory(self) -> int:
-        """Return the bytes of all its data."""
+        """Return the bytes that it uses."""
         with self.client() as client:
-            return int(client.info("memory")["used_memory_dataset"])
+            return int(client.info("memory")["used_memory"])

@@ -32,8 +32,9 @@ class Bellhop(Peer):
         "slow": "bench.handlers.slow",
     }
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, handlers: int = 1) -> None:
         super().__init__(stage)
+        self._handlers = handlers
         self.ledger = Ledger(self.redis, timedelta(days=14))
 
     def receiver(self, port: int) -> Command:
@@ -42,7 +43,8 @@ class Bellhop(Peer):
     def worker(self, job: Job, processes: int, concurrency: int) -> Command:
         return self._command(
             *("worker", "-n", str(processes)),
-            BELLHOP_HANDLERS=self.handlers[job],
+            BELLHOP_HANDLERS=self.handlers[job] if self._handlers == 1 else "bench.handlers.many",
+            BENCH_HANDLERS=str(self._handlers),
             BELLHOP_CONCURRENCY=str(concurrency),
         )
 

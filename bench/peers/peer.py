@@ -15,13 +15,16 @@ thread for 5 ms, then count."""
 class Peer:
     """One of those that are measured.
 
-    `key`: how `PEERS=` names it. `settings`: how it is configured, for the table. `database`: the
-    one it has to itself.
+    `key`: how `PEERS=` names it. `front`: what takes requests in for it, if that has another name.
+    `settings`, `front_settings`: how both are configured, for the tables. `database`: the one that
+    it has to itself.
     """
 
     key: ClassVar[str]
     name: ClassVar[str]
+    front: ClassVar[str] = ""
     settings: ClassVar[str]
+    front_settings: ClassVar[str] = ""
     database: ClassVar[int]
     path: ClassVar[str] = "/webhooks/seam"
     share: ClassVar[float] = 1.0
