@@ -39,6 +39,12 @@ def has_node() -> bool:
     return bool(shutil.which("node") and shutil.which("npm"))
 
 
+def node_version() -> str:
+    """Return the version of Node."""
+    arguments = [str(shutil.which("node")), "--version"]
+    return subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def node() -> str:
     """Return Node, with its packages installed."""
     wanted = NODE / "package-lock.json"

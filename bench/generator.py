@@ -115,10 +115,15 @@ class Generator:
             self._sockets[sock.fileno()] = sock
             self._poll.register(sock, select.POLLIN)
 
+    def __enter__(self) -> "Generator":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for sock in self._sockets.values():
+            sock.close()
+
     def run(self) -> Load:
         """Send, and return what came of it."""
-        gc.collect()
-        gc.disable()
         return self._open_loop() if self._order.rate else self._closed_loop()
 
     def _closed_loop(self) -> Load:
@@ -221,8 +226,10 @@ def _is_whole(answer: bytes) -> bool:
 
 def main() -> None:
     """Read an order, send, and print what came of it."""
-    order = Order(**json.loads(sys.argv[1]))
-    json.dump(asdict(Generator(order).run()), sys.stdout)
+    with Generator(Order(**json.loads(sys.argv[1]))) as generator:
+        gc.collect()
+        gc.disable()
+        json.dump(asdict(generator.run()), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -35,11 +35,11 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
             for name, values in list(rounds.items()):
                 best = first.setdefault(name, max(values))
                 rounds[f"{name}, of first"] = [100 * max(values) / best]
-            table.add(f"{size:,} {unit}", "", rounds)
+            table.add(f"{unit}: {size:,}", "", rounds)
 
     add(
         scale.waiting,
-        "events wait",
+        "events that wait",
         lambda waiting: grown(Bellhop(stage), scale, waiting, scale.devices),
     )
     add(
@@ -49,7 +49,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     )
     add(
         scale.handler_counts,
-        "handlers, 1 matches",
+        "handlers, of which one matches",
         lambda handlers: {
             "handled/s": grown(
                 Bellhop(stage, handlers=handlers), scale, scale.events, scale.devices, intake=False
@@ -65,7 +65,7 @@ def grown(
     """Return how fast events are handled, and then taken in, while so many wait."""
     handled: list[float] = []
     taken_in: list[float] = []
-    with receiving(peer) as (port, receiver), working(peer, "count", 1) as process:
+    with working(peer, "count", 1) as process:
         left = 0
         for _ in range(_SHORT if waiting < scale.events else scale.rounds):
             process.pause()
@@ -74,13 +74,21 @@ def grown(
             left = waiting - done
             handled.append(rate)
         process.pause()
-        _fill(peer, waiting - left, devices)
-        for _ in range(scale.rounds if intake else 0):
-            load = take_in(peer, port, receiver, _CONNECTIONS, scale.growth_seconds, devices)
-            taken_in.append(load.answered / load.seconds)
+        if intake:
+            _fill(peer, waiting - left, devices)
+            taken_in = _take_in(peer, scale, devices)
     peer.clear()
     peer.stage.redis.settle()
     return {"handled/s": handled, "taken in/s": taken_in}
+
+
+def _take_in(peer: Bellhop, scale: Scale, devices: int) -> list[float]:
+    with receiving(peer) as (port, receiver):
+        loads = [
+            take_in(peer, port, receiver, _CONNECTIONS, scale.growth_seconds, devices)
+            for _ in range(scale.rounds)
+        ]
+    return [load.answered / load.seconds for load in loads]
 
 
 def _fill(peer: Bellhop, count: int, devices: int) -> None:
@@ -104,6 +112,8 @@ def _handle(peer: Bellhop, process: Running, heap: int, seconds: float) -> tuple
             ends = began + seconds
     took = time.perf_counter() - began
     process.pause()
+    if now == first:
+        raise NotMeasured(f"{process.name} handled {heap} events at once: too few to take the time")
     return (now - first) / took, now - before
 
 

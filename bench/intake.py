@@ -55,7 +55,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     table = new_table()
     for (name, connections), rounds in values.items():
         table.add(name, str(connections), rounds)
-    table.compare("requests/s", "Bellhop")
+    table.compare("requests/s", "Bellhop is", "Bellhop")
     table.notes.extend(
         [f"{peer.front or peer.name}: {peer.front_settings or peer.settings}" for peer in peers]
     )

@@ -29,7 +29,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     table = _new_table(scale)
     for name, rounds in values.items():
         table.add(name, "", rounds)
-    table.compare("events/s", "Bellhop")
+    table.compare("events/s", "Bellhop is", "Bellhop")
     return [table]
 
 

@@ -32,7 +32,7 @@ class Running:
         self.name = log.stem
         self._log = log
         with log.open("w") as output:
-            self._process = psutil.Popen(
+            self._process = subprocess.Popen(
                 list(command.arguments),
                 cwd=directory,
                 env={**os.environ, **command.environment},
@@ -45,7 +45,7 @@ class Running:
     @property
     def pid(self) -> int:
         """The first process of them."""
-        return int(self._process.pid)
+        return self._process.pid
 
     def pids(self) -> set[int]:
         """Return the processes."""
@@ -58,7 +58,7 @@ class Running:
 
     def wait(self, within: float) -> int:
         """Wait until it has ended by itself, and return its exit code."""
-        return int(self._process.wait(within))
+        return self._process.wait(within)
 
     def said(self) -> str:
         """Return the end of what it wrote."""
@@ -82,8 +82,8 @@ class Running:
         for process in tree:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(tree, timeout=10)
         self._process.wait(timeout=10)
+        wait_for(lambda: not any(map(_is_alive, tree)), f"{self.name} ended", within=10)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in _tree(self.pid):
@@ -101,6 +101,14 @@ def cpu_of(pid: int) -> float:
             seconds += getattr(times, "children_user", 0.0)
             seconds += getattr(times, "children_system", 0.0)
     return seconds
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    # Whoever inherits a dead one may take its time to look at it.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _tree(pid: int) -> list[psutil.Process]:

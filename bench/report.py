@@ -25,6 +25,8 @@ def print_table(table: Table, console: Console) -> None:
     console.print(drawn)
     for note in table.notes:
         console.print(note, style="dim", markup=False)
+    for limit in table.missed:
+        console.print(limit, style="red", markup=False)
 
 
 def markdown(table: Table) -> str:
@@ -35,9 +37,9 @@ def markdown(table: Table) -> str:
     for row in table.rows:
         cells = [_cell(column, row.figures.get(column.name)) for column in columns]
         lines.append(_line([row.who, *([row.case] if table.case else []), *cells]))
-    notes = "".join(f"\n- {note}" for note in table.notes)
+    notes = "".join(f"\n- {note}" for note in [*table.notes, *table.missed])
     body = "\n".join(lines)
-    return f"## {table.title}\n\n{table.how}\n\n{body}\n{notes}"
+    return f"## {table.title}\n\n{table.how}\n\n{body}\n{notes}\n"
 
 
 def _present(table: Table) -> list[Column]:

@@ -3,7 +3,7 @@
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -41,6 +41,10 @@ class Stage:
         trace: TracebackType | None,
     ) -> None:
         self._stack.__exit__(kind, error, trace)
+
+    def at_the_end(self, call: Callable[[], object]) -> None:
+        """Have something called when the stage closes."""
+        self._stack.callback(call)
 
     @contextmanager
     def run(self, name: str, command: Command) -> Iterator[Running]:

@@ -35,22 +35,30 @@ class Table:
     columns: tuple[Column, ...]
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    """Limits that were not kept."""
 
     def add(self, who: str, case: str, rounds: Mapping[str, list[float]]) -> None:
         """Add a row of values that were measured in rounds."""
         figures = {name: Figure.of(values) for name, values in rounds.items() if values}
         self.rows.append(Row(who, case, figures))
 
-    def compare(self, column: str, to: str, *, low_is_good: bool = False) -> None:
-        """Add to each row how many times better the row of `to` with the same case is."""
-        name = next(one.name for one in self.columns if one.suffix == "×")
-        bases = {row.case: row.figures[column].median for row in self.rows if row.who == to}
+    def compare(
+        self, column: str, name: str, to: str, case: str | None = None, *, low_is_good: bool = False
+    ) -> None:
+        """Put into the column `name` how many times better `to` is than each row.
+
+        It is the row of `to` in that case, or in the same one. Where it was not measured, nothing.
+        """
+        medians = {
+            (row.who, row.case): row.figures[column].median
+            for row in self.rows
+            if column in row.figures
+        }
         for index, row in enumerate(self.rows):
-            base = bases.get(row.case) or bases.get("") or next(iter(bases.values()), None)
-            own = row.figures[column].median if column in row.figures else 0.0
-            if not base or not own:
-                continue
-            times = own / base if low_is_good else base / own
-            self.rows[index] = Row(
-                row.who, row.case, {**row.figures, name: Figure(times, times, times)}
-            )
+            own = medians.get((row.who, row.case))
+            base = medians.get((to, row.case if case is None else case))
+            if own and base:
+                times = own / base if low_is_good else base / own
+                figures = {**row.figures, name: Figure.of([times])}
+                self.rows[index] = Row(row.who, row.case, figures)

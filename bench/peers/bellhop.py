@@ -22,7 +22,7 @@ class Bellhop(Peer):
     name = "Bellhop"
     settings = "defaults; each outcome recorded"
     database = 0
-    teams = (1, 2)
+    teams: ClassVar[tuple[int, ...]] = (1, 2)
     orders = True
     most_a_second = 40_000
     handlers: ClassVar[dict[Job, str]] = {

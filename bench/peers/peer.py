@@ -40,6 +40,7 @@ class Peer:
         self.stage = stage
         self.url = stage.redis.url(self.database)
         self.redis: Redis = stage.redis.client(self.database)
+        stage.at_the_end(self.redis.close)
 
     def receiver(self, port: int) -> Command:
         """Return how to start what takes requests in, in one process."""
