@@ -27,6 +27,7 @@ from bench.peers.huey import Huey
 from bench.peers.peer import Peer
 from bench.peers.rq import RqSimple, RqWorker
 from bench.peers.taskiq import Taskiq
+from bench.processes import NotMeasured
 from bench.report import markdown, print_table
 from bench.scale import FULL, QUICK, Scale
 from bench.stage import Stage
@@ -35,6 +36,8 @@ from bench.tables import Table
 _HERE = Path(__file__).parent
 _WIDTH = 118
 """Columns of a table, at least: a wide terminal is better than a folded table."""
+
+_NO_NODE = "There is no Node with npm on this machine: BullMQ is left out."
 
 Measure = Callable[[Stage, Scale, Sequence[type[Peer]]], list[Table]]
 
@@ -59,23 +62,31 @@ def main() -> int:
     console.width = max(console.width, _WIDTH)
     scale = QUICK if os.environ.get("QUICK", "0") not in ("", "0") else FULL
     only = _words("ONLY", MEASUREMENTS)
-    keys = {peer.key for _, peers in MEASUREMENTS.values() for peer in peers}
-    wanted = _words("PEERS", sorted(keys))
-    if "bullmq" in wanted and not environments.has_node():
-        wanted.remove("bullmq")
-        console.print("There is no Node with npm on this machine: BullMQ is left out.")
+    known = sorted({peer.key for _, peers in MEASUREMENTS.values() for peer in peers})
+    wanted = _words("PEERS", known)
+    if not environments.has_node() and BullMq.key in wanted:
+        wanted = [key for key in wanted if key != BullMq.key]
+        known.remove(BullMq.key)
+        console.print(_NO_NODE)
     began, load = time.monotonic(), load_average()
     tables: list[Table] = []
+    failed: list[str] = []
     with Stage() as stage:
         for name in only:
             measure, contenders = MEASUREMENTS[name]
             since = time.monotonic()
-            for table in measure(stage, scale, [one for one in contenders if one.key in wanted]):
+            try:
+                measured = measure(stage, scale, [one for one in contenders if one.key in wanted])
+            except NotMeasured as error:
+                console.print(f"{name}: {error}", style="red", markup=False)
+                failed.append(name)
+                continue
+            for table in measured:
                 print_table(table, console)
-                tables.append(table)
+            tables += measured
             console.print(f"{name} took {time.monotonic() - since:.0f} s", style="dim")
         server = stage.redis.version
-    whole = scale is FULL and only == list(MEASUREMENTS) and wanted == sorted(keys)
+    whole = scale is FULL and not failed and only == list(MEASUREMENTS) and wanted == known
     path = _HERE / ("RESULTS.md" if whole else "RESULTS-partial.md")
     header = [
         f"Measured on {datetime.now(UTC):%Y-%m-%d} in {time.monotonic() - began:.0f} s.",
@@ -83,10 +94,11 @@ def main() -> int:
         f"Machine: {machine()}",
         f"Load average before and after: {load}, {load_average()}",
         *versions(server),
+        *([] if environments.has_node() else [_NO_NODE]),
     ]
     path.write_text(_document(header, tables), encoding="utf-8")
     console.print(f"Written to {path.relative_to(_HERE.parent)}.")
-    return 1 if any(table.missed for table in tables) else 0
+    return 1 if failed or any(table.missed for table in tables) else 0
 
 
 def _words(variable: str, known: Sequence[str] | Mapping[str, object]) -> list[str]:

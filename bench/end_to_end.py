@@ -15,17 +15,27 @@ from bench.stage import Stage
 from bench.tables import Column, Table
 from bench.waiting import receiving, working
 
-_LAST = 3.0
+_SLOW = 0.05
+"""Share below which a peer is too slow to be measured quickly."""
+
+_LAST = 2.0
 """Seconds after the last POST for handlers to begin."""
 
 
 def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Table]:
     """Run each, receiver and worker, and post to it at each rate."""
     values: dict[tuple[str, int], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for _ in range(scale.rounds):
+    table = _new_table()
+    if not scale.thorough:
+        peers = [peer for peer in peers if peer.share >= _SLOW]
+    for _ in range(scale.few_rounds):
         for kind in peers:
             peer = kind(stage)
-            with receiving(peer) as (port, _), working(peer, "stamp", 1):
+            with (
+                table.trying(peer.name),
+                receiving(peer) as (port, _),
+                working(peer, "stamp", 1),
+            ):
                 for rate in scale.rates:
                     waits = pace(peer, port, rate, scale.paced_seconds)
                     row = values[peer.name, rate]
@@ -33,7 +43,6 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
                     row["p99 ms"].append(percentile(waits.seconds, 99) * 1e3)
                     row["begun"].append(waits.begun * 100)
             peer.clear()
-    table = _new_table()
     for (name, rate), rounds in values.items():
         table.add(name, str(rate), rounds)
     table.compare("p50 ms", "p50: Bellhop is", "Bellhop", low_is_good=True)

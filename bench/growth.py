@@ -67,7 +67,7 @@ def grown(
     taken_in: list[float] = []
     with working(peer, "count", 1) as process:
         left = 0
-        for _ in range(_SHORT if waiting < scale.events else scale.rounds):
+        for _ in range(_SHORT if waiting < scale.events else scale.few_rounds):
             process.pause()
             _fill(peer, waiting - left, devices)
             rate, done = _handle(peer, process, waiting, scale.growth_seconds)
@@ -86,7 +86,7 @@ def _take_in(peer: Bellhop, scale: Scale, devices: int) -> list[float]:
     with receiving(peer) as (port, receiver):
         loads = [
             take_in(peer, port, receiver, _CONNECTIONS, scale.growth_seconds, devices)
-            for _ in range(scale.rounds)
+            for _ in range(scale.few_rounds)
         ]
     return [load.answered / load.seconds for load in loads]
 

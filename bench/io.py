@@ -18,15 +18,16 @@ WAIT = 0.3
 def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Table]:
     """Let each empty a heap of its own, in turns."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    table = _new_table(scale)
     for _ in range(scale.rounds):
         for kind in peers:
             peer = kind(stage)
-            with working(peer, "wait", PROCESSES, CONCURRENCY) as process:
-                drained = drain(peer, process, scale.io_events, scale.devices)
+            with table.trying(peer.name):
+                with working(peer, "wait", PROCESSES, CONCURRENCY) as process:
+                    drained = drain(peer, process, scale.io_events, scale.devices)
+                values[peer.name]["events/s"].append(drained.rate)
+                values[peer.name]["CPU all"].append(drained.cpu_all)
             peer.clear()
-            values[peer.name]["events/s"].append(drained.rate)
-            values[peer.name]["CPU all"].append(drained.cpu_all)
-    table = _new_table(scale)
     for name, rounds in values.items():
         table.add(name, "", rounds)
     table.compare("events/s", "Bellhop is", "Bellhop")

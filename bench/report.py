@@ -16,7 +16,7 @@ def print_table(table: Table, console: Console) -> None:
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title=table.title, title_justify="left")
     drawn.add_column("", style="bold", no_wrap=True)
     if table.case:
-        drawn.add_column(table.case, justify="right")
+        drawn.add_column(table.case, justify="right", no_wrap=True)
     for column in columns:
         drawn.add_column(column.name, justify="right")
     for row in table.rows:

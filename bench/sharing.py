@@ -33,7 +33,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
 
 def _scaling(stage: Stage, scale: Scale) -> Table:
     values: dict[int, list[float]] = defaultdict(list)
-    for _ in range(scale.rounds):
+    for _ in range(scale.few_rounds):
         for workers in scale.sharing_workers:
             peer = Bellhop(stage)
             heap = round(workers * scale.sharing_seconds / HANDLER)
@@ -70,7 +70,7 @@ def _busy(stage: Stage, scale: Scale) -> Table:
         ),
     )
     values: dict[bool, dict[str, list[float]]] = {busy: defaultdict(list) for busy in (False, True)}
-    for _ in range(scale.rounds):
+    for _ in range(scale.few_rounds):
         peer = Bellhop(stage)
         with receiving(peer) as (port, _), working(peer, "slow", _WORKERS):
             for busy, row in values.items():

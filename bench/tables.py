@@ -1,9 +1,11 @@
 """What measurements return: tables of figures, not yet text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.figures import Figure
+from bench.processes import NotMeasured
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,20 @@ class Table:
     rows: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
-    """Limits that were not kept."""
+    """Limits that were not kept, and what could not be measured."""
 
     def add(self, who: str, case: str, rounds: Mapping[str, list[float]]) -> None:
         """Add a row of values that were measured in rounds."""
         figures = {name: Figure.of(values) for name, values in rounds.items() if values}
         self.rows.append(Row(who, case, figures))
+
+    @contextmanager
+    def trying(self, who: str) -> Iterator[None]:
+        """Note that one could not be measured, and go on with the others."""
+        try:
+            yield
+        except NotMeasured as error:
+            self.missed.append(f"{who} could not be measured: {error}")
 
     def compare(
         self, column: str, name: str, to: str, case: str | None = None, *, low_is_good: bool = False

@@ -39,16 +39,17 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     """Let each team empty a heap of its own, in turns."""
     values: dict[Team, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     teams = [team for peer in peers for team in _teams(peer, scale)]
+    table = _new_table(scale)
     for _ in range(scale.rounds):
         for team in teams:
             peer = team.peer(stage)
-            with working(peer, "count", team.processes) as process:
-                count = round(scale.events * peer.share)
-                drained = drain(peer, process, count, team.devices)
+            count = round(scale.events * peer.share)
+            with table.trying(team.name):
+                with working(peer, "count", team.processes) as process:
+                    drained = drain(peer, process, count, team.devices)
+                for name, value in _values(drained, count).items():
+                    values[team][name].append(value)
             peer.clear()
-            for name, value in _values(drained, count).items():
-                values[team][name].append(value)
-    table = _new_table(scale)
     for team, rounds in values.items():
         case = f"{team.devices:,} devices" if team.peer.orders else ""
         table.add(team.name, case, rounds)
@@ -77,7 +78,8 @@ def drain(peer: Peer, process: Running, count: int, devices: int) -> Drained:
 
 def _teams(peer: type[Peer], scale: Scale) -> list[Team]:
     heaps = _heaps(scale) if peer.orders else [scale.devices]
-    return [Team(peer, processes, heap) for processes in peer.teams for heap in heaps]
+    teams = peer.teams if scale.thorough else peer.teams[:1]
+    return [Team(peer, processes, heap) for processes in teams for heap in heaps]
 
 
 def _heaps(scale: Scale) -> list[int]:

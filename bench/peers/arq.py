@@ -14,7 +14,7 @@ class Arq(PythonPeer):
     database = 7
     app = "arq_app"
     environment = "arq"
-    share = 0.5
+    share = 0.3
 
     def worker(self, job: Job, processes: int, concurrency: int) -> Command:
         program = [self.python, "-m", "bench.apps.arq_app"]

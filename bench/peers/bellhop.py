@@ -24,7 +24,7 @@ class Bellhop(Peer):
     database = 0
     teams: ClassVar[tuple[int, ...]] = (1, 2)
     orders = True
-    most_a_second = 40_000
+    most_a_second = 30_000
     handlers: ClassVar[dict[Job, str]] = {
         "count": "bench.handlers.count",
         "wait": "bench.handlers.wait",

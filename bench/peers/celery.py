@@ -18,7 +18,7 @@ class Celery(PythonPeer):
     front_settings = "uvicorn[standard]; delay in a thread; a broker connection for each thread"
     database = 4
     app = "celery_app"
-    share = 0.4
+    share = 0.3
 
     def worker(self, job: Job, processes: int, concurrency: int) -> Command:
         return self.told(

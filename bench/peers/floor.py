@@ -11,4 +11,4 @@ class Floor(PythonPeer):
     settings = "verifies nothing, keeps nothing; uvicorn[standard]: uvloop, httptools"
     database = 1
     app = "floor_app"
-    most_a_second = 40_000
+    most_a_second = 30_000

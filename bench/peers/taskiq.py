@@ -16,6 +16,7 @@ class Taskiq(PythonPeer):
     )
     database = 8
     app = "taskiq_app"
+    share = 0.5
 
     def worker(self, job: Job, processes: int, concurrency: int) -> Command:
         return self.told(

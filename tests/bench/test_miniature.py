@@ -12,8 +12,9 @@ from bench.stage import Stage
 from bench.tables import Table
 
 MINIATURE = Scale(
-    name="miniature",
     rounds=1,
+    few_rounds=1,
+    thorough=True,
     connections=(2,),
     intake_seconds=0.2,
     events=300,

@@ -1,5 +1,6 @@
 """How figures become tables and ratios."""
 
+from bench.processes import NotMeasured
 from bench.report import markdown
 from bench.tables import Column, Table
 
@@ -35,6 +36,13 @@ def test_where_low_is_good_the_ratio_is_turned_over() -> None:
     table = _table()
     table.compare("p50 ms", "is", "Bellhop", low_is_good=True)
     assert _ratios(table) == [1.0, 1.0, 2.0, 0.5, None]
+
+
+def test_one_that_cannot_be_measured_is_named_and_the_others_go_on() -> None:
+    table = _table()
+    with table.trying("fourth"):
+        raise NotMeasured("it ended")
+    assert table.missed == ["fourth could not be measured: it ended"]
 
 
 def test_a_table_in_markdown_has_medians_spreads_and_ratios() -> None:
