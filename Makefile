@@ -2,7 +2,7 @@
 # make test    runs the tests
 # make soak    breaks everything for SOAK seconds (300), by SEED, and says whether the promise held
 # make check   format, lint, types, import directions
-# make bench   measures what Bellhop costs
+# make bench   measures Bellhop beside its peers (QUICK=1, ONLY=intake,work, PEERS=bellhop)
 # make lock    pins the newest versions that pyproject.toml allows (needs uv)
 # make lowest  runs the tests with the oldest versions that pyproject.toml allows (needs uv)
 
@@ -34,8 +34,7 @@ check: $(VENV)/.dev
 	@said=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$said"; exit 1; }
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m bench.parse
-	@$(BIN)/python -m bench.waiting
+	@$(BIN)/python -m bench
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .

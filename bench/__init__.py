@@ -1,1 +1,1 @@
-"""What Bellhop costs, measured. `make bench` runs it."""
+"""What Bellhop costs, beside what a user would pick instead, measured. `make bench` runs it."""

@@ -1,0 +1,1 @@
+"""The peers' own programs. They run in environments of their own, and import nothing of Bellhop."""

@@ -1,0 +1,1 @@
+"""Bellhop's handlers in the bench, a module for each kind of work."""

@@ -1,0 +1,28 @@
+// Express + svix + BullMQ: `node receiver.mjs PORT`.
+
+import express from "express";
+import { Webhook } from "svix";
+import { openQueue } from "./queue.mjs";
+
+const queue = openQueue();
+const webhook = new Webhook(process.env.BENCH_SECRET);
+const app = express();
+
+app.post("/webhooks/seam", express.raw({ type: "application/json" }), async (request, response) => {
+  let event;
+  try {
+    event = webhook.verify(request.body, request.headers);
+  } catch {
+    response.status(400).end();
+    return;
+  }
+  if (typeof event.event_id !== "string" || typeof event.event_type !== "string") {
+    response.status(400).end();
+    return;
+  }
+  await queue.add(event.event_type, event);
+  response.status(202).end();
+});
+
+await queue.waitUntilReady();
+app.listen(Number(process.argv[2]), "127.0.0.1");

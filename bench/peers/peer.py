@@ -1,0 +1,67 @@
+"""What a measurement may ask of each."""
+
+from typing import ClassVar, Literal
+
+from redis import Redis
+
+from bench.processes import Command
+from bench.stage import Stage
+
+Job = Literal["count", "wait", "stamp", "slow"]
+"""What handlers do: count; wait 300 ms without a thread, then count; note when they began; keep a
+thread for 5 ms, then count."""
+
+
+class Peer:
+    """One of those that are measured.
+
+    `key`: how `PEERS=` names it. `front`: what takes requests in for it, if that has another name.
+    `settings`, `front_settings`: how both are configured, for the tables. `database`: the one that
+    it has to itself.
+    """
+
+    key: ClassVar[str]
+    name: ClassVar[str]
+    front: ClassVar[str] = ""
+    settings: ClassVar[str]
+    front_settings: ClassVar[str] = ""
+    database: ClassVar[int]
+    path: ClassVar[str] = "/webhooks/seam"
+    share: ClassVar[float] = 1.0
+    """What part of the events it is given, where it is slow."""
+    teams: ClassVar[tuple[int, ...]] = (2,)
+    """With how many worker processes it is measured."""
+    orders: ClassVar[bool] = False
+    """Whether it matters to it how many devices the events are of."""
+    most_a_second: ClassVar[int] = 8_000
+    """Requests that its receiver cannot exceed: so many are made beforehand."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.url = stage.redis.url(self.database)
+        self.redis: Redis = stage.redis.client(self.database)
+        stage.at_the_end(self.redis.close)
+
+    def receiver(self, port: int) -> Command:
+        """Return how to start what takes requests in, in one process."""
+        raise NotImplementedError
+
+    def worker(self, job: Job, processes: int, concurrency: int) -> Command:
+        """Return how to start what handles events. `concurrency` of them at a time, if it can."""
+        raise NotImplementedError
+
+    def fill(self, run: str, first: int, count: int, devices: int) -> None:
+        """Have so many events wait."""
+        raise NotImplementedError
+
+    def is_up(self, processes: int) -> bool:
+        """Say whether so many workers wait for events, where that can be known."""
+        return True
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is left to be written down of what was handled."""
+        return True
+
+    def clear(self) -> None:
+        """Forget all events; nothing is under way."""
+        self.redis.flushdb()
