@@ -6,8 +6,9 @@
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
 --    final and its time to live begins; one with dead letters stays until they are dealt with.
--- 4. While an event is open for a handler, later events of the mailbox may wait behind it. One of them
---    goes into the mailbox when it is the first that is open: those before are done with, or given up.
+-- 4. While an event is open for a handler, later events of the mailbox may wait behind it. When the
+--    first that is open waits, since those before it are done with, or given up, it goes into the
+--    mailbox, with those that wait right behind it: if it fails, they will wait again.
 -- 5. A mailbox that is given back goes to the end of the ready list if it still has mail (to the
 --    front if the shift had not begun with it), and one left empty is always given up.
 -- 6. The next mail is claimed in the same call.
@@ -41,6 +42,8 @@ local function next_argument()
   return ARGV[at - 1]
 end
 
+local MOST_LET_GO = 16
+
 local held = key('held:' .. shift)
 local doubted = redis.call('EXISTS', key('doubts')) == 1
 
@@ -56,11 +59,14 @@ local function open_for(handler, mailbox, event_id)
   redis.call('ZADD', key('unfinished:' .. handler .. ' ' .. mailbox), order_of(event_id), event_id)
 end
 
--- If the first event that is open for the handler waits, it waits for nobody any more.
 local function let_first_go(handler, mailbox)
-  local first = redis.call('ZRANGE', key('unfinished:' .. handler .. ' ' .. mailbox), 0, 0)[1]
-  if first and redis.call('ZREM', key('behind:' .. handler .. ' ' .. mailbox), first) == 1 then
-    let_go[#let_go + 1] = first .. ' ' .. handler
+  local behind = key('behind:' .. handler .. ' ' .. mailbox)
+  local events = redis.call('ZRANGE', key('unfinished:' .. handler .. ' ' .. mailbox), 0, MOST_LET_GO - 1)
+  for _, event_id in ipairs(events) do
+    if redis.call('ZREM', behind, event_id) == 0 then
+      break
+    end
+    let_go[#let_go + 1] = event_id .. ' ' .. handler
   end
 end
 

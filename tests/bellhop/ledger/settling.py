@@ -16,6 +16,9 @@ from bellhop.ledger import (
 from tests.bellhop.ledger.claiming import Claiming
 from tests.bellhop.ledger.state import Event, milliseconds, split
 
+MOST_LET_GO = 16
+"""Events that wait behind another and go into the mailbox together."""
+
 
 class Settling(Claiming):
     """`settle`, `resolve` and `replay`."""
@@ -120,11 +123,13 @@ class Settling(Claiming):
             del self.unfinished[whose]
 
     def _let_first_go(self, whose: tuple[str, str]) -> None:
-        """If the first event that is open for a handler waits, it waits for nobody any more."""
-        first = min(self.unfinished[whose], key=lambda name: self.events[name].order, default=None)
-        if first in self.behind.get(whose, []):
-            self.behind[whose].remove(first)
-            self._let_go.append(f"{first} {whose[0]}")
+        """If the first event that is open for a handler waits, let it and those behind it go."""
+        events = sorted(self.unfinished[whose], key=lambda name: self.events[name].order)
+        for event_id in events[:MOST_LET_GO]:
+            if event_id not in self.behind.get(whose, []):
+                break
+            self.behind[whose].remove(event_id)
+            self._let_go.append(f"{event_id} {whose[0]}")
 
     def _give_back(self, shift: str, mailbox: str, where: str, finished: int) -> None:
         """Give a mailbox back, or keep it. One that is left empty is always given up."""

@@ -40,16 +40,14 @@ def test_what_waits_is_in_no_mailbox_and_not_forgotten(desk: Desk) -> None:
         assert not event["may be forgotten"]
 
 
-def test_one_after_the_other_goes_on_when_the_one_before_is_done(desk: Desk) -> None:
+def test_those_behind_go_on_in_order_when_the_one_before_is_done(desk: Desk) -> None:
     with_two_behind(desk)
     come_back(desk)
 
     assert entries(desk, "w/2") == ["e1 bell"]
     desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell"]
-    desk.settle(box("end", done("e2 bell", "bell")), shift="w/3")
-    assert entries(desk, "w/4") == ["e3 bell"]
-    desk.settle(box("end", done("e3 bell", "bell")), shift="w/4")
+    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
+    desk.settle(box("end", done("e2 bell", "bell"), done("e3 bell", "bell")), shift="w/3")
 
     assert desk.found["unfinished"] == desk.found["behind"] == desk.found["mail"] == {}
     assert {event["state"] for event in desk.found["events"].values()} == {"done"}
@@ -61,7 +59,36 @@ def test_it_goes_on_when_the_one_before_is_dead(desk: Desk) -> None:
 
     entries(desk, "w/2")
     desk.settle(box("end", dead("e1 bell", "bell")), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell"]
+    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
+
+
+def test_those_behind_one_that_fails_in_its_turn_wait_again(desk: Desk) -> None:
+    with_two_behind(desk)
+    come_back(desk)
+    entries(desk, "w/2")
+    desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
+    entries(desk, "w/3")
+
+    waits = SettledEntry("e3 bell", True, [Outcome("bell", "behind", 0, "waits")])
+    desk.settle(box("end", failed("e2 bell", "bell", 5_000), waits), shift="w/3")
+    assert desk.found["mail"] == {}
+    assert desk.found["behind"] == {"bell device:1": ["e3"]}
+    assert desk.event("e3")["open"] == 1
+
+
+def test_no_more_go_on_together_than_a_batch_takes(desk: Desk) -> None:
+    ids = [f"e{number}" for number in range(2, 40)]
+    desk.deliver("e1", *ids)
+    desk.claim()
+    desk.settle(box("end", failed("e1", "bell", 5_000), *map(behind, ids)))
+    come_back(desk)
+    entries(desk, "w/2")
+    desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
+
+    assert entries(desk, "w/3") == [f"{one} bell" for one in ids[:16]]
+    handled = [done(f"{one} bell", "bell") for one in ids[:16]]
+    desk.settle(box("end", *handled), shift="w/3")
+    assert entries(desk, "w/4") == [f"{one} bell" for one in ids[16:32]]
 
 
 def test_it_goes_on_waiting_while_the_one_before_is_tried_again(desk: Desk) -> None:
@@ -81,7 +108,7 @@ def test_it_goes_on_when_the_record_of_the_one_before_is_gone(desk: Desk) -> Non
     entries(desk, "w/2")
     desk.redis.delete("{bellhop}:event:e1")
     desk.settle(box("end", SettledEntry("e1 bell", True, [])), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell"]
+    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
 
 
 def test_only_that_handler_waits(desk: Desk) -> None:
