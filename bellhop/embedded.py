@@ -31,6 +31,7 @@ CONFIG = {
     "appendfsync": "always",
     "maxmemory-policy": "noeviction",
     "save": "",
+    "hash-max-listpack-value": "4096",  # an event and its record in one piece of memory
 }
 
 # A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
