@@ -156,7 +156,7 @@ def test_an_event_that_no_worker_could_decrypt_is_not_replayed(workplace: Workpl
     workplace.deliver()
     workplace.work()
     workplace.ledger.redis.hset("{bellhop}:event:e1", "body", b"\x00sealed:with a lost key")
-    with pytest.raises(Sealed, match="e1: it is encrypted, and there is no key"):
+    with pytest.raises(Sealed, match="e1: what Redis holds is encrypted, and there is no key"):
         plan(Record(workplace.ledger.redis).all(Query()), workplace.registry)
 
 
