@@ -14,7 +14,6 @@ from bench.stage import Stage
 from bench.tables import Column, Table
 from bench.waiting import receiving
 
-_WARM = 0.3
 _MOST_ON_ONE = 12_000
 """Requests a second that nobody answers on a single connection."""
 
@@ -81,8 +80,8 @@ def take_in(
             connections=connections,
             seconds=seconds,
             devices=devices,
-            ready=round(rate * (seconds + _WARM)),
-            warm=_WARM,
+            ready=round(rate * (seconds + peer.warm_up_seconds)),
+            warm=peer.warm_up_seconds,
             watch={"server": process.pid, "redis": peer.stage.redis.pid},
         )
     )

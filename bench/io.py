@@ -19,7 +19,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     """Let each empty a heap of its own, in turns."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     table = _new_table(scale)
-    for _ in range(scale.rounds):
+    for _ in range(scale.few_rounds):
         for kind in peers:
             peer = kind(stage)
             with table.trying(peer.name):

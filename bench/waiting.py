@@ -9,7 +9,6 @@ from bench.peers.peer import Job, Peer
 from bench.processes import NotMeasured, Running, free_port, wait_for
 
 CONCURRENCY = 50
-_WARM_UP = 300
 _PATIENCE = 30.0
 
 
@@ -57,7 +56,7 @@ def await_count(peer: Peer, process: Running, target: int, within: float = _PATI
 def _warm_up(peer: Peer, process: Running, processes: int) -> None:
     """Have workers handle a few events, until each of them has had some, if that comes about."""
     for _ in range(5):
-        handle(peer, process, max(round(_WARM_UP * peer.share), 4), 50)
+        handle(peer, process, max(round(peer.warm_up * peer.share), 4), 50)
         with suppress(NotMeasured):
             wait_for(lambda: peer.is_up(processes), "all workers are up", within=5)
         if len(peer.stage.counts.processes() & process.pids()) >= processes:

@@ -33,6 +33,10 @@ class Peer:
     """With how many worker processes it is measured."""
     orders: ClassVar[bool] = False
     """Whether it matters to it how many devices the events are of."""
+    warm_up: ClassVar[int] = 300
+    """Events that its workers handle before the clock starts."""
+    warm_up_seconds: ClassVar[float] = 0.3
+    """How long its receiver takes events in before the clock starts."""
     most_a_second: ClassVar[int] = 8_000
     """Requests that its receiver cannot exceed: so many are made beforehand."""
 
