@@ -14,5 +14,7 @@ redis.call('DEL', key('bell:' .. shift))
 if mail_is_ready() then
   return 1
 end
+-- Whoever makes mail ready is to ring, even if a shift waits in RQ's queue: perhaps for this worker.
+redis.call('DEL', key('waiting'))
 redis.call('ZADD', key('resting'), now + tonumber(ARGV[3]), shift)
 return 0

@@ -38,6 +38,7 @@ class Claiming(LedgerState):
         self.bells.discard(shift)
         if self.ready or self.careful:
             return True
+        self.waiting = None
         self.resting[shift] = now_ms + milliseconds(duration)
         return False
 

@@ -21,6 +21,18 @@ def test_a_shift_that_rests_is_rung_for_and_no_other_is_asked_for(desk: Desk) ->
     assert desk.found["bells"] == set()
 
 
+def test_it_is_rung_for_though_a_shift_waits_for_a_worker_in_rqs_queue(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim("w/1")
+    assert desk.deliver("e2", mailbox="device:2").wants_shift  # put into the queue
+    desk.settle(box("end", done("e1")), mailboxes=9, entries=9)
+    desk.settle(box("end", done("e2"), mailbox="device:2"))
+    assert not rest(desk)
+
+    assert not desk.deliver("e3").wants_shift
+    assert desk.found["bells"] == {"w/1"}
+
+
 def test_with_mail_there_is_no_rest(desk: Desk) -> None:
     desk.deliver("e1")
 
