@@ -124,6 +124,7 @@ def _work(
     """Be one worker of a pool until a signal."""
     faulthandler.enable()
     random.seed()
+    gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth
     if isinstance(sys.stdout, io.TextIOWrapper):  # what handlers print is seen when they print it
         sys.stdout.reconfigure(line_buffering=True)
     try:

@@ -65,6 +65,8 @@ class Hand:
         self._settles = 0
         self.careful_waits = False
         """Whether there is mail that only a shift with empty hands may take."""
+        self.last_claim = 0
+        """How many entries the last claim brought."""
         self._broken: Exception | None = None
         self._sent: _Sent | None = None
 
@@ -264,6 +266,7 @@ class Hand:
         return settled.wants_shift
 
     def _take(self, mail: Sequence[Mail]) -> None:
+        self.last_claim = sum(len(one.entries) for one in mail)
         for one in mail:
             if one.mailbox not in self._lanes:
                 lane = Lane(one, self._runtime.registry, self._runtime.ledger.vault)

@@ -124,6 +124,7 @@ class Shift:
                 self._give_up()
             elif self._hand.todo or not self._look_ahead():
                 self._settle()
+                self._look_ahead()
 
     def _rest(self) -> bool:
         """Wait a moment for more mail, and return whether there is some in hand."""
@@ -236,9 +237,10 @@ class Shift:
         """
         self._hand.receive()
         appetite = self._runtime.appetite(self._away)
-        ahead = (
+        ahead = bool(
             appetite.entries == MOST_ENTRIES
-            and len(self._hand.todo) > 1
+            and self._hand.todo
+            and self._hand.last_claim > MOST_ENTRIES // 2  # so there may be more
             and not (self._away or self._runtime.stopping or self._hand.is_careful)
             and time.monotonic() < self._ends
         )
