@@ -2,7 +2,8 @@
 
 To set a timer for each handler, and to take it back, would cost more than many a handler. So a
 timer that runs is left running: when it goes off and no handler's time is up, it is set again for
-the rest. With timeouts of half a minute that happens twice a minute, however many handlers ran.
+the rest. So a handler in good time may get a SIGALRM, once in its timeout: Python's own calls go on
+by themselves after it (PEP 475), as they do after the alarm of a profiler.
 """
 
 import math

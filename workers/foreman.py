@@ -9,7 +9,6 @@ from redis.exceptions import RedisError
 from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Ledger
-from bellhop.ledger.calls import RETRIES_A_SWEEP
 from bellhop.outages import Outages
 from bellhop.queue import enqueue_shift, queued_shifts
 
@@ -21,6 +20,9 @@ PATIENCE = 1.0
 
 A sweep whose answer was not waited for is an outage. The next one asks again.
 """
+
+_SWEEPING = 0.25
+"""Seconds of each period after which it sweeps no more, though there is more to do."""
 
 _INDEXING = 0.25
 """Seconds of each period that the foreman makes events findable, at most."""
@@ -51,6 +53,7 @@ class Foreman:
         self._outages.succeeded()
 
     def _sweep(self) -> None:
+        ends = time.monotonic() + _SWEEPING
         while True:
             failpoint("sweep.before")
             swept = self._ledger.sweep(
@@ -65,7 +68,7 @@ class Foreman:
                 failpoint("call_shift.before")
                 enqueue_shift(self._ledger.redis)
                 failpoint("call_shift.after")
-            if swept.retries < RETRIES_A_SWEEP:
+            if not swept.more or time.monotonic() > ends:
                 break
         ends = time.monotonic() + _INDEXING
         while self._ledger.index() and time.monotonic() < ends:

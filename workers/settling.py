@@ -88,16 +88,18 @@ class Hand:
         """Whether any lane has results that are not written yet, or not surely."""
         return self._sent is not None or any(lane.has_results for lane in self._lanes.values())
 
-    def claim(self, appetite: Appetite) -> None:
-        """Take the first mail, however long Redis is away, unless the worker is to stop."""
+    def claim(self, appetite: Appetite, *, rested: bool = False) -> None:
+        """Take mail with empty hands, however long Redis is away, unless the worker is to stop."""
         failpoint("claim.before")
         claimed = self._patiently(
-            lambda: self._runtime.ledger.claim(self._shift, **self._terms(appetite)),
+            lambda: self._runtime.ledger.claim(self._shift, rested=rested, **self._terms(appetite)),
             stoppable=True,
         )
         failpoint("claim.after")
         if claimed:
-            self._take(claimed.mail)
+            with self._lock:
+                self.settled_at = time.monotonic()
+                self._take(claimed.mail)
             if claimed.wants_shift:
                 self._enqueue_shift()
 
@@ -121,7 +123,7 @@ class Hand:
                 left = ends - time.monotonic()
         except RedisError:
             return False
-        self.claim(NONE if stopping() else self._runtime.appetite(0))
+        self.claim(NONE if stopping() else self._runtime.appetite(0), rested=True)
         return bool(self)
 
     def settle(self, *, give_back: bool, appetite: Appetite = NONE, age: float = 0) -> None:
@@ -131,11 +133,14 @@ class Hand:
         Raises `LeaseLost`, and whatever went wrong with an earlier settle.
         """
         with self._lock:
+            if time.monotonic() - self.settled_at < age:
+                return
             wants_shift = self._received()
             since = time.monotonic() - self.settled_at
-            if since >= age:
-                results = self._results(give_back, late=since >= SETTLE_EVERY)
-                if results or appetite.mailboxes or since >= SETTLE_EVERY:
+            if since >= age and self._lanes:
+                late = since >= SETTLE_EVERY
+                results = self._safely(lambda: self._results(give_back, late=late))
+                if results or appetite.mailboxes or late:
                     wants_shift |= self._safely(lambda: self._write(results, appetite))
         if wants_shift:
             self._enqueue_shift()
@@ -147,7 +152,7 @@ class Hand:
         """
         with self._lock:
             wants_shift = self._received()
-            results = self._results(give_back=False, late=False)
+            results = self._safely(lambda: self._results(give_back=False, late=False))
             self._safely(lambda: self._send(results, appetite))
         if wants_shift:
             self._enqueue_shift()
@@ -165,11 +170,11 @@ class Hand:
         sent, self._sent = self._sent, None
         return self._safely(lambda: self._take_answer(sent)) if sent else False
 
-    def _safely(self, step: Callable[[], bool]) -> bool:
+    def _safely(self, step: Callable[[], T]) -> T:
         try:
             return step()
         except Exception as error:
-            # The results were collected and are lost: nobody may go on from here.
+            # Results were collected and are lost: nobody may go on from here.
             self._broken = error
             self._runtime.loop.cancel_all()
             raise

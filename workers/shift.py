@@ -241,7 +241,8 @@ class Shift:
             appetite.entries == MOST_ENTRIES
             and self._hand.todo
             and self._hand.last_claim > MOST_ENTRIES // 2  # so there may be more
-            and not (self._away or self._runtime.stopping or self._hand.is_careful)
+            and not (self._away or self._runtime.stopping)
+            and not (self._hand.is_careful or self._hand.careful_waits)
             and time.monotonic() < self._ends
         )
         if ahead:

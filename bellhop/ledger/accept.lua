@@ -60,14 +60,12 @@ local function tell_of_attempts(order, subjects)
   end
 end
 
-local accepted = redis.call('GET', key('order')) or 0
-
+-- What may fail comes first: then nothing says that the event was accepted.
 local function remember(event_id, mailbox, body, about, created, subjects)
-  accepted = accepted + 1
-  local order = string.format('%d', accepted)
+  local order = string.format('%d', redis.call('INCR', key('order')))
+  redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
   redis.call('HSET', key('event:' .. event_id), 'body', body,
     'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
-  redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
   redis.call('RPUSH', key('unindexed'),
     order .. ' ' .. counts_from(created) .. ' ' .. retention .. ' ' .. subjects)
   if string.find(subjects, '"action_attempt_id ', 1, true) then
@@ -103,30 +101,27 @@ local function quarantine(delivery, first)
   return first
 end
 
-local function first_of(delivery)
-  return redis.call('ZADD', key('deliveries'), 'NX', now, delivery) == 1
+local function is_among(name, delivery)
+  return redis.call('ZSCORE', key(name), delivery) ~= false
 end
 
 local received = {}
 while at <= #ARGV do
   local kind, delivery = next_argument(), next_argument()
-  local new
-  if kind == 'event' then
-    new = accept_event(first_of(delivery))
-  elseif kind == 'release' then
-    local first = redis.call('ZREM', key('quarantine'), delivery) == 1
-    if first then
-      redis.call('DEL', key('quarantined:' .. delivery))
-      redis.call('ZADD', key('deliveries'), now, delivery)
-    end
+  local first, new
+  if kind == 'release' then
+    first = is_among('quarantine', delivery)
     new = accept_event(first)
+    redis.call('ZREM', key('quarantine'), delivery)
+    redis.call('DEL', key('quarantined:' .. delivery))
   else
-    new = quarantine(delivery, first_of(delivery))
+    first = not is_among('deliveries', delivery)
+    new = kind == 'event' and accept_event(first) or kind == 'quarantine' and quarantine(delivery, first)
+  end
+  if first then
+    redis.call('ZADD', key('deliveries'), now, delivery)
   end
   received[#received + 1] = new and 1 or 0
 end
 
-if accepted ~= 0 then
-  redis.call('SET', key('order'), string.format('%d', accepted))
-end
 return {wants_shift(now), received, unseen}

@@ -135,12 +135,22 @@ def claim(
     entries: int,
     share: int,
     with_newest: bool,
+    rested: bool,
     now_ms: int | None,
 ) -> Call[Claimed]:
-    """Give a shift that starts its first mail."""
+    """Give a shift with empty hands its first mail."""
     return Call(
         CLAIM,
-        [_now(now_ms), shift, _milliseconds(lease), mailboxes, entries, share, int(with_newest)],
+        [
+            _now(now_ms),
+            shift,
+            _milliseconds(lease),
+            mailboxes,
+            entries,
+            share,
+            int(with_newest),
+            "rest" if rested else "start",
+        ],
         lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
     )
 
@@ -235,7 +245,10 @@ def sweep(
         SWEEP,
         [_now(now_ms), _milliseconds(retention), queued, RETRIES_A_SWEEP, *dead_workers],
         lambda answer: Swept(
-            answer[0] == 1, answer[1], tuple(shift.decode() for shift in answer[2])
+            answer[0] == 1,
+            answer[1],
+            tuple(shift.decode() for shift in answer[2]),
+            answer[3] == 1,
         ),
     )
 

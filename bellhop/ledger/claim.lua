@@ -1,11 +1,12 @@
--- claim: give a shift that starts its first mail.
+-- claim: give a shift with empty hands its first mail.
 --
--- The shift no longer waits in RQ's queue. If more is ready than it takes, the caller is told to
--- enqueue the next shift: so a burst wakes one worker after the other until all are at work.
+-- One that starts no longer waits in RQ's queue; one that rested came out of there long ago, and
+-- perhaps another waits there now. If more is ready than the shift takes, the next one is rung for, or
+-- the caller is told to enqueue it: so a burst wakes one worker after the other until all are at work.
 -- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
 -- ARGV: now, shift, lease (ms), most mailboxes, how many entries, how many of each
---   mailbox, with the newest (0 or 1)
+--   mailbox, with the newest (0 or 1), 'start' | 'rest' for what it comes from
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
 --   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
 --     then for each entry
@@ -14,8 +15,12 @@
 local now = clock(ARGV[1])
 local shift = ARGV[2]
 
-redis.call('ZREM', key('resting'), shift)
-redis.call('DEL', key('waiting'), key('bell:' .. shift))
+if ARGV[8] == 'rest' then
+  redis.call('ZREM', key('resting'), shift)
+  redis.call('DEL', key('bell:' .. shift))
+else
+  redis.call('DEL', key('waiting'))
+end
 local with_newest = ARGV[7] == '1'
 local mail = in_hand(shift, with_newest)
 if #mail == 0 then

@@ -56,19 +56,21 @@ local function ring(now)
   return true
 end
 
--- Return 1 if the caller is to put a shift into RQ's queue: there is mail, none waits there, and
--- none that rests could be rung for.
--- `waiting` says since when one is on its way. It expires, in case the caller dies before it does so;
--- the foreman, who can see RQ's queue, notices much sooner.
+-- Return 1 if the caller is to put a shift into RQ's queue: there is mail, none that rests could be
+-- rung for, and none waits in the queue.
+-- `waiting` says since when one is on its way there. Only a shift that comes from the queue takes the
+-- note away (see claim), so that no more than a few are ever in it. The note expires, in case the
+-- caller dies before it does what it is told; the foreman, who can see the queue, notices much sooner.
 local function wants_shift(now)
-  if mail_is_ready() and redis.call('SET', key('waiting'), now, 'NX', 'PX', 60000) then
-    return ring(now) and 0 or 1
+  if mail_is_ready() and not ring(now)
+    and redis.call('SET', key('waiting'), now, 'NX', 'PX', 60000) then
+    return 1
   end
   return 0
 end
 
 -- What is known of an event is one field: `milliseconds-order JSON`, when it came, its place among all,
--- and [event_type, mailbox, svix-id].
+-- and [event_type, mailbox, svix-id, when it was sent (s), if that is known].
 local function order_of(event_id)
   local about = redis.call('HGET', key('event:' .. event_id), 'about') or ''
   return string.match(about, '^%d+%-(%d+)') or 0

@@ -265,8 +265,12 @@ class Replayed(NamedTuple):
 
 
 class Swept(NamedTuple):
-    """What a sweep found: retries that were due, and shifts whose mail it gave back."""
+    """What a sweep found: retries that were due, and shifts whose mail it gave back.
+
+    `more`: whether another sweep has to come at once, since there may be more.
+    """
 
     wants_shift: bool
     retries: int
     ended: tuple[str, ...]
+    more: bool = False

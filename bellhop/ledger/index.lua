@@ -26,7 +26,7 @@ local function add(name, created, order)
 end
 
 for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
-  local order, created, kept, subjects = string.match(noted, '^(%d+) (%d+) (%d+) (.*)$')
+  local order, created, kept, subjects = string.match(noted, '^(%d+) (%-?%d+) (%d+) (.*)$')
   retention = math.max(retention, tonumber(kept))
   add('created', created, order)
   for _, subject in ipairs(cjson.decode(subjects)) do

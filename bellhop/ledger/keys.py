@@ -19,7 +19,7 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `shifts`                | sorted set | shifts at work, by the time their lease ends              |
 | `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
 | `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
-| `waiting`               | string     | since when a shift waits in RQ's queue, or was rung for   |
+| `waiting`               | string     | since when a shift waits in RQ's queue (ms)               |
 | `resting`               | sorted set | shifts with empty hands, by when they end                 |
 | `bell:<shift>`          | list       | rung when there is mail for a shift that rests            |
 | `due`                   | sorted set | retries, `event_id handler mailbox`, by when they are due |
@@ -31,7 +31,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 |                         |            | event that it saw occurred (ms)                           |
 | `replaying`             | set        | entries that a replay put into mailboxes, as they wait    |
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
-| `unindexed`             | list       | `order created JSON` of those not in the indexes yet      |
+| `unindexed`             | list       | of those not in the indexes yet, `order created retention |
+|                         |            | JSON [field value, …]`                                    |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
 | `attempts`              | stream     | the action attempt of every event about one, `order-…`    |

@@ -59,11 +59,13 @@ class Ledger:
         entries: int,
         share: int = 1,
         with_newest: bool = False,
+        rested: bool = False,
         now_ms: int | None = None,
     ) -> Claimed:
-        """Give a shift that starts its first mail: at most `mailboxes`, `entries` in all.
+        """Give a shift with empty hands its first mail: at most `mailboxes`, `entries` in all.
 
         `share`: how many of each mailbox; more if few are ready. `with_newest`: with `Mail.newest`.
+        `rested`: it comes from a `rest`, not from RQ's queue.
         """
         return self._run(
             calls.claim(
@@ -73,6 +75,7 @@ class Ledger:
                 entries=entries,
                 share=share,
                 with_newest=with_newest,
+                rested=rested,
                 now_ms=now_ms,
             )
         )

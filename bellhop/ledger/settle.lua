@@ -1,7 +1,8 @@
 -- settle: write down what a shift did, give back what it is done with, and claim its next mail.
 --
 -- 0. A settle whose answer was lost on the way may come again: it is known by its number, nothing is
---    written twice, and the answer is the mail that the shift holds.
+--    written twice, and the answer is the mail that the shift holds. One that comes when a later one
+--    is written, since it was held up on the way, writes nothing, and nobody waits for its answer.
 -- 1. If the shift's lease was taken away, others have its mail: nothing is written.
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
@@ -28,11 +29,12 @@ local lease = tonumber(ARGV[4])
 local retention = ARGV[5]
 local with_newest = ARGV[9] == '1'
 
-if redis.call('GET', key('settled:' .. shift)) == ARGV[3] then
+local number, last = tonumber(ARGV[3]), tonumber(redis.call('GET', key('settled:' .. shift)) or 0)
+if number == last then
   keep_lease(shift, now + lease)
   return {1, wants_shift(now), in_hand(shift, with_newest), careful_waits()}
 end
-if not redis.call('ZSCORE', key('shifts'), shift) then
+if number < last or not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}, 0}
 end
 

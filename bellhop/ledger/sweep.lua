@@ -6,16 +6,19 @@
 --    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
 --    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
 --    that is counted.
--- 3. The log, that of action attempts and the ids of deliveries are cut to the retention, and it is
---    noted that a foreman is at work.
--- 4. If there is mail and RQ's queue is empty, the caller is told to enqueue a shift, unless
---    somebody was told so within the last two seconds and is about to. If there is mail and the queue
---    is not empty, a shift waits for it, whatever became of the note that says so. (The length was read
---    before: with no mail that shift may have begun, and a note would keep the next event waiting.)
+-- 3. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them
+--    at a time, and it is noted that a foreman is at work.
+-- 4. If there is mail and RQ's queue is empty, a shift that rests is rung for, or the caller is told to
+--    enqueue one, unless somebody was told so within the last two seconds and is about to. (If one that
+--    was rung for died, there is mail and no note of a shift.) If there is mail and the queue is not
+--    empty, a shift waits for it, whatever became of the note that says so. (The length was read before:
+--    with no mail that shift may have begun, and a note would keep the next event waiting.)
 --
 -- ARGV: now, retention (ms), length of RQ's queue, most retries, then the names of dead workers
--- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …}}
--- Call it again if it returns as many retries as it may: there may be more.
+-- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …},
+--   whether there may be more that is due, or too old (0 or 1): then call it again}
+
+local MOST_CUT = 1000
 
 local now = clock(ARGV[1])
 
@@ -73,28 +76,38 @@ for _, shift in ipairs(ended) do
   free(shift)
 end
 
--- Entries of the log are `order-milliseconds`. No more than a thousand at a time: it comes again soon.
+-- Cut the log, whose entries are `order-milliseconds`. Return how many entries of it were too old.
 local function cut_log(oldest, most)
   local last
+  local cut = 0
   for _, entry in ipairs(redis.call('XRANGE', key('log'), '-', '+', 'COUNT', most)) do
     local order, came = string.match(entry[1], '^(%d+)-(%d+)$')
     if tonumber(came) > oldest then
       break
     end
     last = order
+    cut = cut + 1
   end
   if last then
     redis.call('XTRIM', key('log'), 'MINID', string.format('%d', last + 1))
     redis.call('XTRIM', key('attempts'), 'MINID', string.format('%d', last + 1))
   end
-  return last
+  return cut
+end
+
+local function cut_deliveries(oldest)
+  local cut = math.min(redis.call('ZCOUNT', key('deliveries'), '-inf', oldest), MOST_CUT)
+  if cut > 0 then
+    redis.call('ZREMRANGEBYRANK', key('deliveries'), 0, cut - 1)
+  end
+  return cut
 end
 
 local oldest = now - tonumber(ARGV[2])
-if cut_log(oldest, 1) then
-  cut_log(oldest, 1000)
+local cut = cut_deliveries(oldest)
+if cut_log(oldest, 1) > 0 then
+  cut = math.max(cut, cut_log(oldest, MOST_CUT))
 end
-redis.call('ZREMRANGEBYSCORE', key('deliveries'), '-inf', oldest)
 
 redis.call('SET', key('swept'), now)
 
@@ -104,9 +117,13 @@ if mail_is_ready() then
   local since = redis.call('GET', key('waiting'))
   -- A clock that was set back must not make it wait for an hour.
   local late = not since or math.abs(now - tonumber(since)) >= 2000
-  if queued or late then
+  if queued then
     redis.call('SET', key('waiting'), now, 'PX', 60000)
-    enqueue = (ring(now) or queued) and 0 or 1
+    ring(now)
+  elseif late then
+    redis.call('DEL', key('waiting'))
+    enqueue = wants_shift(now)
   end
 end
-return {enqueue, #due, ended}
+local more = #due == tonumber(ARGV[4]) or cut == MOST_CUT
+return {enqueue, #due, ended, more and 1 or 0}

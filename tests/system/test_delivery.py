@@ -3,14 +3,17 @@
 import os
 import signal
 import threading
+import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import httpx
 import pytest
 
 from bellhop.connections import connect
+from bellhop.queue import queued_shifts
 from tests.system.conftest import ANSWER_WITHIN, House, delivery, descendants, eventually
 
 
@@ -53,6 +56,24 @@ def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
         workers.add(worker)
     assert handled == accepted
     assert len(workers) == 2
+
+
+def test_few_shifts_wait_in_rqs_queue_however_long_events_come_one_by_one(house: House) -> None:
+    """What is enqueued beside shifts that rest, and come back, must not pile up."""
+    house.handlers('@on("lock.*")\ndef handle(event):\n    time.sleep(0.02)\n    ran("one")\n')
+    house.start("receiver")
+    house.start("worker", "-n", "2")
+    house.await_ready()
+    eventually(lambda: house.output().count("worker ready") == 2, "both workers are ready")
+    requests = [delivery(device_id=f"door{number}") for number in range(200)]
+    waited, pauses = [], Random(1)
+    with connect(house.environment["BELLHOP_REDIS_URL"]) as redis, httpx.Client() as client:
+        for body, headers, _ in requests:
+            client.post(house.webhook, content=body, headers=headers, timeout=ANSWER_WITHIN)
+            waited.append(queued_shifts(redis))
+            time.sleep(pauses.expovariate(60))  # now faster than they are handled, now slower
+    house.await_lines(200)
+    assert max(waited) <= 3
 
 
 def test_a_delivery_that_comes_again_is_answered_200_and_not_handled_again(house: House) -> None:

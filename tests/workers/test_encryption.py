@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from itertools import count
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,13 +14,15 @@ from bellhop.vault import NO_KEYS, Vault
 from tests.workers.conftest import Workplace
 from workers.shift import Shift
 
+_numbers = count(1)
+
 OLD, NEW = (Fernet.generate_key().decode() for _ in range(2))
 SET = "access_code.set_on_device"
 
 
 def workplace(redis: Redis, vault: Vault, codes: list[str | None]) -> Workplace:
     """Return a worker that notes the codes it is told of."""
-    place = Workplace(Ledger(redis, timedelta(days=1), vault), worker=f"w{id(vault)}")
+    place = Workplace(Ledger(redis, timedelta(days=1), vault), worker=f"w{next(_numbers)}")
 
     @place.on(SET, name="note")
     def note(event: AccessCodeSetOnDeviceEvent) -> None:

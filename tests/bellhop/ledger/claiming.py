@@ -22,12 +22,15 @@ class Claiming(LedgerState):
         entries: int,
         share: int = 1,
         with_newest: bool = False,
+        rested: bool = False,
         now_ms: int,
     ) -> Claimed:
         """Give a shift its first mail; the same mail again if it asks again."""
-        self.waiting = None
-        self.resting.pop(shift, None)
-        self.bells.discard(shift)
+        if rested:
+            self.resting.pop(shift, None)
+            self.bells.discard(shift)
+        else:
+            self.waiting = None
         self._with_newest = with_newest
         mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
         self._keep_lease(shift, now_ms + milliseconds(lease))
@@ -38,7 +41,6 @@ class Claiming(LedgerState):
         self.bells.discard(shift)
         if self.ready or self.careful:
             return True
-        self.waiting = None
         self.resting[shift] = now_ms + milliseconds(duration)
         return False
 

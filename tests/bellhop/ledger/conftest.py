@@ -43,9 +43,16 @@ class Desk:
     def deliver(self, *event_ids: str, mailbox: str = "device:1") -> Receipt:
         return self.accept(*(arrival(event_id, mailbox) for event_id in event_ids))
 
-    def claim(self, shift: str = "w/1", *, mailboxes: int = 9, entries: int = 99) -> Claimed:
+    def claim(
+        self, shift: str = "w/1", *, mailboxes: int = 9, entries: int = 99, rested: bool = False
+    ) -> Claimed:
         return self.ledger.claim(
-            shift, lease=LEASE, mailboxes=mailboxes, entries=entries, now_ms=self.now
+            shift,
+            lease=LEASE,
+            mailboxes=mailboxes,
+            entries=entries,
+            rested=rested,
+            now_ms=self.now,
         )
 
     def settle(

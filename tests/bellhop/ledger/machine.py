@@ -91,10 +91,12 @@ class LedgerMachine(Workers):
     def claim(self, chance: Random) -> None:
         known = sorted({*self.found["resting"], *self.found["bells"]} - self.workers.keys())
         shift = f"{chance.choice(WORKERS)}/{next(self.numbers)}"
-        if known and chance.random() < 0.7:
+        rested = bool(known) and chance.random() < 0.7
+        if rested:
             shift = chance.choice(known)
         self.claims[shift] = {
             "lease": LEASE,
+            "rested": rested,
             **self._appetite(chance),
             "with_newest": chance.random() < 0.5,
         }

@@ -117,10 +117,13 @@ class LedgerModel(Settling):
             # A clock that was set back must not make it wait for an hour.
             since = self.waiting
             late = since is None or abs(now_ms - since) >= A_SHIFT_IS_LATE_AFTER
-            if queued or late:
+            if queued:
                 self.waiting = now_ms
-                wants_shift = not self._ring(now_ms) and not queued
-        return Swept(wants_shift, len(due), tuple(ended))
+                self._ring(now_ms)
+            elif late:
+                self.waiting = None
+                wants_shift = self._wants_shift(now_ms)
+        return Swept(wants_shift, len(due), tuple(ended), len(due) == RETRIES_A_SWEEP)
 
     def _shifts_by_lease(self, ended: Any) -> list[str]:
         by_lease = sorted((shift.lease_ends, name) for name, shift in self.shifts.items())

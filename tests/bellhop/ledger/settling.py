@@ -40,8 +40,9 @@ class Settling(Claiming):
     ) -> Settled:
         """Write down what a shift did, give back what it is done with, and claim its next mail."""
         self._with_newest = with_newest
-        repeated = self.last_settle.get(shift) == number
-        if not repeated and shift not in self.shifts:
+        last = self.last_settle.get(shift, 0)
+        repeated = number == last
+        if number < last or (not repeated and shift not in self.shifts):
             return Settled(False, (), False, False)
         if repeated:
             mail = self._mail_in_hand(shift)

@@ -97,9 +97,9 @@ class LedgerState:
 
     def _wants_shift(self, now: int) -> bool:
         """Say whether the caller is to ask for a shift: there is mail, and nobody asked yet."""
-        if self.waiting is None and (self.ready or self.careful):
+        if (self.ready or self.careful) and not self._ring(now) and self.waiting is None:
             self.waiting = now
-            return not self._ring(now)
+            return True
         return False
 
     def _ring(self, now: int) -> bool:

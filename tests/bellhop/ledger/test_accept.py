@@ -1,5 +1,8 @@
 from datetime import timedelta
 
+import pytest
+from redis.exceptions import ResponseError
+
 from bellhop.events import Drift
 from bellhop.ledger import About, Ledger, Quarantined, Receipt, keys
 from tests.bellhop.ledger.conftest import Desk, arrival, box, done, names
@@ -29,6 +32,27 @@ def test_an_event_is_stored_logged_and_put_into_its_mailbox(desk: Desk) -> None:
         "deaths": {},
         "may be forgotten": False,
     }
+
+
+def test_an_accept_that_fails_halfway_takes_the_event_when_it_comes_again(desk: Desk) -> None:
+    desk.redis.set(keys.LOG, "no stream")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        desk.deliver("e1")
+    desk.redis.delete(keys.LOG)
+
+    assert desk.deliver("e1").new == (True,)
+    assert desk.found["mail"] == {"device:1": ["e1"]}
+
+
+def test_a_release_that_fails_halfway_stays_in_quarantine(desk: Desk) -> None:
+    desk.accept(Quarantined("msg_e1", b"{}", ("event_id: missing",), {}))
+    desk.redis.set(keys.LOG, "no stream")
+    with pytest.raises(ResponseError, match="WRONGTYPE"):
+        desk.accept(arrival("e1")._replace(released=True))
+    desk.redis.delete(keys.LOG)
+
+    assert list(desk.found["quarantine"]) == ["msg_e1"]
+    assert desk.accept(arrival("e1")._replace(released=True)).new == (True,)
 
 
 def test_a_second_delivery_of_an_event_is_not_accepted_again(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bellhop.ledger import Swept
 from tests.bellhop.ledger.conftest import LEASE, Desk, box, done, failed, names
 
 LEASE_MS = LEASE // timedelta(milliseconds=1)
@@ -14,7 +15,7 @@ def test_what_a_shift_held_is_free_when_its_lease_ends(desk: Desk) -> None:
     assert desk.sweep().ended == ()
 
     desk.now += 1
-    assert desk.sweep() == (True, 0, ("w/1",))
+    assert desk.sweep() == Swept(True, 0, ("w/1",))
     assert names(desk.claim("v/1").mail) == {"device:1": ["e1"]}
 
 

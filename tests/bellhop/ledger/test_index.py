@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from redis import Redis
 
+from bellhop.ledger import Ledger, keys
 from tests.bellhop.ledger.conftest import Desk, arrival
 
 FOURTEEN_DAYS = timedelta(days=14) // timedelta(milliseconds=1)
@@ -52,6 +54,14 @@ def test_an_event_of_the_future_or_before_the_retention_counts_from_when_it_came
 
     index(desk)
     assert desk.found["created"] == desk.found["indexes"]["a 1"] == {"1": desk.now}
+
+
+def test_an_event_that_was_created_before_1970_is_found_too(redis: Redis) -> None:
+    ledger = Ledger(redis, timedelta(days=36_500))
+    ledger.accept([arrival("e1")._replace(subjects=("a 1",), created_ms=-1)])
+
+    assert ledger.index() == 0
+    assert redis.zscore(keys.CREATED, "1") == -1
 
 
 def test_an_index_is_rid_of_what_is_older_than_the_retention(desk: Desk) -> None:

@@ -31,7 +31,9 @@ def all_keys(desk: Desk) -> list[str]:
 
 def run_everything(desk: Desk) -> None:
     """Leave every kind of key behind."""
-    for number in range(9):  # more than are rung for
+    desk.deliver("e0", mailbox="device:0")
+    desk.claim("u/1", rested=True)
+    for number in range(20):  # more than are rung for
         desk.ledger.rest(f"r/{number}", timedelta(minutes=1))
     desk.accept(Quarantined("q1", b"{", ("no event_id",)))
     drift = Drift("lock.unlocked", "method", "unknown_value", '"palm_vein"')
@@ -41,14 +43,14 @@ def run_everything(desk: Desk) -> None:
     desk.deliver("e2", "e3", "e4")
     desk.deliver("e5", mailbox="device:2")
     desk.deliver("e6", mailbox="device:3")
-    desk.claim("w/1", mailboxes=1)
+    desk.claim("w/1", mailboxes=1, rested=True)
     desk.settle(
         box("keep", progress("e1", "log"), failed("e1", "bell", 60_000), dead("e2", "bell"))
     )
     waits = Outcome("bell", "behind", 0, "waits", desk.now)
     desk.settle(box("keep", SettledEntry("e3", False, [waits])))
     desk.settle(box("keep", done("e3")))
-    desk.claim("v/1", mailboxes=1)
+    desk.claim("v/1", mailboxes=1, rested=True)
     desk.die("w")
     desk.settle(shift="v/1")
     desk.ledger.fetch(LEASE, now_ms=desk.now)

@@ -44,6 +44,19 @@ def test_a_settle_after_the_lease_ended_counts_if_nobody_took_it_away(desk: Desk
     assert desk.event("e1")["state"] == "done"
 
 
+def test_a_settle_that_was_held_up_until_a_later_one_was_written_writes_nothing(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim(entries=1)
+    first = box("keep", failed("e1", "bell"))
+    desk.settle(first, mailboxes=1, entries=1)
+    desk.settle(box("end", done("e2")))
+    before = desk.found
+
+    late = desk.ledger.settle("w/1", 1, [first], lease=LEASE, now_ms=desk.now)
+    assert not late.ours
+    assert desk.found == before
+
+
 def test_a_settle_whose_answer_was_lost_changes_nothing_when_repeated(desk: Desk) -> None:
     desk.deliver("e1", "e2", "e3")
     desk.deliver("e4", mailbox="device:2")

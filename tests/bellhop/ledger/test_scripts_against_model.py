@@ -52,7 +52,7 @@ class CheckedLedgerMachine(LedgerMachine):
 
     def a_shift_was_asked_for_if_mail_is_ready(self) -> None:
         if self.found["ready"] or self.found["careful"]:
-            assert self.found["waiting"] is not None
+            assert self.found["waiting"] is not None or self.found["bells"]
 
     def no_accepted_event_is_lost(self) -> None:
         assert set(self.found["log"]) == {e for events in self.accepted.values() for e in events}

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from redis import Redis
 
-from bellhop.ledger import Ledger, SettledEntry, keys
+from bellhop.ledger import Ledger, SettledEntry, Swept, keys
 from bellhop.ledger.calls import RETRIES_A_SWEEP
 from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, done, failed, names
 
@@ -15,11 +15,11 @@ def test_a_retry_waits_until_it_is_due(desk: Desk) -> None:
     desk.settle(box("end", failed("e1", "bell", 5_000)))
 
     desk.now += 4_999
-    assert desk.sweep() == (False, 0, ())
+    assert desk.sweep() == Swept(False, 0, ())
     assert desk.found["mail"] == {}
 
     desk.now += 1
-    assert desk.sweep() == (True, 1, ())
+    assert desk.sweep() == Swept(True, 1, ())
     assert desk.found["mail"] == {"device:1": ["e1 bell"]}
     assert desk.found["due"] == {}
 
@@ -38,7 +38,7 @@ def test_a_retry_into_a_mailbox_that_is_held_waits_for_its_holder(desk: Desk) ->
     desk.claim()
     desk.settle(box("keep", failed("e1", "bell")))
 
-    assert desk.sweep() == (False, 1, ())
+    assert desk.sweep() == Swept(False, 1, ())
     assert desk.found["ready"] == []
     assert desk.settle(box("end", done("e2"))).wants_shift
     assert desk.found["ready"] == ["device:1"]
@@ -62,7 +62,9 @@ def test_a_sweep_brings_five_hundred_retries_and_the_next_one_the_rest(desk: Des
     desk.claim(entries=count)
     desk.settle(box("end", *(failed(event_id, "bell") for event_id in event_ids)))
 
-    assert [desk.sweep().retries for _ in range(3)] == [RETRIES_A_SWEEP, 1, 0]
+    sweeps = [desk.sweep() for _ in range(3)]
+    assert [swept.retries for swept in sweeps] == [RETRIES_A_SWEEP, 1, 0]
+    assert [swept.more for swept in sweeps] == [True, False, False]
     assert len(desk.found["mail"]["device:1"]) == count
 
 
@@ -110,12 +112,12 @@ def test_a_shift_that_began_while_the_foreman_looked_delays_none(desk: Desk) -> 
 
 
 def test_no_shift_is_asked_for_when_nothing_is_ready(desk: Desk) -> None:
-    assert desk.sweep() == (False, 0, ())
+    assert desk.sweep() == Swept(False, 0, ())
     desk.deliver("e1")
     desk.claim()
     desk.now += 10_000
 
-    assert desk.sweep() == (False, 0, ())
+    assert desk.sweep() == Swept(False, 0, ())
 
 
 def test_a_clock_that_was_set_back_delays_no_shift(desk: Desk) -> None:
@@ -151,6 +153,18 @@ def test_the_log_and_all_that_goes_by_time_are_cut_to_the_retention(redis: Redis
     assert redis.exists(keys.event("e1"))  # it is still to be handled
     ledger.accept([arrival("new")])
     assert redis.xlen(keys.LOG) == 1
+
+
+def test_what_is_too_old_is_cut_a_thousand_at_a_time(redis: Redis) -> None:
+    ledger = Ledger(redis, timedelta(hours=1))
+    ledger.accept([arrival(f"e{n}") for n in range(1_002)])
+
+    seconds, _ = redis.time()
+    later = (seconds + 3_700) * 1000
+    assert ledger.sweep(queued=0, now_ms=later).more
+    assert (redis.zcard(keys.DELIVERIES), redis.xlen(keys.LOG)) == (2, 1)
+    assert not ledger.sweep(queued=0, now_ms=later).more
+    assert redis.exists(keys.DELIVERIES) == redis.xlen(keys.LOG) == 0
 
 
 def test_a_retention_that_reaches_back_beyond_1970_is_as_good_as_any(redis: Redis) -> None:
