@@ -179,15 +179,8 @@ def settle(
         entries,
         share,
         int(with_newest),
-        len(results),
+        to_json(results),
     ]
-    for mailbox, give_back, settled in results:
-        arguments += (mailbox, give_back, len(settled))
-        for name, finished, outcomes, state in settled:
-            arguments += (name, 1 if finished else 0, state, len(outcomes))
-            for handler, kind, delay_ms, record, occurred_ms in outcomes:
-                occurred: Argument = "" if occurred_ms is None else occurred_ms
-                arguments += (handler, kind, delay_ms, record, occurred)
     return Call(
         SETTLE,
         arguments,
@@ -284,7 +277,7 @@ def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
 
 
 def _read_entry(answer: list[Any]) -> Entry:
-    name, body, about, deaths, records = answer
+    body, about, deaths, records, name = answer
     event_id, _, handler = name.decode().partition(" ")
     return Entry(
         event_id,

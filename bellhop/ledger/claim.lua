@@ -10,7 +10,7 @@
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
 --   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
 --     then for each entry
---     {entry, body, about, deaths, {handler, record, …}}}
+--     {body, about, deaths, {handler, record, …}, entry}}
 
 local now = clock(ARGV[1])
 local shift = ARGV[2]

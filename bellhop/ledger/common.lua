@@ -28,6 +28,21 @@ local function read_entry(entry)
   return entry, nil
 end
 
+-- Say of each name whether there is such a key. Most often there is none of them, or all are there:
+-- that is seen in one call.
+local function which_exist(kind, names)
+  local keys = {}
+  for i, name in ipairs(names) do
+    keys[i] = key(kind .. name)
+  end
+  local count = #keys > 0 and redis.call('EXISTS', unpack(keys)) or 0
+  local exist = {}
+  for i, name in ipairs(keys) do
+    exist[i] = count == #keys or (count > 0 and redis.call('EXISTS', name) == 1)
+  end
+  return exist
+end
+
 -- Put an entry at the end of its mailbox. One that was empty becomes ready; one that was not
 -- is ready or held already.
 local function post(mailbox, entry)
@@ -78,10 +93,12 @@ end
 
 -- Read what is needed to run an entry: its body, what is known of it, how many workers died under it,
 -- and what is on record of its handlers.
+local NO_RECORDS = {}
+
 local function open_entry(entry)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
-  local records = {}
+  local records = NO_RECORDS
   local fields
   if handler then
     fields = redis.call('HMGET', event, 'body', 'about', 'deaths:' .. handler, 'h:' .. handler)
@@ -91,6 +108,7 @@ local function open_entry(entry)
   else
     fields = redis.call('HMGET', event, 'body', 'about', 'deaths', 'begun')
     if fields[4] then
+      records = {}
       local all = redis.call('HGETALL', event)
       for i = 1, #all, 2 do
         if string.sub(all[i], 1, 2) == 'h:' then
@@ -100,14 +118,19 @@ local function open_entry(entry)
       end
     end
   end
-  return {entry, fields[1], fields[2], fields[3], records}
+  fields[4], fields[5] = records, entry
+  return fields
 end
 
 -- Return what handlers have behind them in a mailbox: for each that has open events there
 -- {handler, how many, {the orders of the oldest hundred}}, and, if it is asked for, {handler, when the
 -- newest event that it saw occurred, …}.
-local function past_of(mailbox, with_newest)
+local function past_of(mailbox, with_newest, has_open)
+  local newest = with_newest and redis.call('HGETALL', key('newest:' .. mailbox)) or {}
   local open = {}
+  if not has_open then
+    return open, newest
+  end
   for _, handler in ipairs(redis.call('SMEMBERS', key('open:' .. mailbox))) do
     local events = key('unfinished:' .. handler .. ' ' .. mailbox)
     local oldest = redis.call('ZRANGE', events, 0, 99, 'WITHSCORES')
@@ -117,7 +140,7 @@ local function past_of(mailbox, with_newest)
     end
     open[#open + 1] = {handler, redis.call('ZCARD', events), orders}
   end
-  return open, with_newest and redis.call('HGETALL', key('newest:' .. mailbox)) or {}
+  return open, newest
 end
 
 -- Mailboxes under which a worker died wait on `careful`, not on `ready`. They are taken with nothing
@@ -135,7 +158,7 @@ local function take_careful(held, mailboxes, with_newest)
     redis.call('LPOP', key('careful'))
     together = #taken == 0 and company or together
     redis.call('HSET', held, mailbox, 1)
-    local open, newest = past_of(mailbox, with_newest)
+    local open, newest = past_of(mailbox, with_newest, true)
     taken[#taken + 1] = {mailbox, 1, open, newest, open_entry(redis.call('LINDEX', key('mail:' .. mailbox), 0))}
   end
   return taken
@@ -168,26 +191,35 @@ local function take(shift, mailboxes, entries, share, with_newest)
   local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)
   share = math.max(share, math.floor(entries / math.max(count, 1)))
   local room = 4 * 1024 * 1024
-  for _ = 1, count do
-    if room <= 0 or entries <= 0 then
-      break
-    end
-    local mailbox = redis.call('LPOP', key('ready'))
-    local open, newest = past_of(mailbox, with_newest)
-    local mail = {mailbox, 0, open, newest}
-    for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, math.min(share, entries) - 1)) do
+  while count > 0 and entries > 0 and room > 0 do
+    -- As many as will be needed, at one go.
+    local names = redis.call('LPOP', key('ready'), math.min(count, math.ceil(entries / share)))
+    local have_open = which_exist('open:', names)
+    local holding = {}
+    count = count - #names
+    for i, mailbox in ipairs(names) do
       if room <= 0 then
+        for j = #names, i, -1 do
+          redis.call('LPUSH', key('ready'), names[j])
+        end
         break
       end
-      local opened = open_entry(entry)
-      room = room - (opened[2] and #opened[2] or 0)
-      mail[#mail + 1] = opened
-    end
-    entries = entries - (#mail - 4)
-    if #mail > 4 then
-      redis.call('HSET', held, mailbox, #mail - 4)
+      local open, newest = past_of(mailbox, with_newest, have_open[i])
+      local mail = {mailbox, 0, open, newest}
+      for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, math.min(share, entries) - 1)) do
+        if room <= 0 then
+          break
+        end
+        local opened = open_entry(entry)
+        room = room - (opened[1] and #opened[1] or 0)
+        mail[#mail + 1] = opened
+      end
+      entries = entries - (#mail - 4)
+      holding[#holding + 1] = mailbox
+      holding[#holding + 1] = #mail - 4
       taken[#taken + 1] = mail
     end
+    redis.call('HSET', held, unpack(holding))
   end
   return taken
 end
@@ -198,7 +230,7 @@ local function in_hand(shift, with_newest)
   local held = redis.call('HGETALL', key('held:' .. shift))
   for i = 1, #held, 2 do
     local mailbox, entries = held[i], tonumber(held[i + 1])
-    local open, newest = past_of(mailbox, with_newest)
+    local open, newest = past_of(mailbox, with_newest, true)
     local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox), open, newest}
     if entries > 0 then
       for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do

@@ -15,11 +15,11 @@
 -- 6. The next mail is claimed in the same call.
 --
 -- ARGV: now, shift, number of this settle, lease (ms), retention (ms), most mailboxes, how many
---   entries, how many of each mailbox, with the newest (0 or 1), number of mailboxes, then for each
---     mailbox, 'keep' | 'end' | 'front', number of entries, then for each
---       entry, finished (0 or 1), final state, number of outcomes, then for each
---         handler, 'done' | 'retry' | 'behind' | 'dead', delay of the retry (ms), record,
---         when the event occurred if the handler saw it and wants to know (ms)
+--   entries, how many of each mailbox, with the newest (0 or 1), and as JSON, which costs less than
+--   that many arguments, [[mailbox, 'keep' | 'end' | 'front', entries], …], entries being
+--     [[entry, is it finished, its outcomes, final state], …], outcomes being
+--       [[handler, 'done' | 'retry' | 'behind' | 'dead', delay of the retry (ms), record,
+--         when the event occurred (ms) if the handler saw it and wants to know, or null], …]
 -- Returns: {still ours (0 or 1), enqueue a shift (0 or 1), mail as claim returns it,
 --   whether mailboxes wait that only a shift with empty hands may take (0 or 1)}
 
@@ -36,12 +36,6 @@ if number == last then
 end
 if number < last or not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}, 0}
-end
-
-local at = 11
-local function next_argument()
-  at = at + 1
-  return ARGV[at - 1]
 end
 
 local MOST_LET_GO = 16
@@ -94,24 +88,23 @@ end
 local function see(handler, mailbox, occurred)
   local newest = key('newest:' .. mailbox)
   local before = redis.call('HGET', newest, handler)
-  if not before or tonumber(before) < tonumber(occurred) then
-    redis.call('HSET', newest, handler, occurred)
+  if not before or tonumber(before) < occurred then
+    redis.call('HSET', newest, handler, string.format('%d', occurred))
   end
   redis.call('PEXPIRE', newest, retention)
 end
 
 -- 2. `open` counts the entries of an event for one handler: in its mailbox, in `due`, or behind others;
 --    `dead` those in `dead`. An outcome may come twice, if a worker died before it finished the entry.
-local function write_outcomes(mailbox, event_id, known, written, count)
+local function write_outcomes(mailbox, event_id, known, written, outcomes)
   local open, dead = 0, 0
-  for _ = 1, count do
-    local handler, outcome, delay, record = next_argument(), next_argument(), next_argument(), next_argument()
-    local occurred = next_argument()
+  for _, one in ipairs(outcomes) do
+    local handler, outcome, delay, record, occurred = unpack(one)
     written[#written + 1] = 'h:' .. handler
     written[#written + 1] = record
     if outcome == 'retry' then
       local retry = event_id .. ' ' .. handler .. ' ' .. mailbox
-      open = open + redis.call('ZADD', key('due'), now + tonumber(delay), retry)
+      open = open + redis.call('ZADD', key('due'), now + delay, retry)
       if known then
         open_for(handler, mailbox, event_id)
       end
@@ -123,33 +116,62 @@ local function write_outcomes(mailbox, event_id, known, written, count)
       end
       close_for(handler, mailbox, event_id)
     end
-    if occurred ~= '' then
+    if occurred ~= cjson.null then
       see(handler, mailbox, occurred)
     end
   end
   return open, dead
 end
 
--- Return how many entries left the mailbox.
-local function settle_entry(mailbox)
-  local entry, finished, state, count = next_argument(), next_argument(), next_argument(), tonumber(next_argument())
+-- Take the finished entries out of their mailbox, and return how often each was in it. They are the
+-- first ones there, but that is not relied on.
+local function take_out(mailbox, entries)
+  local finished, left = {}, {}
+  for _, one in ipairs(entries) do
+    if one[2] then
+      finished[#finished + 1] = one[1]
+    end
+  end
+  local mail = key('mail:' .. mailbox)
+  if #finished > 1 then
+    local first = redis.call('LRANGE', mail, 0, #finished - 1)
+    local same = #first == #finished
+    for i = 1, #finished do
+      same = same and first[i] == finished[i]
+      left[finished[i]] = 1
+    end
+    if same then
+      redis.call('LTRIM', mail, #finished, -1)
+      return left, #finished
+    end
+  end
+  local all = 0
+  for _, entry in ipairs(finished) do
+    left[entry] = redis.call('LREM', mail, 1, entry)
+    all = all + left[entry]
+  end
+  return left, all
+end
+
+local function settle_entry(mailbox, settled, left)
+  local entry, finished, outcomes, state = unpack(settled)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
-  local left = finished == '1' and redis.call('LREM', key('mail:' .. mailbox), 1, entry) or 0
+  left = finished and left[entry] or 0
   local before = redis.call('HMGET', event, 'state', 'open', 'dead')
   local known = before[1]
   local written = {}
-  local more_open, more_dead = write_outcomes(mailbox, event_id, known, written, count)
+  local more_open, more_dead = write_outcomes(mailbox, event_id, known, written, outcomes)
   more_open = more_open - (handler and left or 0)
   local open, dead = (before[2] or 0) + more_open, (before[3] or 0) + more_dead
 
   if handler and left > 0 then
     redis.call('SREM', key('replaying'), entry)
   end
-  if handler and finished == '1' and not known then
+  if handler and finished and not known then
     close_for(handler, mailbox, event_id)
   end
-  if finished == '1' then
+  if finished then
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1
       and redis.call('HINCRBY', key('doubts'), mailbox, -1) <= 0 then
       redis.call('HDEL', key('doubts'), mailbox)
@@ -181,19 +203,20 @@ local function settle_entry(mailbox)
   if known and #written > 0 then
     redis.call('HSET', event, unpack(written))
   end
-  return left
 end
 
-local function give_back(mailbox, where, left)
-  local has_mail = redis.call('EXISTS', key('mail:' .. mailbox)) == 1
-  if where == 'keep' and has_mail then
+-- Mailboxes that were left empty leave the hand all at once, in the end.
+local emptied = {}
+
+local function give_back(mailbox, where, left, has_mail)
+  if not has_mail then
+    emptied[#emptied + 1] = mailbox
+  elseif where == 'keep' then
     if left > 0 and redis.call('HEXISTS', held, mailbox) == 1 then
       redis.call('HINCRBY', held, mailbox, -left)
     end
-    return
-  end
   -- One that was left empty before, and given up, may be somebody else's by now.
-  if redis.call('HDEL', held, mailbox) == 1 and has_mail then
+  elseif redis.call('HDEL', held, mailbox) == 1 then
     local list = 'ready'
     if doubted and redis.call('HEXISTS', key('doubts'), mailbox) == 1 then
       list = 'careful'
@@ -202,18 +225,30 @@ local function give_back(mailbox, where, left)
   end
 end
 
-for _ = 1, tonumber(ARGV[10]) do
-  local mailbox, where, count = next_argument(), next_argument(), tonumber(next_argument())
-  local left = 0
-  any_open = redis.call('EXISTS', key('open:' .. mailbox)) == 1
-  for _ = 1, count do
-    left = left + settle_entry(mailbox)
+local results = cjson.decode(ARGV[10])
+local mailboxes, behind, left = {}, {}, {}
+for i, result in ipairs(results) do
+  mailboxes[i] = result[1]
+end
+local have_open = which_exist('open:', mailboxes)
+for i, result in ipairs(results) do
+  any_open = have_open[i]
+  local left_by_entry
+  left_by_entry, left[i] = take_out(mailboxes[i], result[3])
+  for _, settled in ipairs(result[3]) do
+    settle_entry(mailboxes[i], settled, left_by_entry)
   end
-  give_back(mailbox, where, left)
-  for _, entry in ipairs(let_go) do
-    post(mailbox, entry)
+  behind[i], let_go = let_go, {}
+end
+local have_mail = which_exist('mail:', mailboxes)
+for i, result in ipairs(results) do
+  give_back(mailboxes[i], result[2], left[i], have_mail[i])
+  for _, entry in ipairs(behind[i]) do
+    post(mailboxes[i], entry)
   end
-  let_go = {}
+end
+if #emptied > 0 then
+  redis.call('HDEL', held, unpack(emptied))
 end
 
 local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), with_newest)
