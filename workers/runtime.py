@@ -70,6 +70,7 @@ class Runtime:
         self.beat: Callable[[], None] = lambda: None
         """Tells RQ that a shift goes on."""
         self._entry_cost = BATCH / 25
+        self._entry_wait = BATCH
         self._shifts = 0
 
     @property
@@ -97,14 +98,25 @@ class Runtime:
         """Take note of how long so many entries kept the main thread."""
         self._entry_cost = (self._entry_cost + seconds / max(entries, 1)) / 2
 
+    def learn_wait(self, seconds: float, entries: int) -> None:
+        """Take note of how long so many entries of one mailbox were with the event loop."""
+        self._entry_wait = (self._entry_wait + seconds / max(entries, 1)) / 2
+
     def appetite(self, away: int) -> Appetite:
         """Return how much to claim: a batch's worth. `away` lanes are with the event loop already.
 
-        Async handlers of many devices run at a time, so they get as many mailboxes as may run.
+        Async handlers of many devices run at a time, so they get as many mailboxes as may run. If
+        they take long, an entry of each is enough: then none has to wait for a place while others
+        are worked off to the last, and places stay empty in the end.
         """
-        entries = max(1, min(MOST_ENTRIES, int(BATCH / max(self._entry_cost, 1e-6))))
+        entries = _batch_of(self._entry_cost, MOST_ENTRIES)
         if any(handler.is_async for handler in self.registry):
-            return Appetite(
-                max(0, self.concurrency - away), max(entries, self.concurrency), share=1
-            )
+            free = max(0, self.concurrency - away)
+            share = _batch_of(self._entry_wait, _AT_A_TIME)
+            return Appetite(free, max(free, min(entries, free * share)), share)
         return Appetite(entries, entries, _AT_A_TIME)
+
+
+def _batch_of(seconds: float, most: int) -> int:
+    """Return how many entries that take so long each are a batch, one at least."""
+    return max(1, min(most, int(BATCH / max(seconds, 1e-6))))

@@ -89,7 +89,8 @@ class Shift:
         self._hand = Hand(runtime)
         self._ends = time.monotonic() + runtime.slice
         self._returned: SimpleQueue[Lane] = SimpleQueue()
-        self._away = 0
+        self._away: dict[str, tuple[float, int]] = {}
+        """Mailboxes of lanes that the event loop has: since when, and what was done before."""
         self._running: tuple[Run, float] | None = None
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -136,18 +137,18 @@ class Shift:
         began, entries = time.monotonic(), 0
         worked = False
         while time.monotonic() - began < BATCH and not self._over_at_once:
-            self._welcome_returned(wait=0.0)
+            entries += self._welcome_returned(wait=0.0)
             lane = self._next_lane()
             if lane is None:
                 if not worked and self._away:
                     # With room for more mail, look for it often: no other shift may be free.
-                    full = self._away >= self._runtime.concurrency
+                    full = len(self._away) >= self._runtime.concurrency
                     self._welcome_returned(wait=BATCH if full else _LOOK_FOR_MAIL_EVERY)
                     return
                 break
             worked = True
             entries += self._run_lane(lane)
-        if worked:
+        if entries:
             self._runtime.learn_cost(time.monotonic() - began, entries)
 
     @property
@@ -179,7 +180,7 @@ class Shift:
             self._heed(lane)
         while (run := lane.next) and not self._runtime.out_of_time:
             if run.handler.is_async and not run.doomed:
-                self._away += 1
+                self._away[lane.mailbox] = (time.monotonic(), lane.entries_done)
                 self._runtime.loop.submit(lane, self._returned)
                 break
             if lane.careful:
@@ -214,20 +215,27 @@ class Shift:
             deadlines.set_main(math.inf)
             self._running = None
 
-    def _welcome_returned(self, wait: float) -> None:
-        """Take back lanes from the event loop; wait up to `wait` seconds for the first."""
+    def _welcome_returned(self, wait: float) -> int:
+        """Take back lanes from the event loop; wait up to `wait` seconds for the first.
+
+        Returns how many entries were finished there.
+        """
+        entries = 0
         while self._away:
             try:
                 lane = self._returned.get(timeout=wait) if wait else self._returned.get_nowait()
             except Empty:
-                return
+                break
             wait = 0.0
-            self._away -= 1
+            since, before = self._away.pop(lane.mailbox)
+            self._runtime.learn_wait(time.monotonic() - since, lane.entries_done - before)
+            entries += lane.entries_done - before
             if lane.error and not self._over_at_once:
                 raise lane.error
             self._heed(lane)
             if not lane.through:
                 self._hand.todo.append(lane)
+        return entries
 
     def _look_ahead(self) -> bool:
         """Settle and claim while the next mail is run, if there is any, and say so.
@@ -236,7 +244,7 @@ class Shift:
         the shift from going on.
         """
         self._hand.receive()
-        appetite = self._runtime.appetite(self._away)
+        appetite = self._runtime.appetite(len(self._away))
         ahead = bool(
             appetite.entries == MOST_ENTRIES
             and self._hand.todo
@@ -258,7 +266,7 @@ class Shift:
         if stopping:
             self._hand.stop()
         late = time.monotonic() - self._hand.claimed_at > SETTLE_EVERY
-        more = NONE if over or self._hand.todo else self._runtime.appetite(self._away)
+        more = NONE if over or self._hand.todo else self._runtime.appetite(len(self._away))
         self._hand.settle(give_back=over or late, appetite=more)
 
     def _give_up(self) -> None:

@@ -63,7 +63,6 @@ class Bellhop(Peer):
         pipeline = self.redis.pipeline(transaction=False)
         pipeline.llen(keys.READY)
         pipeline.zcard(keys.SHIFTS)
-        pipeline.exists(keys.WAITING)
         return not any(pipeline.execute())
 
     def _command(self, *arguments: str, **more: str) -> Command:
