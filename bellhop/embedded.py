@@ -16,7 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -34,8 +35,39 @@ CONFIG = {
     "hash-max-listpack-value": "4096",  # an event and its record in one piece of memory
 }
 
+# The wheel's server has glibc's malloc, where others have jemalloc. As it is set by default, a
+# batch of events costs up to a third more: small pieces are merged and parted again with every
+# large one, and large ones are fetched from the kernel each time.
+_MALLOC = ":".join(
+    f"glibc.malloc.{name}={value}"
+    for name, value in {
+        "tcache_count": 65_535,
+        "mxfast": 0,
+        "mmap_threshold": 64 * 1024**2,
+        "trim_threshold": 256 * 1024**2,
+        "top_pad": 16 * 1024**2,
+    }.items()
+)
+_TUNABLES = "GLIBC_TUNABLES"
+
 # A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
 _LONGEST_PATH = 100
+
+
+@contextmanager
+def tuned_malloc() -> Iterator[None]:
+    """Have servers that are started meanwhile use memory in a way that suits them.
+
+    Whoever has set `GLIBC_TUNABLES` is left alone.
+    """
+    if _TUNABLES in os.environ:
+        yield
+        return
+    os.environ[_TUNABLES] = _MALLOC
+    try:
+        yield
+    finally:
+        del os.environ[_TUNABLES]
 
 
 class AlreadyRunning(BellhopError):
@@ -125,7 +157,8 @@ class EmbeddedRedis:
             # Ctrl-C goes to every process of the terminal; the server must outlive the others.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             try:
-                server.start(timeout=60)
+                with tuned_malloc():
+                    server.start(timeout=60)
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         except ValkeyBinaryNotFoundError as error:

