@@ -18,8 +18,6 @@ from bench.waiting import receiving, working
 Rounds = Mapping[str, list[float]]
 
 _CONNECTIONS = 64
-_SHORT = 5
-"""How often a heap is handled that is soon empty."""
 
 
 def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Table]:
@@ -62,20 +60,19 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
 def grown(
     peer: Bellhop, scale: Scale, waiting: int, devices: int, *, intake: bool = True
 ) -> dict[str, list[float]]:
-    """Return how fast events are handled, and then taken in, while so many wait."""
+    """Return how fast events are handled, and then taken in, while so many others wait."""
     handled: list[float] = []
     taken_in: list[float] = []
     with working(peer, "count", 1) as process:
-        left = 0
-        for _ in range(_SHORT if waiting < scale.events else scale.few_rounds):
-            process.pause()
-            _fill(peer, waiting - left, devices)
-            rate, done = _handle(peer, process, waiting, scale.growth_seconds)
-            left = waiting - done
-            handled.append(rate)
         process.pause()
+        _fill(peer, waiting, devices)
+        missing = 0
+        for _ in range(scale.rounds):
+            _fill(peer, scale.events + missing, devices)
+            rate, done = _handle(peer, process, scale.events, scale.growth_seconds)
+            missing = done - scale.events
+            handled.append(rate)
         if intake:
-            _fill(peer, waiting - left, devices)
             taken_in = _take_in(peer, scale, devices)
     peer.clear()
     peer.stage.redis.settle()
@@ -95,14 +92,14 @@ def _fill(peer: Bellhop, count: int, devices: int) -> None:
     peer.fill(secrets.token_hex(4), 0, max(count, 0), devices)
 
 
-def _handle(peer: Bellhop, process: Running, heap: int, seconds: float) -> tuple[float, int]:
-    """Let workers go on for a while; return the rate from the first event on, and how many went."""
+def _handle(peer: Bellhop, process: Running, events: int, seconds: float) -> tuple[float, int]:
+    """Let workers handle so many; return the rate from the first one on, and how many they were."""
     counts = peer.stage.counts
     before = first = now = counts.total()
     began = ends = 0.0
     gives_up = time.perf_counter() + 30
     process.resume()
-    while now - before < heap and not (began and time.perf_counter() > ends):
+    while now - before < events and not (began and time.perf_counter() > ends):
         if time.perf_counter() > gives_up:
             raise NotMeasured(f"{process.name} handles nothing:\n{process.said()}")
         time.sleep(0.001)
@@ -113,7 +110,9 @@ def _handle(peer: Bellhop, process: Running, heap: int, seconds: float) -> tuple
     took = time.perf_counter() - began
     process.pause()
     if now == first:
-        raise NotMeasured(f"{process.name} handled {heap} events at once: too few to take the time")
+        raise NotMeasured(
+            f"{process.name} handled {events} events at once: too few to take the time"
+        )
     return (now - first) / took, now - before
 
 
@@ -143,7 +142,8 @@ def _new_table(scale: Scale) -> Table:
         "Cost as it grows",
         f"Bellhop alone, one receiver and one worker process; {scale.events:,} events (or one for "
         f"each device) wait unless the line says otherwise, of {scale.devices:,} devices. Handled: "
-        f"the rate over up to {scale.growth_seconds:g} s from the first handler on. Taken in: with "
+        f"the rate of the first {scale.events:,}, or of the first {scale.growth_seconds:g} s, from "
+        "the first handler on, while as many as the line says wait behind them. Taken in: with "
         f"{_CONNECTIONS} connections while the worker is stopped, so that what waits grows "
         "meanwhile. The share of the first line of its kind is of the best rounds.",
         "",

@@ -68,4 +68,4 @@ class Peer:
 
     def clear(self) -> None:
         """Forget all events; nothing is under way."""
-        self.redis.flushdb()
+        self.redis.execute_command("FLUSHDB", "SYNC")  # Valkey would do it later by default
