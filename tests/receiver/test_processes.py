@@ -111,14 +111,17 @@ def test_while_one_after_the_other_is_killed_a_sender_that_comes_again_loses_not
     threads = [threading.Thread(target=send) for _ in range(6)]
     for thread in threads:
         thread.start()
+
+    def goes_on() -> None:
+        enough = len(sent) + 50
+        eventually(lambda: refused or len(sent) > enough)
+
     try:
         for _ in range(3):
             eventually(lambda: len(children(parent)) == 2)
-            enough = len(sent) + 50
-            eventually(lambda enough=enough: refused or len(sent) > enough)
+            goes_on()
             os.kill(min(children(parent)), signal.SIGKILL)
-        enough = len(sent) + 50
-        eventually(lambda: refused or len(sent) > enough)
+        goes_on()
     finally:
         over.set()
         for thread in threads:
