@@ -48,6 +48,7 @@ class Door(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._left = MOST_HEAD
         self._silent = True
+        self._owed = False
         self._in_body = False
         self._refused = False
 
@@ -64,13 +65,15 @@ class Door(HttpToolsProtocol):
         if self._refused:
             return
         self._silent = False
-        self._expect_request()
+        self._owed = True
         while data and not self._refused:
             piece, data = data[: self._left], data[self._left :]
             self._left -= len(piece)
             super().data_received(piece)  # puts _left back when it gets on
             if self._left == 0:
                 self._refuse(HEAD_TOO_LARGE, f"over {MOST_HEAD} bytes are headers, or too late")
+        if self._owed:  # most requests come in one piece, and need no clock
+            self._expect_request()
 
     def pause_writing(self) -> None:
         """Expect that the client reads its answer."""
@@ -98,7 +101,7 @@ class Door(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect the rest of it."""
         super().on_message_begin()
-        self._expect_request()
+        self._owed = True
 
     def on_headers_complete(self) -> None:
         """Expect its body. Raises `TooManyAhead`."""
@@ -123,6 +126,7 @@ class Door(HttpToolsProtocol):
         super().on_message_complete()
         self._in_body = False
         self._left = MOST_HEAD
+        self._owed = False
         self._have_request()
 
     def send_400_response(self, msg: str) -> None:
