@@ -17,9 +17,7 @@ from bellhop.settings import load_settings
 @click.command()
 @click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
-@click.option(
-    "--processes", type=int, help="Processes that take webhooks in.  [BELLHOP_PROCESSES, 1]"
-)
+@click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option("--checked", is_flag=True, hidden=True)
 def receiver(host: str | None, port: int | None, processes: int | None, checked: bool) -> None:
     """Take webhooks in: process one.

@@ -36,9 +36,7 @@ _log = structlog.get_logger("up")
 @click.command()
 @click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
-@click.option(
-    "--processes", type=int, help="Processes that take webhooks in.  [BELLHOP_PROCESSES, 1]"
-)
+@click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option(
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes."
 )
