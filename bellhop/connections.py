@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.connection import (
     Connection,
     ConnectionPool,
+    HiredisRespSerializer,
     SSLConnection,
     UnixDomainSocketConnection,
 )
@@ -87,7 +88,7 @@ def connect_async(url: str) -> AsyncRedis:
         )
         client: AsyncRedis = sentinel.master_for(address.service, redis_class=_AsyncSentinelClient)
         return client
-    kind: Any = AsyncUnixConnection
+    kind: Any = _AsyncUnixConnection
     if address.hosts:
         [(options["host"], options["port"])] = address.hosts
         kind = _AsyncTlsConnection if address.tls else _AsyncPlainConnection
@@ -151,11 +152,26 @@ class _LeavesReplicaAsync:
             raise RedisConnectionError(f"READONLY {error}") from error
 
 
-class _AsyncPlainConnection(_LeavesReplicaAsync, AsyncConnection):
+class _PacksQuickly:
+    """A connection for batches of some hundred arguments.
+
+    redis-py's blocking client has hiredis pack them, the one for event loops does it in Python,
+    which takes a tenth of the receiver's time.
+    """
+
+    def pack_command(self, *arguments: Any) -> Any:
+        return HiredisRespSerializer().pack(*arguments)
+
+
+class _AsyncPlainConnection(_PacksQuickly, _LeavesReplicaAsync, AsyncConnection):
     pass
 
 
-class _AsyncTlsConnection(_LeavesReplicaAsync, AsyncTlsConnection):
+class _AsyncTlsConnection(_PacksQuickly, _LeavesReplicaAsync, AsyncTlsConnection):
+    pass
+
+
+class _AsyncUnixConnection(_PacksQuickly, AsyncUnixConnection):
     pass
 
 

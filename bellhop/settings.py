@@ -101,6 +101,7 @@ _EXPECTED = {
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "host": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     "port": "a port number from 0 to 65535",
+    "processes": "how many processes take webhooks in, 1 to 64",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
     "grace": "seconds to stop in, such as 30 or 30s, at least 4",
@@ -133,6 +134,7 @@ class Settings(BaseSettings):
     handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
+    processes: int = Field(1, ge=1, le=64)
     concurrency: int = Field(100, ge=1, le=10_000)
     slice: Duration = Field(timedelta(seconds=10), ge=timedelta(seconds=1))
     grace: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=4))

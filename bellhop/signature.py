@@ -15,8 +15,8 @@ import base64
 import hmac
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from svix.webhooks import Webhook
 
@@ -42,8 +42,7 @@ class InvalidSecret(BellhopError):
     """A signing secret is not `whsec_` and the base64 of 24 to 64 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a request's headers say of it, before its body is read."""
 
     delivery_id: str
@@ -51,13 +50,15 @@ class Claim:
     signatures: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A request whose signature was found good."""
 
     delivery_id: str
     sent_at: datetime
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Delivery({self.delivery_id!r}, {len(self.body)} bytes)"
 
 
 class Verifier:

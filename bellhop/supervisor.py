@@ -49,7 +49,8 @@ class Supervisor:
     their names. Nothing else happens meanwhile: it must return within a period or so.
 
     A child that exits with `os.EX_CONFIG` ends it all, unless `patient`: then it waits until it is
-    restarted. `grace`: seconds that children have to finish.
+    restarted. `grace`: seconds that children have to finish. `on_stop` is called once, before they
+    are asked to.
     """
 
     def __init__(
@@ -59,11 +60,13 @@ class Supervisor:
         tick: Callable[[Sequence[str]], None] | None = None,
         period: float = 1.0,
         patient: bool = False,
+        on_stop: Callable[[], None] = lambda: None,
     ) -> None:
         self._grace = grace
         self._tick = tick
         self._period = period
         self._patient = patient
+        self._on_stop = on_stop
         self._children: list[Child] = []
         self._signals = StopSignals()
         self._stop_code: int | None = None
@@ -193,6 +196,7 @@ class Supervisor:
         """
         asked, now = self._signals.count, time.monotonic()
         ends, next_tick = now + self._grace, now + self._period
+        self._on_stop()
         _terminate(self._children)
         while any(child.alive for child in self._children):
             if self._signals.count > asked:  # the children have children, whom they end at once

@@ -7,10 +7,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 Header = tuple[bytes, bytes]
+
+_CLOSE = (b"connection", b"close")
+
+AT_ONCE = "bellhop.answer"
+"""The extension of ASGI by which our door takes an `Answer` and sends it in one piece."""
 
 
 class Verdict(Enum):
@@ -29,7 +35,7 @@ class Verdict(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Answer:
     """A response that is the same every time, as the two messages of ASGI."""
 
@@ -41,12 +47,22 @@ class Answer:
         await send(self.start)
         await send(self.body)
 
+    @property
+    def closes(self) -> bool:
+        """Whether the connection ends with it."""
+        return _CLOSE in self.start["headers"]
+
     def raw(self, more: Sequence[Header] = ()) -> bytes:
         """Return it as HTTP/1.1, with `more` headers, for who sends it without ASGI."""
-        status = HTTPStatus(self.start["status"])
-        headers = b"".join(b"%s: %s\r\n" % header for header in (*more, *self.start["headers"]))
-        line = f"HTTP/1.1 {int(status)} {status.phrase}\r\n".encode()
-        return line + headers + b"\r\n" + bytes(self.body["body"])
+        return _raw(self, tuple(more))
+
+
+@lru_cache(maxsize=64)  # one of the headers is the time, in seconds
+def _raw(answer: Answer, more: Sequence[Header]) -> bytes:
+    status = HTTPStatus(answer.start["status"])
+    headers = b"".join(b"%s: %s\r\n" % header for header in (*more, *answer.start["headers"]))
+    line = f"HTTP/1.1 {int(status)} {status.phrase}\r\n".encode()
+    return line + headers + b"\r\n" + bytes(answer.body["body"])
 
 
 def _answer(
@@ -76,8 +92,6 @@ def problem(status: HTTPStatus, detail: str, *headers: Header) -> Answer:
     content = {"title": status.phrase, "status": int(status), "detail": detail}
     return _answer(status, content, b"application/problem+json", headers)
 
-
-_CLOSE = (b"connection", b"close")
 
 ANSWERS = {
     Verdict.ACCEPTED: _fine(HTTPStatus.ACCEPTED, Verdict.ACCEPTED),

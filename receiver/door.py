@@ -9,11 +9,13 @@ answer. What is parsed and answered is uvicorn's work.
 
 import asyncio
 import logging
+from functools import partial
 from typing import Any
+from weakref import ReferenceType, ref
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from receiver.answers import ANSWERS, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
+from receiver.answers import ANSWERS, AT_ONCE, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
 from receiver.refusals import Refusals
 
 PATIENCE = 15.0
@@ -46,6 +48,7 @@ class Door(HttpToolsProtocol):
         self._reading: asyncio.TimerHandle | None = None
         self._left = MOST_HEAD
         self._silent = True
+        self._owed = False
         self._in_body = False
         self._refused = False
 
@@ -62,13 +65,15 @@ class Door(HttpToolsProtocol):
         if self._refused:
             return
         self._silent = False
-        self._expect_request()
+        self._owed = True
         while data and not self._refused:
             piece, data = data[: self._left], data[self._left :]
             self._left -= len(piece)
             super().data_received(piece)  # puts _left back when it gets on
             if self._left == 0:
                 self._refuse(HEAD_TOO_LARGE, f"over {MOST_HEAD} bytes are headers, or too late")
+        if self._owed:  # most requests come in one piece, and need no clock
+            self._expect_request()
 
     def pause_writing(self) -> None:
         """Expect that the client reads its answer."""
@@ -96,13 +101,16 @@ class Door(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect the rest of it."""
         super().on_message_begin()
-        self._expect_request()
+        self._owed = True
 
     def on_headers_complete(self) -> None:
         """Expect its body. Raises `TooManyAhead`."""
         if len(self.pipeline) >= MOST_AHEAD:
             raise TooManyAhead  # to the parser, which stops: send_400_response is next
         super().on_headers_complete()
+        # Weakly, since the cycle has the scope: only the garbage collector would free them.
+        answer = partial(_answer_at_once, ref(self.cycle))
+        self.scope["extensions"] = {AT_ONCE: {"answer": answer}}
         self.headers = []  # for trailers, which are no headers, and must not replace any
         self._in_body = True
         self._left = MOST_HEAD
@@ -118,6 +126,7 @@ class Door(HttpToolsProtocol):
         super().on_message_complete()
         self._in_body = False
         self._left = MOST_HEAD
+        self._owed = False
         self._have_request()
 
     def send_400_response(self, msg: str) -> None:
@@ -176,3 +185,26 @@ class Door(HttpToolsProtocol):
 
     def _abort(self) -> None:
         self.transport.abort()
+
+
+async def _answer_at_once(request: ReferenceType[RequestResponseCycle], answer: Answer) -> None:
+    """Send an answer with one call of the system; uvicorn makes two, and reads its headers.
+
+    It does what has to be told to the client beside it, or waited for.
+    """
+    cycle = request()
+    assert cycle
+    if (
+        cycle.disconnected
+        or not cycle.keep_alive
+        or answer.closes
+        or cycle.waiting_for_100_continue
+        or cycle.flow.write_paused
+        or cycle.scope["method"] == "HEAD"
+    ):
+        await answer(cycle.send)
+        return
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.transport.write(answer.raw(cycle.default_headers))
+    cycle.on_response()

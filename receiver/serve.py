@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import socket
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -13,14 +14,18 @@ import uvicorn
 
 from bellhop.errors import BellhopError
 from bellhop.events.catalogue import build_validators
-from bellhop.processes import StopSignals, end_with_parent
+from bellhop.processes import StopSignals, end_with_parent, forked
 from bellhop.settings import Settings
+from bellhop.supervisor import Supervisor
 from receiver.app import WEBHOOK_PATH, create_app
 from receiver.door import PATIENCE, Door
 from receiver.refusals import PAUSE, Refusals
 
 _LONGEST_REQUEST = 15
 """Seconds that requests under way have to finish at most: the sender waits no longer."""
+
+_TO_END = 0.5
+"""Seconds before the end of the grace period that processes which are still there are killed."""
 
 _BACKLOG = 2048
 _MOST_FILES = 65_536
@@ -53,9 +58,9 @@ def bind(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """One that a second signal ends at once, whichever it is."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, signals: StopSignals) -> None:
         super().__init__(config)
-        self._signals = StopSignals()
+        self._signals = signals
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Answer what was taken, and end."""
@@ -66,7 +71,12 @@ class _Server(uvicorn.Server):
 
 
 def make_server(
-    settings: Settings, redis_url: str, *, patience: float = PATIENCE, pause: float = PAUSE
+    settings: Settings,
+    redis_url: str,
+    *,
+    patience: float = PATIENCE,
+    pause: float = PAUSE,
+    signals: StopSignals | None = None,
 ) -> uvicorn.Server:
     """Return the receiver's app in its server, not yet running.
 
@@ -92,7 +102,7 @@ def make_server(
         lifespan="on",
         ws="none",
     )
-    return _Server(config)
+    return _Server(config, signals or StopSignals())
 
 
 def _allow_many_connections() -> None:
@@ -106,21 +116,78 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None = None) -> None:
-    """Serve until a signal. What was accepted by then is answered."""
-    end_with_parent()
+def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None = None) -> int:
+    """Serve until a signal; return the exit code. What was accepted by then is answered."""
     _allow_many_connections()
     sock = sock or bind(settings.host, settings.port)
-    server = make_server(settings, redis_url)
+    if settings.processes > 1:
+        return _serve_together(settings, redis_url, sock)
+    end_with_parent()
+    _serve(settings, redis_url, sock, StopSignals(), ready=lambda: _tell_ready(sock))
+    return 0
+
+
+def _serve(
+    settings: Settings,
+    redis_url: str,
+    sock: socket.socket,
+    signals: StopSignals,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    server = make_server(settings, redis_url, signals=signals)
     # It listens to signals only while it runs, and raises them again when it has finished.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     build_validators()
-    sock.listen(_BACKLOG)  # so that whoever reads the next line can connect
-    host, port = sock.getsockname()[:2]
-    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    _log.info("receiver ready", url=f"http://{address}{WEBHOOK_PATH}", pid=os.getpid())
+    sock.listen(_BACKLOG)  # so that whoever is told that we are ready can connect
+    ready()
     # What is there now stays: the garbage collector need not look at it again and again.
     gc.collect()
     gc.freeze()
     server.run(sockets=[sock])
+
+
+def _serve_together(settings: Settings, redis_url: str, sock: socket.socket) -> int:
+    """Serve in several processes, which are replaced when they die.
+
+    All take connections from one queue, which is this process's, too. So each goes to whoever is
+    free to take it, and one that nobody has taken yet outlives any of them. (With a queue for each,
+    as `SO_REUSEPORT` makes them, those behind a busy or a dead process would have to wait for it.)
+    """
+    build_validators()
+    gc.freeze()  # what is there now stays shared between the processes
+    sock.listen(_BACKLOG)
+    supervisor = Supervisor(
+        grace=settings.grace.total_seconds() - _TO_END,
+        on_stop=sock.close,  # else the queue would be open until the last of them has finished
+    )
+    for _ in range(settings.processes):
+        supervisor.add("receiver", lambda name: _Receiver(settings, redis_url, sock, name))
+    _tell_ready(sock, processes=settings.processes)
+    return supervisor.run()
+
+
+class _Receiver:
+    """One of several processes. It takes a signal and its parent's for one, whichever is late."""
+
+    def __init__(self, settings: Settings, redis_url: str, sock: socket.socket, name: str) -> None:
+        self._signals = StopSignals()
+        serve = forked(lambda _name: _serve(settings, redis_url, sock, self._signals))
+        self._process = serve(name)
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        self._signals.pass_on()
+        self._process.terminate()
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+def _tell_ready(sock: socket.socket, **more: int) -> None:
+    host, port = sock.getsockname()[:2]
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    _log.info("receiver ready", url=f"http://{address}{WEBHOOK_PATH}", pid=os.getpid(), **more)

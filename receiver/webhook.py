@@ -17,7 +17,7 @@ import structlog
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
 from bellhop.signature import Delivery, InvalidSignature, Verifier
-from receiver.answers import ANSWERS, Verdict
+from receiver.answers import ANSWERS, AT_ONCE, Verdict
 from receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
 from receiver.intake import Intake, Unavailable
 from receiver.refusals import Refusals
@@ -43,6 +43,9 @@ _READ = {
     )
 }
 """Headers that are looked at. Whatever else a request has is not even decoded."""
+
+
+_NONE: Mapping[str, Any] = {}
 
 
 class WebhookEndpoint:
@@ -79,7 +82,8 @@ class WebhookEndpoint:
         except Exception:
             _log.exception("a request failed")
             verdict = Verdict.FAILED
-        await ANSWERS[verdict](send)
+        at_once = scope.get("extensions", _NONE).get(AT_ONCE)
+        await (at_once["answer"](ANSWERS[verdict]) if at_once else ANSWERS[verdict](send))
 
     async def _handle(self, scope: Any, receive: Any) -> Verdict:
         if scope["method"] != "POST":

@@ -17,13 +17,14 @@ from bellhop.settings import load_settings
 @click.command()
 @click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
+@click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option("--checked", is_flag=True, hidden=True)
-def receiver(host: str | None, port: int | None, checked: bool) -> None:
+def receiver(host: str | None, port: int | None, processes: int | None, checked: bool) -> None:
     """Take webhooks in: process one.
 
     Needs BELLHOP_REDIS_URL and BELLHOP_WEBHOOK_SECRETS.
     """
-    settings = load_settings(host=host, port=port)
+    settings = load_settings(host=host, port=port, processes=processes)
     configure_logs(settings.log_format, settings.log_level)
     arm(os.environ)
     if not settings.secrets:
@@ -36,7 +37,7 @@ def receiver(host: str | None, port: int | None, checked: bool) -> None:
 
     sock = bind(settings.host, settings.port)
     require_fit_redis(settings, url, warn=not checked)
-    run_receiver(settings, url, sock)
+    sys.exit(run_receiver(settings, url, sock))
 
 
 @click.command()

@@ -36,17 +36,20 @@ _log = structlog.get_logger("up")
 @click.command()
 @click.option("--host", help="Address to listen on.  [BELLHOP_HOST, 127.0.0.1]")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
+@click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option(
     "--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes."
 )
 @click.option("--reload", is_flag=True, help="Load the handlers anew when one is saved.")
-def up(host: str | None, port: int | None, workers: int, reload: bool) -> None:
+def up(
+    host: str | None, port: int | None, processes: int | None, workers: int, reload: bool
+) -> None:
     """Start everything: receiver, workers and, unless BELLHOP_REDIS_URL is set, a Redis.
 
     Its data and signing secret are kept in .bellhop/.
     """
     level = "debug" if sys.stderr.isatty() and "BELLHOP_LOG_LEVEL" not in os.environ else None
-    settings = load_settings(host=host, port=port, log_level=level)
+    settings = load_settings(host=host, port=port, processes=processes, log_level=level)
     configure_logs(settings.log_format, settings.log_level)
     read_failpoints(os.environ)
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
@@ -82,6 +85,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
         "BELLHOP_WEBHOOK_SECRETS": " ".join(secrets),
         "BELLHOP_HOST": settings.host,
         "BELLHOP_PORT": str(settings.port),
+        "BELLHOP_PROCESSES": str(settings.processes),
         "BELLHOP_LOG_LEVEL": settings.log_level,
     }
     command = [sys.executable, "-m", "bellhop.cli"]

@@ -70,6 +70,16 @@ def test_a_signal_without_a_name_ends_only_its_child() -> None:
     assert [line["died_of"] for line in lines] == [f"signal {signal.SIGRTMIN + 5}"]
 
 
+def test_who_wants_to_know_of_a_stop_is_told_before_the_children() -> None:
+    child = Actor()
+    alive: list[bool] = []
+    supervisor = Supervisor(grace=1, on_stop=lambda: alive.append(child.poll() is None))
+    supervisor.add("child", lambda _name: child)
+    supervisor.stop()
+    assert supervisor.run() == 0
+    assert alive == [True]
+
+
 def test_the_end_of_a_child_is_seen_at_once() -> None:
     seen: list[Sequence[str]] = []
 

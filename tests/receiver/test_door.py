@@ -1,5 +1,6 @@
 """What a client may hold open: a request for so long, a head of such a size, few requests ahead."""
 
+import gc
 import http.client
 import itertools
 import socket
@@ -10,6 +11,7 @@ from functools import partial
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bellhop.ledger import About, Ledger
 from receiver.door import MOST_AHEAD, MOST_HEAD
@@ -246,3 +248,17 @@ def test_trailers_replace_no_headers(receiver: Receiver, ledger: Ledger) -> None
         assert read_answer(connection)[0].status == 202
     record = ledger.event(delivery.event_id)
     assert About.read(record["about"]).delivery_id == delivery.delivery_id
+
+
+def test_a_request_leaves_nothing_that_only_the_garbage_collector_frees(receiver: Receiver) -> None:
+    def requests() -> int:
+        return sum(isinstance(one, RequestResponseCycle) for one in gc.get_objects())
+
+    before = requests()
+    gc.disable()
+    try:
+        for _ in range(50):
+            assert receiver.post(Delivery()).status_code == 202
+        eventually(lambda: requests() - before < 5)  # a connection keeps its last one
+    finally:
+        gc.enable()

@@ -1,102 +1,23 @@
 """The receiver as a process: it starts, it finishes what it has begun, and it may be killed."""
 
-import http.client
-import json
-import os
 import signal
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from urllib.parse import urlsplit
 
 import pytest
 
 from bellhop.ledger import Ledger
-from receiver.app import WEBHOOK_PATH
 from receiver.serve import CannotListen, bind
-from tests.conftest import SECRET
 from tests.receiver.conftest import Delivery, eventually, read_answer
+from tests.receiver.receiver_process import Load, Process
 
 
-class Process:
-    """`bellhop receiver`, in a process of its own."""
-
-    def __init__(self, redis_url: str) -> None:
-        self.popen = subprocess.Popen(
-            [sys.executable, "-m", "bellhop.cli", "receiver"],
-            env={
-                **os.environ,
-                "BELLHOP_REDIS_URL": redis_url,
-                "BELLHOP_WEBHOOK_SECRETS": SECRET,
-                "BELLHOP_PORT": "0",
-            },
-            stderr=subprocess.PIPE,
-        )
-        assert self.popen.stderr
-        # Whoever reads that it is ready can connect.
-        ready = json.loads(self.popen.stderr.readline())
-        assert ready["message"] == "receiver ready"
-        self.port = urlsplit(ready["url"]).port or 0
-
-    def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
-
-    def refuses_connections(self) -> bool:
-        try:
-            self.connect().close()
-        except ConnectionError:
-            return True
-        return False
-
-    def end(self) -> None:
-        self.popen.kill()
-        self.popen.wait()
-        assert self.popen.stderr
-        self.popen.stderr.close()
-
-
-@pytest.fixture
-def process(redis_url: str) -> Iterator[Process]:
-    process = Process(redis_url)
+@pytest.fixture(params=[1, 2], ids=["one", "two"])
+def process(redis_url: str, request: pytest.FixtureRequest) -> Iterator[Process]:
+    process = Process(redis_url, "--processes", str(request.param))
     yield process
     process.end()
-
-
-class Load:
-    """Senders that deliver one event after another until nobody answers."""
-
-    def __init__(self, process: Process, senders: int) -> None:
-        self.accepted: list[str] = []
-        self.others: list[int] = []
-        self._process = process
-        self._threads = [threading.Thread(target=self._send) for _ in range(senders)]
-        for thread in self._threads:
-            thread.start()
-
-    def _send(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._process.port, timeout=30)
-        try:
-            while True:
-                delivery = Delivery()
-                connection.request("POST", WEBHOOK_PATH, delivery.body, delivery.headers)
-                response = connection.getresponse()
-                response.read()
-                if response.status == 202:
-                    self.accepted.append(delivery.event_id)
-                else:
-                    self.others.append(response.status)
-        except (OSError, http.client.HTTPException):
-            pass  # nobody answers any more
-        finally:
-            connection.close()
-
-    def join(self) -> None:
-        """Wait until all have found that nobody answers."""
-        for thread in self._threads:
-            thread.join()
 
 
 def test_ctrl_c_is_no_failure(process: Process) -> None:

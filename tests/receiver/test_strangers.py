@@ -25,7 +25,7 @@ from receiver.app import WEBHOOK_PATH
 from receiver.door import MOST_AHEAD
 from receiver.refusals import PAUSE
 from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
-from tests.receiver.test_process import Process
+from tests.receiver.receiver_process import Process
 
 MIB = 1024**2
 

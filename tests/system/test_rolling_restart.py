@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from subprocess import Popen
 
 import httpx
+import pytest
 
 from tests.system.conftest import ANSWER_WITHIN, House, delivery, eventually, free_port
 
@@ -53,8 +54,12 @@ class Balancer:
         return True
 
 
-def test_a_rolling_restart_under_load_loses_and_doubles_nothing(house: House) -> None:
+@pytest.mark.parametrize("receivers", ["1", "2"])
+def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
+    house: House, receivers: str
+) -> None:
     house.handlers(HANDLERS)
+    house.environment["BELLHOP_PROCESSES"] = receivers
     ports = [free_port(), free_port()]
 
     def site(port: int) -> list[Popen[str]]:
