@@ -191,14 +191,16 @@ local function take(shift, mailboxes, entries, share, with_newest)
   local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)
   share = math.max(share, math.floor(entries / math.max(count, 1)))
   local room = 4 * 1024 * 1024
+  local expected = share
   while count > 0 and entries > 0 and room > 0 do
-    -- As many as will be needed, at one go.
-    local names = redis.call('LPOP', key('ready'), math.min(count, math.ceil(entries / share)))
+    -- As many as it will take, at one go, if the next ones hold as much as those before.
+    local names = redis.call('LPOP', key('ready'), math.min(count, math.ceil(entries / expected)))
     local have_open = which_exist('open:', names)
     local holding = {}
+    local before = entries
     count = count - #names
     for i, mailbox in ipairs(names) do
-      if room <= 0 then
+      if entries <= 0 or room <= 0 then
         for j = #names, i, -1 do
           redis.call('LPUSH', key('ready'), names[j])
         end
@@ -220,6 +222,7 @@ local function take(shift, mailboxes, entries, share, with_newest)
       taken[#taken + 1] = mail
     end
     redis.call('HSET', held, unpack(holding))
+    expected = math.max((before - entries) / #names, 1)
   end
   return taken
 end
