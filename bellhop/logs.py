@@ -45,6 +45,8 @@ def _fit(value: object, secrets: Collection[str]) -> object:
     try:
         if isinstance(value, int | float) and not secrets:
             return value
+        if hasattr(value, "_fields"):  # a named tuple says itself what is to be seen of it
+            return printable(hide(repr(value), secrets), keep="\n\t")
         if isinstance(value, Mapping | list | tuple | set | frozenset | int | float):
             return masked(value, secrets=secrets)
         if isinstance(value, str | bytes):

@@ -1,6 +1,7 @@
 """Child processes that are replaced when they die.
 
-`bellhop up` watches a receiver and a pool with it, and a pool its workers.
+`bellhop up` watches a receiver and a pool with it, a pool its workers, and a receiver of several
+processes those.
 """
 
 import os

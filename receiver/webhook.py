@@ -1,8 +1,8 @@
 """The endpoint that Seam posts to.
 
-A plain ASGI callable, mounted as a route of the Starlette app: Starlette's Request and Response
-cost more than the signature. What costs least comes first: headers, then size, then HMAC, then the
-schema. Redis is asked only about deliveries that are signed.
+A plain ASGI callable, a route of the Starlette app, which goes straight to it: Starlette's Request
+and Response, and its router, cost more than the signature. What costs least comes first: headers,
+then size, then HMAC, then the schema. Redis is asked only about deliveries that are signed.
 
 Who sends is known by the signature and by nothing else: the client's address is not looked at, so
 that `X-Forwarded-For` and its like, which anybody can write, change nothing.

@@ -106,13 +106,13 @@ class Runtime:
         """Return how much to claim: a batch's worth. `away` lanes are with the event loop already.
 
         Async handlers of many devices run at a time, so they get as many mailboxes as may run. If
-        they take long, an entry of each is enough: then none has to wait for a place while others
-        are worked off to the last, and places stay empty in the end.
+        they take long, an entry of each is enough, as long as there are mailboxes for all places:
+        then none waits while others are worked off to the last, and places stay empty in the end.
         """
         entries = _batch_of(self._entry_cost, MOST_ENTRIES)
         if any(handler.is_async for handler in self.registry):
             free = max(0, self.concurrency - away)
-            share = _batch_of(self._entry_wait, _AT_A_TIME)
+            share = _batch_of(max(self._entry_wait, self._entry_cost), _AT_A_TIME)
             return Appetite(free, max(free, min(entries, free * share)), share)
         return Appetite(entries, entries, _AT_A_TIME)
 

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage, reason
 from bellhop.failpoints import failpoint
-from bellhop.ledger import Asked, Mail, Settled, SettledMail
+from bellhop.ledger import Asked, Line, Mail, Settled, SettledMail
 from bellhop.outages import wait_out
 from bellhop.queue import enqueue_shift
 from workers.lanes import Lane
@@ -43,6 +43,7 @@ class LeaseLost(Exception):
 class _Sent(NamedTuple):
     """A settle whose answer was not taken yet. `asked` is `None` if it could not be sent."""
 
+    number: int
     asked: Asked[Settled] | None
     results: Sequence[SettledMail]
     appetite: Appetite
@@ -51,8 +52,8 @@ class _Sent(NamedTuple):
 class Hand:
     """The mailboxes that a shift holds, as lanes.
 
-    `todo` are the lanes that wait for the main thread. A lane leaves the hand when it is through,
-    or when it is given back before it has begun.
+    `todo` are the lanes that wait for the main thread. A lane leaves the hand with its last
+    results: when it is through, or given back before it has begun.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -68,10 +69,11 @@ class Hand:
         self.last_claim = 0
         """How many entries the last claim brought."""
         self._broken: Exception | None = None
-        self._sent: _Sent | None = None
+        self._line = Line(runtime.ledger.redis)
+        self._sent: deque[_Sent] = deque()
 
     def __bool__(self) -> bool:
-        return bool(self._lanes)
+        return bool(self._lanes or self._sent)
 
     @property
     def dropped(self) -> bool:
@@ -86,13 +88,15 @@ class Hand:
     @property
     def has_unwritten(self) -> bool:
         """Whether any lane has results that are not written yet, or not surely."""
-        return self._sent is not None or any(lane.has_results for lane in self._lanes.values())
+        return bool(self._sent) or any(lane.has_results for lane in self._lanes.values())
 
     def claim(self, appetite: Appetite, *, rested: bool = False) -> None:
         """Take mail with empty hands, however long Redis is away, unless the worker is to stop."""
         failpoint("claim.before")
         claimed = self._patiently(
-            lambda: self._runtime.ledger.claim(self._shift, rested=rested, **self._terms(appetite)),
+            lambda: self._runtime.ledger.claim(
+                self._shift, rested=rested, settles=self._settles, **self._terms(appetite)
+            ),
             stoppable=True,
         )
         failpoint("claim.after")
@@ -146,31 +150,36 @@ class Hand:
             self._enqueue_shift()
 
     def send(self, appetite: Appetite) -> None:
-        """Settle, but leave the answer for `receive`, or for whatever settles next.
+        """Settle, but leave the answer for later; take what is left of those to earlier ones.
 
-        Redis works meanwhile. Raises as `settle` does.
+        Redis works meanwhile, also while those are read. Raises as `settle` does.
         """
         with self._lock:
-            wants_shift = self._received()
             results = self._safely(lambda: self._results(give_back=False, late=False))
             self._safely(lambda: self._send(results, appetite))
+            wants_shift = self._received(but=1)
         if wants_shift:
             self._enqueue_shift()
 
     def receive(self) -> None:
-        """Take the answer to what was sent, unless somebody did. Raises as `settle` does."""
+        """Take the answers to what was sent, unless somebody did. Raises as `settle` does."""
         with self._lock:
             wants_shift = self._received()
         if wants_shift:
             self._enqueue_shift()
 
-    def _received(self) -> bool:
+    def _received(self, but: int = 0) -> bool:
+        """Take the answers to all settles but the last ones."""
         if self._broken:
             raise self._broken
-        sent, self._sent = self._sent, None
-        return self._safely(lambda: self._take_answer(sent)) if sent else False
+        wants_shift = False
+        while len(self._sent) > but:
+            wants_shift |= self._safely(self._take_answer)
+        return wants_shift
 
     def _safely(self, step: Callable[[], T]) -> T:
+        if self._broken:
+            raise self._broken
         try:
             return step()
         except Exception as error:
@@ -188,6 +197,7 @@ class Hand:
             wants_shift = self._received()
             self.todo.clear()
             results = [_given_up(lane) for lane in self._lanes.values()]
+            self._lanes.clear()
             wants_shift |= bool(results) and self._write(results, NONE)
         if wants_shift:
             self._enqueue_shift()
@@ -217,36 +227,43 @@ class Hand:
                 else:
                     results.append(lane.give_back())
             self.todo.extend(reversed(begun))
+        for result in results:
+            if result.give_back != "keep":
+                del self._lanes[result.mailbox]
         return results
 
     def _write(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
         self._settles += 1
         _pass_before(results)
-        return self._written(results, self._insist(results, appetite))
+        return self._written(results, self._insist(self._settles, results, appetite))
 
     def _send(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
         self._settles += 1
         _pass_before(results)
         asked = None
-        with suppress(RedisError):
-            asked = self._runtime.ledger.ask_to_settle(
-                self._shift, self._settles, results, **self._terms(appetite)
-            )
-        self._sent = _Sent(asked, results, appetite)
+        if not self._sent or self._sent[-1].asked:  # Redis takes them in their order, or not at all
+            with suppress(RedisError):
+                asked = self._runtime.ledger.ask_to_settle(
+                    self._line, self._shift, self._settles, results, **self._terms(appetite)
+                )
+        self._sent.append(_Sent(self._settles, asked, results, appetite))
         return False
 
-    def _take_answer(self, sent: _Sent) -> bool:
+    def _take_answer(self) -> bool:
+        number, asked, results, appetite = self._sent.popleft()
         settled = None
         with suppress(RedisError):
-            settled = sent.asked.answer() if sent.asked else None
+            settled = asked.answer() if asked else None
         # Without an answer it is asked for again, under the same number: that writes nothing twice.
-        return self._written(sent.results, settled or self._insist(sent.results, sent.appetite))
+        return self._written(results, settled or self._insist(number, results, appetite))
 
-    def _insist(self, results: Sequence[SettledMail], appetite: Appetite) -> Settled | None:
+    def _insist(
+        self, number: int, results: Sequence[SettledMail], appetite: Appetite
+    ) -> Settled | None:
         """Settle, however long Redis is away: what was done is not to be done again."""
         return self._patiently(
             lambda: self._runtime.ledger.settle(
-                self._shift, self._settles, results, **self._terms(appetite)
+                self._shift, number, results, **self._terms(appetite)
             )
         )
 
@@ -261,19 +278,27 @@ class Hand:
         """Go on from the answer; return whether somebody else is to be called to work."""
         self.settled_at = time.monotonic()
         _pass_after(results)
+        if settled and not settled.ours and self._sent:
+            # Its own answer was lost, and so are those to the ones behind it. If the next one is
+            # written, so is this, and all that came of both is found in the answer to that.
+            return False
         if not settled or not settled.ours:
             raise LeaseLost(f"others have the mail of {self._shift}")
-        for result in results:
-            if result.give_back != "keep":
-                del self._lanes[result.mailbox]
         self.careful_waits = settled.careful_waits
         self._take(settled.mail)
         return settled.wants_shift
 
     def _take(self, mail: Sequence[Mail]) -> None:
         self.last_claim = sum(len(one.entries) for one in mail)
+        # An answer that was lost is made up for by all that is held, also what is about to leave.
+        leaving = {
+            result.mailbox
+            for sent in self._sent
+            for result in sent.results
+            if result.give_back != "keep"
+        }
         for one in mail:
-            if one.mailbox not in self._lanes:
+            if one.mailbox not in self._lanes and one.mailbox not in leaving:
                 lane = Lane(one, self._runtime.registry, self._runtime.ledger.vault)
                 self._lanes[one.mailbox] = lane
                 self.todo.append(lane)

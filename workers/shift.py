@@ -89,8 +89,8 @@ class Shift:
         self._hand = Hand(runtime)
         self._ends = time.monotonic() + runtime.slice
         self._returned: SimpleQueue[Lane] = SimpleQueue()
-        self._away: dict[str, tuple[float, int]] = {}
-        """Mailboxes of lanes that the event loop has: since when, and what was done before."""
+        self._away: dict[Lane, tuple[float, int]] = {}
+        """Lanes that the event loop has: since when, and what was done before."""
         self._running: tuple[Run, float] | None = None
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -180,7 +180,7 @@ class Shift:
             self._heed(lane)
         while (run := lane.next) and not self._runtime.out_of_time:
             if run.handler.is_async and not run.doomed:
-                self._away[lane.mailbox] = (time.monotonic(), lane.entries_done)
+                self._away[lane] = (time.monotonic(), lane.entries_done)
                 self._runtime.loop.submit(lane, self._returned)
                 break
             if lane.careful:
@@ -227,7 +227,7 @@ class Shift:
             except Empty:
                 break
             wait = 0.0
-            since, before = self._away.pop(lane.mailbox)
+            since, before = self._away.pop(lane)
             self._runtime.learn_wait(time.monotonic() - since, lane.entries_done - before)
             entries += lane.entries_done - before
             if lane.error and not self._over_at_once:
@@ -238,16 +238,15 @@ class Shift:
         return entries
 
     def _look_ahead(self) -> bool:
-        """Settle and claim while the next mail is run, if there is any, and say so.
+        """Settle and claim while the next mail is run, and say whether there is any.
 
         Only for handlers so quick that Redis would be what is waited for, and while nothing keeps
-        the shift from going on.
+        the shift from going on. The next mail was asked for before the present one was run.
         """
-        self._hand.receive()
         appetite = self._runtime.appetite(len(self._away))
         ahead = bool(
             appetite.entries == MOST_ENTRIES
-            and self._hand.todo
+            and self._hand
             and self._hand.last_claim > MOST_ENTRIES // 2  # so there may be more
             and not (self._away or self._runtime.stopping)
             and not (self._hand.is_careful or self._hand.careful_waits)
@@ -255,7 +254,9 @@ class Shift:
         )
         if ahead:
             self._hand.send(appetite)
-        return ahead
+        else:
+            self._hand.receive()
+        return ahead and bool(self._hand.todo)
 
     def _settle(self) -> None:
         stopping = self._runtime.stopping

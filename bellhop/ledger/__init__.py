@@ -33,7 +33,8 @@ from bellhop.ledger.entries import (
     Swept,
 )
 from bellhop.ledger.handled import Attempt, Handled
-from bellhop.ledger.ledger import Asked, Ledger
+from bellhop.ledger.ledger import Ledger
+from bellhop.ledger.line import Asked, Line
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
 from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
@@ -59,6 +60,7 @@ __all__ = [
     "Handled",
     "Kept",
     "Ledger",
+    "Line",
     "Mail",
     "Open",
     "Outcome",

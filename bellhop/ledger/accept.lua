@@ -6,7 +6,8 @@
 --    drift.
 -- 3. A signed body that is no Seam event is stored in quarantine.
 -- 4. One that is read as an event after all is released from quarantine, once, and then is like 2.
--- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
+-- 5. If there is mail now, a shift that rests is rung for; if there is none, and none waits in RQ's
+--    queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
 --   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id, …],

@@ -136,6 +136,7 @@ def claim(
     share: int,
     with_newest: bool,
     rested: bool,
+    settles: int,
     now_ms: int | None,
 ) -> Call[Claimed]:
     """Give a shift with empty hands its first mail."""
@@ -150,6 +151,7 @@ def claim(
             share,
             int(with_newest),
             "rest" if rested else "start",
+            settles,
         ],
         lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
     )

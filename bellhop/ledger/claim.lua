@@ -6,7 +6,8 @@
 -- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
 -- ARGV: now, shift, lease (ms), most mailboxes, how many entries, how many of each
---   mailbox, with the newest (0 or 1), 'start' | 'rest' for what it comes from
+--   mailbox, with the newest (0 or 1), 'start' | 'rest' for what it comes from, number of its
+--   last settle
 -- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
 --   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
 --     then for each entry
@@ -27,4 +28,7 @@ if #mail == 0 then
   mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), with_newest)
 end
 keep_lease(shift, now + tonumber(ARGV[3]))
+if #mail > 0 and ARGV[9] ~= '0' then
+  redis.call('SET', key('settled:' .. shift), ARGV[9])  -- it may have been forgotten
+end
 return {wants_shift(now), mail}

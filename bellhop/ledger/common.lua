@@ -28,6 +28,9 @@ local function read_entry(entry)
   return entry, nil
 end
 
+-- Lua hands over fewer than 8,000 values at a time. What fails in the middle of a script is not undone.
+local AT_A_TIME = 1000
+
 -- Say of each name whether there is such a key. Most often there is none of them, or all are there:
 -- that is seen in one call.
 local function which_exist(kind, names)
@@ -35,10 +38,13 @@ local function which_exist(kind, names)
   for i, name in ipairs(names) do
     keys[i] = key(kind .. name)
   end
-  local count = #keys > 0 and redis.call('EXISTS', unpack(keys)) or 0
   local exist = {}
-  for i, name in ipairs(keys) do
-    exist[i] = count == #keys or (count > 0 and redis.call('EXISTS', name) == 1)
+  for first = 1, #keys, AT_A_TIME do
+    local last = math.min(first + AT_A_TIME - 1, #keys)
+    local count = redis.call('EXISTS', unpack(keys, first, last))
+    for i = first, last do
+      exist[i] = count > last - first or (count > 0 and redis.call('EXISTS', keys[i]) == 1)
+    end
   end
   return exist
 end
@@ -91,10 +97,10 @@ local function order_of(event_id)
   return string.match(about, '^%d+%-(%d+)') or 0
 end
 
--- Read what is needed to run an entry: its body, what is known of it, how many workers died under it,
--- and what is on record of its handlers.
 local NO_RECORDS = {}
 
+-- Read what is needed to run an entry: its body, what is known of it, how many workers died under it,
+-- and what is on record of its handlers.
 local function open_entry(entry)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
@@ -194,7 +200,8 @@ local function take(shift, mailboxes, entries, share, with_newest)
   local expected = share
   while count > 0 and entries > 0 and room > 0 do
     -- As many as it will take, at one go, if the next ones hold as much as those before.
-    local names = redis.call('LPOP', key('ready'), math.min(count, math.ceil(entries / expected)))
+    local most = math.min(count, math.ceil(entries / expected), AT_A_TIME)
+    local names = redis.call('LPOP', key('ready'), most)
     local have_open = which_exist('open:', names)
     local holding = {}
     local before = entries

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis
 from redis.exceptions import NoScriptError
@@ -24,6 +24,7 @@ from bellhop.ledger.entries import (
     Swept,
 )
 from bellhop.ledger.indexing import AT_A_TIME
+from bellhop.ledger.line import Asked, Line
 from bellhop.vault import NO_KEYS, Vault
 
 T = TypeVar("T")
@@ -60,12 +61,14 @@ class Ledger:
         share: int = 1,
         with_newest: bool = False,
         rested: bool = False,
+        settles: int = 0,
         now_ms: int | None = None,
     ) -> Claimed:
         """Give a shift with empty hands its first mail: at most `mailboxes`, `entries` in all.
 
         `share`: how many of each mailbox; more if few are ready. `with_newest`: with `Mail.newest`.
-        `rested`: it comes from a `rest`, not from RQ's queue.
+        `rested`: it comes from a `rest`, not from RQ's queue. `settles`: the number of its last
+        settle.
         """
         return self._run(
             calls.claim(
@@ -76,6 +79,7 @@ class Ledger:
                 share=share,
                 with_newest=with_newest,
                 rested=rested,
+                settles=settles,
                 now_ms=now_ms,
             )
         )
@@ -95,9 +99,9 @@ class Ledger:
     ) -> Settled:
         """Write down what a shift did, give mailboxes back, and claim its next mail.
 
-        `number` is another one for each settle of a shift. One that is repeated with the same
-        number, because its answer was lost, writes nothing and returns all the mail that the shift
-        holds.
+        `number` counts the settles of a shift, from 1. One that is repeated with the same number,
+        because its answer was lost, writes nothing and returns all the mail that the shift holds.
+        One that is not the next writes nothing either: it is not `ours`.
         """
         return self._run(
             calls.settle(
@@ -116,6 +120,7 @@ class Ledger:
 
     def ask_to_settle(
         self,
+        line: Line,
         shift: str,
         number: int,
         results: Sequence[SettledMail],
@@ -125,10 +130,9 @@ class Ledger:
         entries: int = 0,
         share: int = 1,
         with_newest: bool = False,
-    ) -> "Asked[Settled]":
+    ) -> Asked[Settled]:
         """Send what `settle` would send, and do not wait for the answer."""
-        return Asked(
-            self.redis,
+        return line.ask(
             calls.settle(
                 shift,
                 number,
@@ -212,41 +216,6 @@ class Ledger:
         except NoScriptError:
             answer = execute("EVAL", call.script.source, *arguments)
         return call.read(answer)
-
-
-class Asked(Generic[T]):
-    """A call whose answer has not been read yet: Redis works on it while its caller does, too.
-
-    Raises `RedisError` if it cannot be sent.
-    """
-
-    def __init__(self, redis: Redis, call: Call[T]) -> None:
-        self._read = call.read
-        self._pool = redis.connection_pool
-        connection: Any = self._pool.get_connection()
-        self._connection = connection
-        try:
-            self._connection.send_command(
-                "EVALSHA", call.script.sha, 1, keys.PREFIX, *call.arguments
-            )
-        except BaseException:
-            self._let_go(whole=False)
-            raise
-
-    def answer(self) -> T:
-        """Wait for the answer. Raises `RedisError`; then it is not known whether it was done."""
-        whole = False
-        try:
-            answer = self._connection.read_response()
-            whole = True
-        finally:
-            self._let_go(whole=whole)
-        return self._read(answer)
-
-    def _let_go(self, *, whole: bool) -> None:
-        if not whole:
-            self._connection.disconnect()
-        self._pool.release(self._connection)
 
 
 def sealed(batch: Sequence[Arrival | Quarantined], vault: Vault) -> Sequence[Arrival | Quarantined]:

@@ -9,7 +9,8 @@
 -- 4. The record of the event stays while something of it is open: settle says what then.
 -- 5. The caller hears how many of the entries that were replayed wait in mailboxes (`replaying`), and
 --    puts in more when few are left: so other mail has few of them before it.
--- 6. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
+-- 6. If there is mail now, a shift that rests is rung for; if there is none, and none waits in RQ's
+--    queue, the caller is told to enqueue one.
 --
 -- ARGV: now, then for each entry
 --   event_id, handler, record of the handler as it was read ('' if there is none), record

@@ -5,7 +5,8 @@
 --    handler again: later events may wait behind it.
 -- 3. One that could not even be read ('*') is no handler's: its event is tried again as a whole.
 -- 4. When nothing of an event is open or dead any more, its time to live begins.
--- 5. If there is mail now and no shift waits in RQ's queue, the caller is told to enqueue one.
+-- 5. If there is mail now, a shift that rests is rung for; if there is none, and none waits in RQ's
+--    queue, the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each dead letter
 --   'retry' | 'drop', event_id, handler, record

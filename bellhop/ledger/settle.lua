@@ -1,8 +1,9 @@
 -- settle: write down what a shift did, give back what it is done with, and claim its next mail.
 --
 -- 0. A settle whose answer was lost on the way may come again: it is known by its number, nothing is
---    written twice, and the answer is the mail that the shift holds. One that comes when a later one
---    is written, since it was held up on the way, writes nothing, and nobody waits for its answer.
+--    written twice, and the answer is the mail that the shift holds. One that is not the next writes
+--    nothing: either a later one is written already, and it was held up on the way; or the one before
+--    was sent ahead and failed, and both will come again.
 -- 1. If the shift's lease was taken away, others have its mail: nothing is written.
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is
@@ -34,7 +35,7 @@ if number == last then
   keep_lease(shift, now + lease)
   return {1, wants_shift(now), in_hand(shift, with_newest), careful_waits()}
 end
-if number < last or not redis.call('ZSCORE', key('shifts'), shift) then
+if number ~= last + 1 or not redis.call('ZSCORE', key('shifts'), shift) then
   return {0, 0, {}, 0}
 end
 
@@ -123,8 +124,8 @@ local function write_outcomes(mailbox, event_id, known, written, outcomes)
   return open, dead
 end
 
--- Take the finished entries out of their mailbox, and return how often each was in it. They are the
--- first ones there, but that is not relied on.
+-- Take the finished entries out of their mailbox, and return which were in it (1, else 0), and how many.
+-- They are the first ones there, but that is not relied on.
 local function take_out(mailbox, entries)
   local finished, left = {}, {}
   for _, one in ipairs(entries) do
@@ -153,11 +154,11 @@ local function take_out(mailbox, entries)
   return left, all
 end
 
-local function settle_entry(mailbox, settled, left)
+local function settle_entry(mailbox, settled, taken_out)
   local entry, finished, outcomes, state = unpack(settled)
   local event_id, handler = read_entry(entry)
   local event = key('event:' .. event_id)
-  left = finished and left[entry] or 0
+  local left = finished and taken_out[entry] or 0
   local before = redis.call('HMGET', event, 'state', 'open', 'dead')
   local known = before[1]
   local written = {}
@@ -233,10 +234,10 @@ end
 local have_open = which_exist('open:', mailboxes)
 for i, result in ipairs(results) do
   any_open = have_open[i]
-  local left_by_entry
-  left_by_entry, left[i] = take_out(mailboxes[i], result[3])
+  local taken_out
+  taken_out, left[i] = take_out(mailboxes[i], result[3])
   for _, settled in ipairs(result[3]) do
-    settle_entry(mailboxes[i], settled, left_by_entry)
+    settle_entry(mailboxes[i], settled, taken_out)
   end
   behind[i], let_go = let_go, {}
 end
@@ -247,8 +248,8 @@ for i, result in ipairs(results) do
     post(mailboxes[i], entry)
   end
 end
-if #emptied > 0 then
-  redis.call('HDEL', held, unpack(emptied))
+for first = 1, #emptied, AT_A_TIME do
+  redis.call('HDEL', held, unpack(emptied, first, math.min(first + AT_A_TIME - 1, #emptied)))
 end
 
 local mail = take(shift, tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), with_newest)

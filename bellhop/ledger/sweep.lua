@@ -12,7 +12,7 @@
 --    enqueue one, unless somebody was told so within the last two seconds and is about to. (If one that
 --    was rung for died, there is mail and no note of a shift.) If there is mail and the queue is not
 --    empty, a shift waits for it, whatever became of the note that says so. (The length was read before:
---    with no mail that shift may have begun, and a note would keep the next event waiting.)
+--    with no mail that shift may have begun, and a new note would keep the next event waiting.)
 --
 -- ARGV: now, retention (ms), length of RQ's queue, most retries, then the names of dead workers
 -- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …},
@@ -112,8 +112,11 @@ end
 redis.call('SET', key('swept'), now)
 
 local enqueue = 0
+local queued = tonumber(ARGV[3]) > 0
+if queued then
+  redis.call('PEXPIRE', key('waiting'), 60000)
+end
 if mail_is_ready() then
-  local queued = tonumber(ARGV[3]) > 0
   local since = redis.call('GET', key('waiting'))
   -- A clock that was set back must not make it wait for an hour.
   local late = not since or math.abs(now - tonumber(since)) >= 2000

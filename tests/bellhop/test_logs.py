@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 import structlog
 
 from bellhop.logs import ABOUT, configure_logs
+from bellhop.signature import Delivery
 from bellhop.testing import make_event
 
 
@@ -195,3 +197,13 @@ def test_a_line_gives_no_orders_to_a_terminal(capsys: pytest.CaptureFixture[str]
     assert "\x1b[2J" not in text
     assert "\x9b" not in text
     assert "\\x1b[2J" in text
+
+
+def test_a_named_tuple_says_itself_what_is_seen_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs(None, "info")
+    delivery = Delivery("msg_1", datetime(2026, 1, 31, tzinfo=UTC), b'{"name": "Front door"}')
+    structlog.get_logger().info("here", delivery=delivery)
+
+    [line] = lines(capsys)
+    assert "msg_1" in str(line["delivery"])
+    assert "Front door" not in str(line)

@@ -1,16 +1,24 @@
 """Quick handlers: the next mail is run while Redis writes down the last, whatever comes between."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bellhop import SeamEvent
-from bellhop.ledger import Ledger
+from bellhop.ledger import Asked, Ledger, Line
+from bellhop.ledger.calls import SETTLE, Call, Script
 from tests.workers.conftest import Workplace
 from workers.runtime import MOST_ENTRIES
 
+Ask = Callable[[Line, Call[Any]], Asked[Any]]
+
+ASK: Ask = Line.ask
 DEVICES = 40
 EVENTS = 4 * MOST_ENTRIES
 
@@ -62,6 +70,48 @@ def test_every_event_is_handled_once_and_in_order(
     assert {place.state(event_id) for event_id in seen} == {"done"}
     assert max(in_hand) > MOST_ENTRIES  # it did look ahead
     assert not redis.exists("{bellhop}:held:w/1", "{bellhop}:ready")
+
+
+def unsent(line: Line, call: Call[Any]) -> Asked[Any]:
+    raise RedisConnectionError("no way")
+
+
+def done_but_lost(line: Line, call: Call[Any]) -> Asked[Any]:
+    asked = ASK(line, call)
+    time.sleep(0.05)  # unless it is refused, since the one before was, Redis is through with it
+    asked._connection.disconnect()
+    return asked
+
+
+def broken_behind(line: Line, call: Call[Any]) -> Asked[Any]:
+    asked = ASK(line, call)
+    asked._connection.disconnect()  # Redis may see it, or not
+    return asked
+
+
+def refused(line: Line, call: Call[Any]) -> Asked[Any]:
+    return ASK(line, replace(call, script=Script(call.script.source, "0" * 40)))
+
+
+TROUBLES = [unsent, done_but_lost, broken_behind, refused]
+
+
+@pytest.mark.parametrize("first", TROUBLES)
+@pytest.mark.parametrize("then", [ASK, *TROUBLES])
+def test_whatever_becomes_of_two_settles_in_a_row_nothing_is_lost_or_doubled(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch, first: Ask, then: Ask
+) -> None:
+    seen: list[str] = []
+    place.on("*")(lambda event: seen.append(event.event_id))
+    asks = iter([ASK, first, then])
+    place.ledger.redis.script_load(SETTLE.source)
+    monkeypatch.setattr(Line, "ask", lambda line, call: next(asks, ASK)(line, call))
+
+    place.work()
+    assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
+    assert {place.state(event_id) for event_id in seen} == {"done"}
+    # What comes behind one that was not sent is not sent either.
+    assert next(asks, None) is (then if first is unsent else None)
 
 
 def test_one_that_is_asked_to_stop_gives_back_what_it_looked_ahead_to(place: Workplace) -> None:

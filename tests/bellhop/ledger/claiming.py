@@ -23,6 +23,7 @@ class Claiming(LedgerState):
         share: int = 1,
         with_newest: bool = False,
         rested: bool = False,
+        settles: int = 0,
         now_ms: int,
     ) -> Claimed:
         """Give a shift its first mail; the same mail again if it asks again."""
@@ -34,6 +35,8 @@ class Claiming(LedgerState):
         self._with_newest = with_newest
         mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
         self._keep_lease(shift, now_ms + milliseconds(lease))
+        if mail and settles:
+            self.last_settle[shift] = settles
         return Claimed(mail, self._wants_shift(now_ms))
 
     def rest(self, shift: str, duration: timedelta, *, now_ms: int) -> bool:

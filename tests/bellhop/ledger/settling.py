@@ -42,7 +42,7 @@ class Settling(Claiming):
         self._with_newest = with_newest
         last = self.last_settle.get(shift, 0)
         repeated = number == last
-        if number < last or (not repeated and shift not in self.shifts):
+        if not repeated and (number != last + 1 or shift not in self.shifts):
             return Settled(False, (), False, False)
         if repeated:
             mail = self._mail_in_hand(shift)

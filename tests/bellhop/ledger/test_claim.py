@@ -201,3 +201,16 @@ def test_an_entry_whose_record_is_gone_is_handed_out_without_a_body(desk: Desk) 
     assert mail.entries == (Entry("e1", None, None, About(), 0, {}),)
     assert desk.settle(box("end", done("e1"))).ours
     assert desk.redis.exists(keys.event("e1"), keys.mail("device:1")) == 0
+
+
+def test_thousands_of_mailboxes_are_claimed_and_settled_at_once(desk: Desk) -> None:
+    """Lua hands over fewer than 8,000 values at a time."""
+    count = 9_000
+    for first in range(0, count, 500):
+        desk.accept(*(arrival(f"e{n}", f"device:{n}") for n in range(first, first + 500)))
+
+    mail = desk.claim(mailboxes=count, entries=count).mail
+    assert [one.mailbox for one in mail] == [f"device:{n}" for n in range(count)]
+    results = [box("end", done(f"e{n}"), mailbox=f"device:{n}") for n in range(count)]
+    assert desk.settle(*results).ours
+    assert not desk.redis.exists(keys.READY, keys.SHIFTS, keys.held("w/1"), keys.mail("device:0"))

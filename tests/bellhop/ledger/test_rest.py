@@ -135,3 +135,12 @@ def test_nobody_is_rung_for_without_need(desk: Desk) -> None:
     assert not desk.ledger.await_bell("w/1", 0.01)
     assert not desk.sweep().wants_shift
     assert desk.found["bells"] == set()
+
+
+def test_while_one_waits_in_rqs_queue_it_is_not_forgotten(desk: Desk) -> None:
+    assert desk.deliver("e1").wants_shift
+    desk.claim("w/1", rested=True)  # with nothing left that is ready
+    desk.redis.pexpire(keys.WAITING, 1_000)
+
+    desk.sweep(queued=1)
+    assert desk.redis.pttl(keys.WAITING) > 50_000

@@ -1,0 +1,86 @@
+"""Async handlers of many devices at a time: how much is claimed for them, and who comes back."""
+
+import asyncio
+import time
+
+import pytest
+
+from bellhop import SeamEvent
+from tests.workers.conftest import Workplace
+from workers.lanes import Lane
+from workers.loop import HandlerLoop
+
+
+def test_of_slow_ones_each_device_gets_one_event_at_a_time(workplace: Workplace) -> None:
+    order: list[str] = []
+    workplace.runtime.concurrency = 2
+
+    @workplace.on("*")
+    async def slow(event: SeamEvent) -> None:
+        order.append(str(getattr(event, "device_id", None)))
+        await asyncio.sleep(0.1)
+
+    for device in ("a", "a", "b", "b", "c", "c"):
+        workplace.deliver(device=device)
+    workplace.work()
+    assert sorted(order[:2]) == ["a", "b"]
+    assert order[2] == "c"  # not the second one of a device that had its turn
+    assert sorted(order) == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_of_quick_ones_many_events_are_claimed_together(workplace: Workplace) -> None:
+    @workplace.on("*")
+    async def quick(event: SeamEvent) -> None:
+        pass
+
+    before = workplace.runtime.appetite(0)
+    for number in range(200):
+        workplace.deliver(device=f"d{number % 60}")
+    workplace.work()
+    after = workplace.runtime.appetite(0)
+    assert (before.share, before.mailboxes) == (1, 50)
+    assert after.share > 1
+    assert after.mailboxes == 50
+
+
+def test_a_slow_sync_handler_beside_a_quick_async_one_keeps_claims_small(
+    workplace: Workplace,
+) -> None:
+    workplace.on("*", name="slow")(lambda event: time.sleep(0.2))
+
+    @workplace.on("*", name="quick")
+    async def quick(event: SeamEvent) -> None:
+        pass
+
+    for number in range(6):
+        workplace.deliver(device=f"d{number}")
+    workplace.work()
+    assert workplace.runtime.appetite(0).share <= 3
+
+
+def test_a_mailbox_that_is_claimed_again_before_its_lane_is_back_ends_well(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lane is through a moment before the event loop's thread hands it back."""
+    leave = HandlerLoop._leave
+
+    def late(self: HandlerLoop, lane: Lane) -> None:
+        leave(self, lane)
+        if lane.through:
+            time.sleep(0.03)
+
+    monkeypatch.setattr(HandlerLoop, "_leave", late)
+    seen: list[str] = []
+
+    @workplace.on("*")
+    async def note(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if len(seen) < 20:
+            workplace.deliver()
+            workplace.deliver(device=f"other {len(seen)}")
+        await asyncio.sleep(0)
+
+    workplace.deliver()
+    workplace.work()
+    workplace.work()
+    assert len(seen) == len(set(seen)) == 39
