@@ -85,6 +85,11 @@ class Runtime:
         return timedelta(seconds=longest + LEASE_BEYOND_TIMEOUT)
 
     @property
+    def has_async(self) -> bool:
+        """Whether any handler is async."""
+        return any(handler.is_async for handler in self.registry)
+
+    @property
     def wants_newest(self) -> bool:
         """Whether any handler can look at its context, which says if an event is stale."""
         return any(handler.wants_context for handler in self.registry)
@@ -110,7 +115,7 @@ class Runtime:
         then none waits while others are worked off to the last, and places stay empty in the end.
         """
         entries = _batch_of(self._entry_cost, MOST_ENTRIES)
-        if any(handler.is_async for handler in self.registry):
+        if self.has_async:
             free = max(0, self.concurrency - away)
             share = _batch_of(max(self._entry_wait, self._entry_cost), _AT_A_TIME)
             return Appetite(free, max(free, min(entries, free * share)), share)

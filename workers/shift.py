@@ -248,7 +248,7 @@ class Shift:
             appetite.entries == MOST_ENTRIES
             and self._hand
             and self._hand.last_claim > MOST_ENTRIES // 2  # so there may be more
-            and not (self._away or self._runtime.stopping)
+            and not (self._runtime.has_async or self._runtime.stopping)
             and not (self._hand.is_careful or self._hand.careful_waits)
             and time.monotonic() < self._ends
         )
