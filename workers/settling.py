@@ -8,20 +8,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from datetime import timedelta
-from typing import Any, NamedTuple, TypeVar
+from typing import TypeVar
 
 import structlog
 from redis.exceptions import RedisError
 
-from bellhop.connections import is_outage, reason
+from bellhop.connections import reason
 from bellhop.failpoints import failpoint
-from bellhop.ledger import Asked, Line, Mail, Settled, SettledMail
-from bellhop.outages import wait_out
+from bellhop.ledger import Mail, Settled, SettledMail
 from bellhop.queue import enqueue_shift
 from workers.lanes import Lane
 from workers.runtime import Appetite, Runtime
+from workers.shift_ledger import ShiftLedger
 
 T = TypeVar("T")
 
@@ -40,15 +38,6 @@ class LeaseLost(Exception):
     """Somebody else holds the mail of this shift."""
 
 
-class _Sent(NamedTuple):
-    """A settle whose answer was not taken yet. `asked` is `None` if it could not be sent."""
-
-    number: int
-    asked: Asked[Settled] | None
-    results: Sequence[SettledMail]
-    appetite: Appetite
-
-
 class Hand:
     """The mailboxes that a shift holds, as lanes.
 
@@ -60,20 +49,17 @@ class Hand:
         self.todo: deque[Lane] = deque()
         self.settled_at = self.claimed_at = time.monotonic()
         self._runtime = runtime
-        self._shift = runtime.next_shift_name()
+        self._ledger = ShiftLedger(runtime)
         self._lanes: dict[str, Lane] = {}
         self._lock = threading.Lock()
-        self._settles = 0
         self.careful_waits = False
         """Whether there is mail that only a shift with empty hands may take."""
         self.last_claim = 0
         """How many entries the last claim brought."""
         self._broken: Exception | None = None
-        self._line = Line(runtime.ledger.redis)
-        self._sent: deque[_Sent] = deque()
 
     def __bool__(self) -> bool:
-        return bool(self._lanes or self._sent)
+        return bool(self._lanes or self._ledger.unanswered)
 
     @property
     def dropped(self) -> bool:
@@ -88,18 +74,11 @@ class Hand:
     @property
     def has_unwritten(self) -> bool:
         """Whether any lane has results that are not written yet, or not surely."""
-        return bool(self._sent) or any(lane.has_results for lane in self._lanes.values())
+        return self._ledger.unanswered > 0 or any(lane.has_results for lane in self._lanes.values())
 
     def claim(self, appetite: Appetite, *, rested: bool = False) -> None:
         """Take mail with empty hands, however long Redis is away, unless the worker is to stop."""
-        failpoint("claim.before")
-        claimed = self._patiently(
-            lambda: self._runtime.ledger.claim(
-                self._shift, rested=rested, settles=self._settles, **self._terms(appetite)
-            ),
-            stoppable=True,
-        )
-        failpoint("claim.after")
+        claimed = self._ledger.claim(appetite, rested=rested)
         if claimed:
             with self._lock:
                 self.settled_at = time.monotonic()
@@ -112,18 +91,15 @@ class Hand:
 
         Returns whether there is some in hand. While Redis is away, it does not wait.
         """
-        ledger = self._runtime.ledger
 
         def stopping() -> bool:
             return self._runtime.stopping
 
         try:
             left = ends - time.monotonic()
-            failpoint("rest.before")
-            rung = stopping() or ledger.rest(self._shift, timedelta(seconds=left))
-            failpoint("rest.after")
+            rung = stopping() or self._ledger.rest(left)
             while not rung and left > 0 and not stopping():
-                rung = ledger.await_bell(self._shift, min(left, _LISTEN))
+                rung = self._ledger.await_bell(min(left, _LISTEN))
                 left = ends - time.monotonic()
         except RedisError:
             return False
@@ -156,7 +132,7 @@ class Hand:
         """
         with self._lock:
             results = self._safely(lambda: self._results(give_back=False, late=False))
-            self._safely(lambda: self._send(results, appetite))
+            self._safely(lambda: self._ledger.send(results, appetite))
             wants_shift = self._received(but=1)
         if wants_shift:
             self._enqueue_shift()
@@ -173,8 +149,8 @@ class Hand:
         if self._broken:
             raise self._broken
         wants_shift = False
-        while len(self._sent) > but:
-            wants_shift |= self._safely(self._take_answer)
+        while self._ledger.unanswered > but:
+            wants_shift |= self._safely(lambda: self._written(self._ledger.take_answer()))
         return wants_shift
 
     def _safely(self, step: Callable[[], T]) -> T:
@@ -233,57 +209,17 @@ class Hand:
         return results
 
     def _write(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
-        self._settles += 1
-        _pass_before(results)
-        return self._written(results, self._insist(self._settles, results, appetite))
+        return self._written(self._ledger.settle(results, appetite))
 
-    def _send(self, results: Sequence[SettledMail], appetite: Appetite) -> bool:
-        self._settles += 1
-        _pass_before(results)
-        asked = None
-        if not self._sent or self._sent[-1].asked:  # Redis takes them in their order, or not at all
-            with suppress(RedisError):
-                asked = self._runtime.ledger.ask_to_settle(
-                    self._line, self._shift, self._settles, results, **self._terms(appetite)
-                )
-        self._sent.append(_Sent(self._settles, asked, results, appetite))
-        return False
-
-    def _take_answer(self) -> bool:
-        number, asked, results, appetite = self._sent.popleft()
-        settled = None
-        with suppress(RedisError):
-            settled = asked.answer() if asked else None
-        # Without an answer it is asked for again, under the same number: that writes nothing twice.
-        return self._written(results, settled or self._insist(number, results, appetite))
-
-    def _insist(
-        self, number: int, results: Sequence[SettledMail], appetite: Appetite
-    ) -> Settled | None:
-        """Settle, however long Redis is away: what was done is not to be done again."""
-        return self._patiently(
-            lambda: self._runtime.ledger.settle(
-                self._shift, number, results, **self._terms(appetite)
-            )
-        )
-
-    def _terms(self, appetite: Appetite) -> dict[str, Any]:
-        return {
-            "lease": self._runtime.lease,
-            "with_newest": self._runtime.wants_newest,
-            **appetite._asdict(),
-        }
-
-    def _written(self, results: Sequence[SettledMail], settled: Settled | None) -> bool:
+    def _written(self, settled: Settled | None) -> bool:
         """Go on from the answer; return whether somebody else is to be called to work."""
         self.settled_at = time.monotonic()
-        _pass_after(results)
-        if settled and not settled.ours and self._sent:
+        if settled and not settled.ours and self._ledger.unanswered:
             # Its own answer was lost, and so are those to the ones behind it. If the next one is
             # written, so is this, and all that came of both is found in the answer to that.
             return False
         if not settled or not settled.ours:
-            raise LeaseLost(f"others have the mail of {self._shift}")
+            raise LeaseLost(f"others have the mail of {self._ledger.shift}")
         self.careful_waits = settled.careful_waits
         self._take(settled.mail)
         return settled.wants_shift
@@ -291,12 +227,7 @@ class Hand:
     def _take(self, mail: Sequence[Mail]) -> None:
         self.last_claim = sum(len(one.entries) for one in mail)
         # An answer that was lost is made up for by all that is held, also what is about to leave.
-        leaving = {
-            result.mailbox
-            for sent in self._sent
-            for result in sent.results
-            if result.give_back != "keep"
-        }
+        leaving = self._ledger.leaving()
         for one in mail:
             if one.mailbox not in self._lanes and one.mailbox not in leaving:
                 lane = Lane(one, self._runtime.registry, self._runtime.ledger.vault)
@@ -304,19 +235,6 @@ class Hand:
                 self.todo.append(lane)
         if mail:
             self.claimed_at = time.monotonic()
-
-    def _patiently(self, call: Callable[[], T], *, stoppable: bool = False) -> T | None:
-        """Call the ledger again and again while Redis is away. Both calls are safe to repeat."""
-        try:
-            return wait_out(
-                call,
-                self._runtime.outages,
-                give_up=lambda: stoppable and self._runtime.stopping,
-            )
-        except RedisError as error:
-            if is_outage(error):
-                return None
-            raise
 
     def _enqueue_shift(self) -> None:
         failpoint("hand_over.before")
@@ -326,22 +244,6 @@ class Hand:
         except Exception as error:
             # The foreman sees mail and an empty queue, and asks for one.
             _log.warning("could not enqueue the next shift", error=reason(error))
-
-
-def _pass_before(results: Sequence[SettledMail]) -> None:
-    if _gives_back(results):
-        failpoint("give_back.before")
-    failpoint("settle.before")
-
-
-def _pass_after(results: Sequence[SettledMail]) -> None:
-    failpoint("settle.after")
-    if _gives_back(results):
-        failpoint("give_back.after")
-
-
-def _gives_back(results: Sequence[SettledMail]) -> bool:
-    return any(result.give_back == "front" for result in results)
 
 
 def _given_up(lane: Lane) -> SettledMail:
