@@ -28,7 +28,10 @@ if #mail == 0 then
   mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), with_newest)
 end
 keep_lease(shift, now + tonumber(ARGV[3]))
-if #mail > 0 and ARGV[9] ~= '0' then
-  redis.call('SET', key('settled:' .. shift), ARGV[9])  -- it may have been forgotten
+-- The number may have been forgotten while the shift held nothing. A claim that was held up on the way
+-- must not put it back to an older one.
+local number, last = tonumber(ARGV[9]), tonumber(redis.call('GET', key('settled:' .. shift)) or 0)
+if #mail > 0 and number > 0 and number >= last then
+  redis.call('SET', key('settled:' .. shift), ARGV[9])
 end
 return {wants_shift(now), mail}

@@ -36,7 +36,7 @@ class Claiming(LedgerState):
         mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
         self._keep_lease(shift, now_ms + milliseconds(lease))
         if mail and settles:
-            self.last_settle[shift] = settles
+            self.last_settle[shift] = max(settles, self.last_settle.get(shift, 0))
         return Claimed(mail, self._wants_shift(now_ms))
 
     def rest(self, shift: str, duration: timedelta, *, now_ms: int) -> bool:

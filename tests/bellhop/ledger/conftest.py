@@ -44,7 +44,13 @@ class Desk:
         return self.accept(*(arrival(event_id, mailbox) for event_id in event_ids))
 
     def claim(
-        self, shift: str = "w/1", *, mailboxes: int = 9, entries: int = 99, rested: bool = False
+        self,
+        shift: str = "w/1",
+        *,
+        mailboxes: int = 9,
+        entries: int = 99,
+        rested: bool = False,
+        settles: int = 0,
     ) -> Claimed:
         return self.ledger.claim(
             shift,
@@ -52,6 +58,7 @@ class Desk:
             mailboxes=mailboxes,
             entries=entries,
             rested=rested,
+            settles=settles,
             now_ms=self.now,
         )
 

@@ -140,3 +140,38 @@ def test_another_shift_of_the_worker_counts_its_settles_anew(desk: Desk) -> None
         desk.settle(box("end", done(f"e{number}")), shift=f"w/{number}")
 
     assert desk.event("e2")["state"] == "done"
+
+
+def test_a_settle_that_is_not_the_next_writes_nothing(desk: Desk) -> None:
+    """One was sent ahead, and the one before it failed: both will come again, in order."""
+    desk.deliver("e1", "e2")
+    desk.claim()
+    before = desk.found
+    ahead = box("end", done("e1"), done("e2"))
+
+    assert not desk.ledger.settle("w/1", 2, [ahead], lease=LEASE, now_ms=desk.now).ours
+    assert desk.found == before
+    assert desk.settle(box("keep", done("e1"))).ours
+    assert desk.settle(box("end", done("e2"))).ours
+
+
+def test_a_shift_that_held_nothing_for_long_goes_on_counting(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.settle(box("end", done("e1")))
+    desk.redis.delete(f"{keys.PREFIX}settled:w/1")  # as it is forgotten with the lease
+    desk.deliver("e2")
+    desk.claim(rested=True, settles=1)
+
+    assert desk.settle(box("end", done("e2"))).ours
+    assert desk.event("e2")["state"] == "done"
+
+
+def test_a_claim_that_was_held_up_does_not_put_the_number_back(desk: Desk) -> None:
+    desk.deliver("e1", "e2", "e3")
+    desk.claim(entries=1)
+    desk.settle(box("keep", done("e1")), mailboxes=1, entries=1)
+    desk.settle(box("keep", done("e2")), mailboxes=1, entries=1)
+    desk.claim(rested=True, settles=1)
+
+    assert desk.found["last settle"] == {"w/1": (2, False)}
