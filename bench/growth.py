@@ -67,7 +67,7 @@ def grown(
         process.pause()
         _fill(peer, waiting, devices)
         missing = 0
-        for _ in range(scale.rounds):
+        for _ in range(scale.few_rounds):
             _fill(peer, scale.events + missing, devices)
             rate, done = _handle(peer, process, scale.events, scale.growth_seconds)
             missing = done - scale.events

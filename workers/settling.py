@@ -128,9 +128,10 @@ class Hand:
     def send(self, appetite: Appetite) -> None:
         """Settle, but leave the answer for later; take what is left of those to earlier ones.
 
-        Redis works meanwhile, also while those are read. Raises as `settle` does.
+        Redis works meanwhile, also while those are looked into. Raises as `settle` does.
         """
         with self._lock:
+            self._ledger.hear()
             results = self._safely(lambda: self._results(give_back=False, late=False))
             self._safely(lambda: self._ledger.send(results, appetite))
             wants_shift = self._received(but=1)

@@ -93,6 +93,19 @@ class ShiftLedger:
                 )
         self._sent.append(_Sent(self._settles, asked, results, appetite))
 
+    def hear(self) -> None:
+        """Have the answers to all that was sent come in, without looking into them.
+
+        To be called before something is sent: Redis does not write the rest of a long answer while
+        it works on the next call, and has nothing to do while we look into it.
+        """
+        for place, sent in enumerate(self._sent):
+            try:
+                if sent.asked:
+                    sent.asked.hear()
+            except RedisError:
+                self._sent[place] = sent._replace(asked=None)
+
     def take_answer(self) -> Settled | None:
         """Take the answer to the first settle that has none, however long Redis is away."""
         number, asked, results, appetite = self._sent.popleft()

@@ -74,10 +74,17 @@ class Asked(Generic[T]):
         self._line = line
         self._connection = connection
         self._read = read
+        self._heard: list[Any] = []
+
+    def hear(self) -> None:
+        """Wait for the answer, and keep it as it came. Those sent before have been heard.
+
+        Raises `RedisError`, once; then it is not known whether the call was done.
+        """
+        if not self._heard:
+            self._heard.append(self._line._answer_on(self._connection))
 
     def answer(self) -> T:
-        """Wait for the answer, once, after all that were sent before have been answered.
-
-        Raises `RedisError`; then it is not known whether the call was done.
-        """
-        return self._read(self._line._answer_on(self._connection))
+        """Return what the answer says. Raises as `hear` does."""
+        self.hear()
+        return self._read(self._heard[0])
