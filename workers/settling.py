@@ -131,7 +131,6 @@ class Hand:
         Redis works meanwhile, also while those are looked into. Raises as `settle` does.
         """
         with self._lock:
-            self._ledger.hear()
             results = self._safely(lambda: self._results(give_back=False, late=False))
             self._safely(lambda: self._ledger.send(results, appetite))
             wants_shift = self._received(but=1)
@@ -215,10 +214,6 @@ class Hand:
     def _written(self, settled: Settled | None) -> bool:
         """Go on from the answer; return whether somebody else is to be called to work."""
         self.settled_at = time.monotonic()
-        if settled and not settled.ours and self._ledger.unanswered:
-            # Its own answer was lost, and so are those to the ones behind it. If the next one is
-            # written, so is this, and all that came of both is found in the answer to that.
-            return False
         if not settled or not settled.ours:
             raise LeaseLost(f"others have the mail of {self._ledger.shift}")
         self.careful_waits = settled.careful_waits

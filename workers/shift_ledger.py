@@ -1,8 +1,8 @@
 """One shift's calls to the ledger: made again while Redis is away, and settles in their order.
 
-A settle may be sent before the answer to the one before is read: Redis works on both meanwhile.
-They go over one connection, and Redis refuses one that is not the next. So whatever becomes of them
-on the way, to ask for each again, in order, writes nothing twice and leaves nothing out.
+A settle may be sent and its answer be looked into later, even after the next one was sent: Redis
+works meanwhile. If an answer does not come, nothing is sent behind it, and Redis refuses one that
+is not the next. So to ask for each again, in order, writes nothing twice and leaves nothing out.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
-from bellhop.ledger import Asked, Claimed, Line, Settled, SettledMail
+from bellhop.ledger import Asked, Claimed, Settled, SettledMail
 from bellhop.outages import wait_out
 from workers.runtime import Appetite, Runtime
 
@@ -38,7 +38,6 @@ class ShiftLedger:
         self.shift = runtime.next_shift_name()
         self._runtime = runtime
         self._ledger = runtime.ledger
-        self._line = Line(runtime.ledger.redis)
         self._settles = 0
         self._sent: deque[_Sent] = deque()
 
@@ -82,23 +81,23 @@ class ShiftLedger:
         return settled
 
     def send(self, results: Sequence[SettledMail], appetite: Appetite) -> None:
-        """Settle, but leave the answer for `take_answer`."""
+        """Settle, but leave the answer for `take_answer`.
+
+        First the answers to those before come in. They are not looked into: Redis has nothing to do
+        meanwhile. (It would not write the rest of a long answer while it works on the next call.)
+        """
+        self._hear()
         self._settles += 1
         _pass_before(results)
         asked = None
-        if not self._sent or self._sent[-1].asked:  # Redis takes them in their order, or not at all
+        if all(sent.asked for sent in self._sent):  # else those come first, again
             with suppress(RedisError):
                 asked = self._ledger.ask_to_settle(
-                    self._line, self.shift, self._settles, results, **self._terms(appetite)
+                    self.shift, self._settles, results, **self._terms(appetite)
                 )
         self._sent.append(_Sent(self._settles, asked, results, appetite))
 
-    def hear(self) -> None:
-        """Have the answers to all that was sent come in, without looking into them.
-
-        To be called before something is sent: Redis does not write the rest of a long answer while
-        it works on the next call, and has nothing to do while we look into it.
-        """
+    def _hear(self) -> None:
         for place, sent in enumerate(self._sent):
             try:
                 if sent.asked:

@@ -7,6 +7,7 @@ both are thin, and the logic is in the scripts alone.
 """
 
 from bellhop.ledger.arrivals import Arrivals
+from bellhop.ledger.asking import Asked
 from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.awaiting import AsyncLedger
 from bellhop.ledger.condition import Condition, read_condition
@@ -34,7 +35,6 @@ from bellhop.ledger.entries import (
 )
 from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.ledger import Ledger
-from bellhop.ledger.line import Asked, Line
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
 from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
@@ -60,7 +60,6 @@ __all__ = [
     "Handled",
     "Kept",
     "Ledger",
-    "Line",
     "Mail",
     "Open",
     "Outcome",

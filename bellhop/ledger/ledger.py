@@ -8,6 +8,7 @@ from redis import Redis
 from redis.exceptions import NoScriptError
 
 from bellhop.ledger import calls, keys
+from bellhop.ledger.asking import Asked
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
@@ -24,7 +25,6 @@ from bellhop.ledger.entries import (
     Swept,
 )
 from bellhop.ledger.indexing import AT_A_TIME
-from bellhop.ledger.line import Asked, Line
 from bellhop.vault import NO_KEYS, Vault
 
 T = TypeVar("T")
@@ -120,7 +120,6 @@ class Ledger:
 
     def ask_to_settle(
         self,
-        line: Line,
         shift: str,
         number: int,
         results: Sequence[SettledMail],
@@ -132,7 +131,8 @@ class Ledger:
         with_newest: bool = False,
     ) -> Asked[Settled]:
         """Send what `settle` would send, and do not wait for the answer."""
-        return line.ask(
+        return Asked(
+            self.redis,
             calls.settle(
                 shift,
                 number,

@@ -2,8 +2,7 @@
 --
 -- 0. A settle whose answer was lost on the way may come again: it is known by its number, nothing is
 --    written twice, and the answer is the mail that the shift holds. One that is not the next writes
---    nothing: either a later one is written already, and it was held up on the way; or the one before
---    was sent ahead and failed, and both will come again.
+--    nothing: a later one is written already, and it was held up on the way; or the one before is not.
 -- 1. If the shift's lease was taken away, others have its mail: nothing is written.
 -- 2. Outcomes of handlers go into the event's record; retries into `due`, the dead into `dead`.
 -- 3. A finished entry leaves its mailbox. When nothing of an event is open any more, its state is

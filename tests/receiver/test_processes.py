@@ -131,10 +131,18 @@ def test_while_one_after_the_other_is_killed_a_sender_that_comes_again_loses_not
     assert all(ledger.event(event_id) for event_id in sent)
 
 
+def begin(connection: socket.socket) -> Delivery:
+    """Send the head of a request, and return when it is being handled."""
+    delivery = Delivery()
+    size = str(len(delivery.body))
+    connection.sendall(delivery.head(content_length=size, expect="100-continue"))
+    assert connection.recv(25, socket.MSG_WAITALL)
+    return delivery
+
+
 def test_a_second_signal_ends_all_at_once(parent: Process) -> None:
     with parent.connect() as connection:
-        connection.sendall(Delivery().head(content_length="100", expect="100-continue"))
-        assert connection.recv(25, socket.MSG_WAITALL)  # it is being handled
+        begin(connection)
         pids = children(parent)
         parent.popen.send_signal(signal.SIGTERM)
         eventually(parent.refuses_connections)
@@ -149,10 +157,7 @@ def test_a_second_signal_ends_all_at_once(parent: Process) -> None:
 
 def test_they_finish_when_their_parent_is_killed(parent: Process) -> None:
     with parent.connect() as connection:
-        delivery = Delivery()
-        size = str(len(delivery.body))
-        connection.sendall(delivery.head(content_length=size, expect="100-continue"))
-        assert connection.recv(25, socket.MSG_WAITALL)
+        delivery = begin(connection)
         pids = children(parent)
         parent.popen.kill()
         eventually(parent.refuses_connections)
@@ -164,10 +169,7 @@ def test_they_finish_when_their_parent_is_killed(parent: Process) -> None:
 def test_one_signal_to_all_of_them_is_one(parent: Process) -> None:
     """As systemd and `docker stop --signal` to a group send it: to the parent, and to the rest."""
     with parent.connect() as connection:
-        delivery = Delivery()
-        size = str(len(delivery.body))
-        connection.sendall(delivery.head(content_length=size, expect="100-continue"))
-        assert connection.recv(25, socket.MSG_WAITALL)
+        delivery = begin(connection)
         pids = children(parent)
         parent.popen.send_signal(signal.SIGSTOP)  # a parent that is late
         for pid in pids:

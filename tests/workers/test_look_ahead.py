@@ -11,14 +11,13 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bellhop import SeamEvent
-from bellhop.ledger import Asked, Ledger, Line
+from bellhop.ledger import Asked, Ledger
 from bellhop.ledger.calls import SETTLE, Call, Script
 from tests.workers.conftest import Workplace
 from workers.runtime import MOST_ENTRIES
 
-Ask = Callable[[Line, Call[Any]], Asked[Any]]
+Ask = Callable[[Redis, Call[Any]], Asked[Any]]
 
-ASK: Ask = Line.ask
 DEVICES = 40
 EVENTS = 4 * MOST_ENTRIES
 
@@ -72,40 +71,42 @@ def test_every_event_is_handled_once_and_in_order(
     assert not redis.exists("{bellhop}:held:w/1", "{bellhop}:ready")
 
 
-def unsent(line: Line, call: Call[Any]) -> Asked[Any]:
+def unsent(redis: Redis, call: Call[Any]) -> Asked[Any]:
     raise RedisConnectionError("no way")
 
 
-def done_but_lost(line: Line, call: Call[Any]) -> Asked[Any]:
-    asked = ASK(line, call)
+def done_but_lost(redis: Redis, call: Call[Any]) -> Asked[Any]:
+    asked = Asked(redis, call)
     time.sleep(0.05)  # unless it is refused, since the one before was, Redis is through with it
     asked._connection.disconnect()
     return asked
 
 
-def broken_behind(line: Line, call: Call[Any]) -> Asked[Any]:
-    asked = ASK(line, call)
+def broken_behind(redis: Redis, call: Call[Any]) -> Asked[Any]:
+    asked = Asked(redis, call)
     asked._connection.disconnect()  # Redis may see it, or not
     return asked
 
 
-def refused(line: Line, call: Call[Any]) -> Asked[Any]:
-    return ASK(line, replace(call, script=Script(call.script.source, "0" * 40)))
+def refused(redis: Redis, call: Call[Any]) -> Asked[Any]:
+    return Asked(redis, replace(call, script=Script(call.script.source, "0" * 40)))
 
 
 TROUBLES = [unsent, done_but_lost, broken_behind, refused]
 
 
 @pytest.mark.parametrize("first", TROUBLES)
-@pytest.mark.parametrize("then", [ASK, *TROUBLES])
+@pytest.mark.parametrize("then", [Asked, *TROUBLES])
 def test_whatever_becomes_of_two_settles_in_a_row_nothing_is_lost_or_doubled(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, first: Ask, then: Ask
 ) -> None:
     seen: list[str] = []
     place.on("*")(lambda event: seen.append(event.event_id))
-    asks = iter([ASK, first, then])
+    asks = iter([Asked, first, then])
     place.ledger.redis.script_load(SETTLE.source)
-    monkeypatch.setattr(Line, "ask", lambda line, call: next(asks, ASK)(line, call))
+    monkeypatch.setattr(
+        "bellhop.ledger.ledger.Asked", lambda redis, call: next(asks, Asked)(redis, call)
+    )
 
     place.work()
     assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}

@@ -1,0 +1,52 @@
+"""Calls whose answers are read later: Redis works on one while its caller does something else."""
+
+from typing import Any, Generic, TypeVar
+
+from redis import Redis
+
+from bellhop.ledger import keys
+from bellhop.ledger.calls import Call
+
+T = TypeVar("T")
+
+
+class Asked(Generic[T]):
+    """A call that was sent, on a connection of its own. Raises `RedisError` if it cannot be."""
+
+    def __init__(self, redis: Redis, call: Call[T]) -> None:
+        self._read = call.read
+        self._pool = redis.connection_pool
+        connection: Any = self._pool.get_connection()
+        self._connection = connection
+        self._heard: list[Any] = []
+        command = ("EVALSHA", call.script.sha, 1, keys.PREFIX, *call.arguments)
+        try:
+            connection.send_command(*command)
+        except BaseException:
+            self._let_go(whole=False)
+            raise
+
+    def hear(self) -> None:
+        """Wait for the answer, and keep it as it came.
+
+        Raises `RedisError`; then it is not known whether the call was done, and it is not asked for
+        again.
+        """
+        if self._heard:
+            return
+        whole = False
+        try:
+            self._heard.append(self._connection.read_response())
+            whole = True
+        finally:
+            self._let_go(whole=whole)
+
+    def answer(self) -> T:
+        """Return what the answer says. Raises as `hear` does."""
+        self.hear()
+        return self._read(self._heard[0])
+
+    def _let_go(self, *, whole: bool) -> None:
+        if not whole:
+            self._connection.disconnect()
+        self._pool.release(self._connection)
