@@ -37,7 +37,7 @@ COPY --from=builder /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH
 # The slim image has no bytecode of the standard library, and a user who may not write would compile
 # it at every start. Importing everything once, as root, leaves that of the modules in use.
-RUN ["python", "-c", "import bellhop.cli.up, bellhop.cli.send, receiver.serve, workers.pool"]
+RUN ["python", "-c", "import bellhop.cli.up, bellhop.cli.send, bellhop_receiver.serve, bellhop_workers.pool"]
 COPY handlers handlers
 
 ENV BELLHOP_HOST=0.0.0.0 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1

@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 QUEUE = "bellhop"
 """The one queue. A worker on several would pop unreliably (BLPOP instead of BLMOVE)."""
 
-SHIFT = "workers.shift.work"
+SHIFT = "bellhop_workers.shift.work"
 """The one function that a worker runs."""
 
 _FORGET_FAILURES_AFTER = 24 * 3600

@@ -69,7 +69,7 @@ def _fail(message: object, code: int) -> NoReturn:
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="bellhop")
+@click.version_option(package_name="seam-bellhop")
 def main() -> None:
     """Receive Seam's webhooks, lose and double none, and run your handlers.
 

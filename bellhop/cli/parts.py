@@ -33,7 +33,7 @@ def receiver(host: str | None, port: int | None, processes: int | None, checked:
             "console (whsec_…)"
         )
     url = redis_url(settings)
-    from receiver.serve import bind, run_receiver
+    from bellhop_receiver.serve import bind, run_receiver
 
     sock = bind(settings.host, settings.port)
     require_fit_redis(settings, url, warn=not checked)
@@ -57,7 +57,7 @@ def worker(count: int, checked: bool) -> None:
     require_sdk(settings)
     url = redis_url(settings)
     require_fit_redis(settings, url, warn=not checked)
-    from workers.pool import run_pool
+    from bellhop_workers.pool import run_pool
 
     code = run_pool(settings, url, count)
     if code == os.EX_CONFIG and not checked:

@@ -64,7 +64,7 @@ def up(
 
 def _with_port(settings: Settings) -> Settings:
     """Return the settings with a port that is free, if 0 was asked for. Raises `CannotListen`."""
-    from receiver.serve import bind
+    from bellhop_receiver.serve import bind
 
     with bind(settings.host, settings.port) as sock:
         return settings.model_copy(update={"port": sock.getsockname()[1]})

@@ -30,7 +30,7 @@ _LATER = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event on record. `handlers`: what is on record of each, see `workers.records`."""
+    """An event on record. `handlers`: what is on record of each, see `bellhop_workers.records`."""
 
     event_id: str
     about: About

@@ -20,10 +20,10 @@ from bellhop.ledger import keys
 from bellhop.queue import queued_shifts
 from bellhop.settings import Settings
 from bellhop.signature import sign
-from receiver.app import WEBHOOK_PATH
-from receiver.door import PATIENCE
-from receiver.refusals import PAUSE
-from receiver.serve import bind, make_server
+from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop_receiver.door import PATIENCE
+from bellhop_receiver.refusals import PAUSE
+from bellhop_receiver.serve import bind, make_server
 from tests.conftest import SECRET
 
 _numbers = itertools.count(1)

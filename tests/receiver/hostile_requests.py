@@ -6,7 +6,7 @@ when they are needed.
 
 from collections.abc import Iterable
 
-from receiver.door import MOST_HEAD
+from bellhop_receiver.door import MOST_HEAD
 from tests.receiver.conftest import Delivery
 
 Hostile = tuple[int, bytes]

@@ -9,7 +9,7 @@ import sys
 import threading
 from urllib.parse import urlsplit
 
-from receiver.app import WEBHOOK_PATH
+from bellhop_receiver.app import WEBHOOK_PATH
 from tests.conftest import SECRET
 from tests.receiver.conftest import Delivery
 

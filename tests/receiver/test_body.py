@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
+from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
 
 
 class Sender:

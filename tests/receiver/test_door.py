@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bellhop.ledger import About, Ledger
-from receiver.door import MOST_AHEAD, MOST_HEAD
+from bellhop_receiver.door import MOST_AHEAD, MOST_HEAD
 from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
 
 PATIENCE = 0.3

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from bellhop.connections import connect_async
 from bellhop.ledger import Arrival, AsyncLedger, Ledger, Quarantined, keys
 from bellhop.queue import ShiftBell, queued_shifts
-from receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Item, Unavailable
+from bellhop_receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Item, Unavailable
 
 _numbers = itertools.count(1)
 

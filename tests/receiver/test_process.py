@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from bellhop.ledger import Ledger
-from receiver.serve import CannotListen, bind
+from bellhop_receiver.serve import CannotListen, bind
 from tests.receiver.conftest import Delivery, eventually, read_answer
 from tests.receiver.receiver_process import Load, Process
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from bellhop.ledger import keys
 from bellhop.queue import queued_shifts
-from receiver.intake import LONGEST_CALL
+from bellhop_receiver.intake import LONGEST_CALL
 from tests.receiver.conftest import Delivery, Receiver, eventually
 from tests.system.redis_outages import REFUSALS, Outage, frozen, full_disk
 from tests.system.redis_server import Server, Wire

@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from receiver.refusals import Refusals, Tally
+from bellhop_receiver.refusals import Refusals, Tally
 
 
 def test_the_first_of_a_kind_is_told() -> None:

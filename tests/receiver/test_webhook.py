@@ -8,7 +8,7 @@ from redis import Redis
 
 from bellhop.ledger import About, Ledger, keys
 from bellhop.queue import queued_shifts
-from receiver.app import WEBHOOK_PATH
+from bellhop_receiver.app import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, eventually
 from tests.receiver.problems import assert_problem
 

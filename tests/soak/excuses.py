@@ -21,8 +21,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from itertools import chain
 
+from bellhop_workers.running import KILL_AFTER
 from tests.soak.history import Away, History, Killed, Run
-from workers.running import KILL_AFTER
 
 SETTLED_WITHIN = 3.0
 """Seconds in which a worker that runs, and reaches Redis, has written the outcome of a run."""

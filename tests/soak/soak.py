@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bellhop_workers.runtime import LEASE_BEYOND_TIMEOUT
 from tests.soak.checker import Violation, check
 from tests.soak.ending import is_empty, read_quarantine, read_records
 from tests.soak.fates import IN_ORDER, TIMEOUT
@@ -14,7 +15,6 @@ from tests.soak.history import Away, History, save
 from tests.soak.lines import Lines
 from tests.soak.senders import Senders
 from tests.soak.stage import Stage, Stopwatch
-from workers.runtime import LEASE_BEYOND_TIMEOUT
 
 LEASE = TIMEOUT + LEASE_BEYOND_TIMEOUT
 

@@ -264,7 +264,7 @@ def test_whoever_can_write_to_redis_cannot_run_code(
         queue = Queue("bellhop", connection=redis, serializer=JSONSerializer)
         if as_callback:
             callback = Callback("handlers.mine.run_by_a_stranger")
-            queue.enqueue("workers.shift.work", on_success=callback)
+            queue.enqueue("bellhop_workers.shift.work", on_success=callback)
         else:
             queue.enqueue("os.system", "touch run-by-a-stranger")
     house.post(event_id="real")

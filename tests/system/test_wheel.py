@@ -22,7 +22,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT,
         capture_output=True,
     )
-    [built] = folder.glob("bellhop-*.whl")
+    [built] = folder.glob("seam_bellhop-*.whl")
     return built
 
 
@@ -31,8 +31,8 @@ def test_it_holds_the_three_packages_and_nothing_of_the_user(wheel: Path) -> Non
 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "bellhop",
-        "receiver",
-        "workers",
+        "bellhop_receiver",
+        "bellhop_workers",
     }
     assert {"bellhop/py.typed", "bellhop/ledger/accept.lua"} <= set(names)
 

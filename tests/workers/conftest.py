@@ -11,8 +11,8 @@ import pytest
 from bellhop import Registry
 from bellhop.events import parse
 from bellhop.ledger import Arrival, Ledger, keys
-from workers.runtime import Runtime
-from workers.shift import Shift
+from bellhop_workers.runtime import Runtime
+from bellhop_workers.shift import Shift
 
 
 class Workplace:

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from bellhop import SeamEvent
+from bellhop_workers.lanes import Lane
+from bellhop_workers.loop import HandlerLoop
 from tests.workers.conftest import Workplace
-from workers.lanes import Lane
-from workers.loop import HandlerLoop
 
 
 def test_of_slow_ones_each_device_gets_one_event_at_a_time(workplace: Workplace) -> None:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from workers.deadlines import Deadlines
+from bellhop_workers.deadlines import Deadlines
 
 
 def test_a_thread_that_does_not_start_is_overdue_some_seconds_later() -> None:

@@ -11,8 +11,8 @@ from redis import Redis
 from bellhop import AccessCodeSetOnDeviceEvent, SeamEvent
 from bellhop.ledger import DeadLetters, Ledger, keys
 from bellhop.vault import NO_KEYS, Vault
+from bellhop_workers.shift import Shift
 from tests.workers.conftest import Workplace
-from workers.shift import Shift
 
 _numbers = count(1)
 

@@ -15,9 +15,9 @@ from bellhop.ledger import Attempts, Ledger, RecordedAttempt, Unfetched, keys
 from bellhop.sdk import SeamApi
 from bellhop.settings import load_settings
 from bellhop.vault import NO_KEYS, Vault
+from bellhop_workers.fetcher import LEASE, Fetcher
 from tests.stand_in import StandIn
 from tests.told import FAILED, UNLOCKED, Told
-from workers.fetcher import LEASE, Fetcher
 
 
 class Place:

@@ -11,15 +11,15 @@ from structlog.testing import capture_logs
 
 from bellhop.connections import connect
 from bellhop.queue import QUEUE, enqueue_shift
+from bellhop_workers import shift
+from bellhop_workers.rq_worker import ShiftJob, ShiftWorker
 from tests.workers.conftest import Workplace
-from workers import shift
-from workers.rq_worker import ShiftJob, ShiftWorker
 
 ID = "a-strangers-job"
 JOB = f"rq:job:{ID}"
 WAITS, TAKEN = f"rq:queue:{QUEUE}", f"rq:queue:{QUEUE}:intermediate"
 A_SHIFT: dict[Any, Any] = {
-    "data": b'["workers.shift.work", null, [], {}]',
+    "data": b'["bellhop_workers.shift.work", null, [], {}]',
     "created_at": b"2026-01-31T12:00:00.000000Z",
     "origin": QUEUE.encode(),
     "status": b"queued",

@@ -13,8 +13,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from bellhop import SeamEvent
 from bellhop.ledger import Asked, Ledger
 from bellhop.ledger.calls import SETTLE, Call, Script
+from bellhop_workers.runtime import MOST_ENTRIES
 from tests.workers.conftest import Workplace
-from workers.runtime import MOST_ENTRIES
 
 Ask = Callable[[Redis, Call[Any]], Asked[Any]]
 

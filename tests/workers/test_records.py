@@ -6,8 +6,8 @@ import pytest
 
 from bellhop import AccessCodeSetOnDeviceEvent, Drop, Retry
 from bellhop.ledger import DeadLetters
+from bellhop_workers.records import cut
 from tests.workers.conftest import Workplace
-from workers.records import cut
 
 SET = "access_code.set_on_device"
 CODE = "73915842"

@@ -13,12 +13,12 @@ from rq.exceptions import StopRequested
 from structlog.testing import capture_logs
 
 from bellhop.connections import connect
+from bellhop_workers.patience import PatientRedis
+from bellhop_workers.runtime import Runtime
 from tests.system.conftest import eventually
 from tests.system.redis_outages import Outage, killed, out_of_memory, wrong_password
 from tests.system.redis_server import Server
 from tests.workers.conftest import Workplace
-from workers.patience import PatientRedis
-from workers.runtime import Runtime
 
 OUTAGES = pytest.mark.parametrize(
     "outage", [out_of_memory, wrong_password, killed], ids=lambda outage: outage.__name__

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 
 from bellhop import Drop, Retry, SeamEvent
 from bellhop.ledger import Resolution
+from bellhop_workers.records import Attempts
 from tests.workers.conftest import Workplace
-from workers.records import Attempts
 
 A_YEAR = timedelta(days=366)
 

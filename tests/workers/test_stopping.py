@@ -13,10 +13,10 @@ from redis import Redis
 
 from bellhop import SeamEvent
 from bellhop.ledger import Ledger, keys
+from bellhop_workers import alarm
+from bellhop_workers.deadlines import Deadlines
+from bellhop_workers.shift import Shift
 from tests.workers.conftest import Workplace
-from workers import alarm
-from workers.deadlines import Deadlines
-from workers.shift import Shift
 
 
 def work_until_stopped(workplace: Workplace) -> None:

@@ -1,4 +1,4 @@
-"""How workers work: as `workers.shift` does, but at random."""
+"""How workers work: as `bellhop_workers.shift` does, but at random."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from jsonschema_rs import validator_for
 
-from receiver.api.openapi import describe
+from bellhop_receiver.api.openapi import describe
 from tests.receiver.api.conftest import KEY, Api, ago
 from tests.receiver.api.test_refusals import PATHS
 from tests.receiver.api.test_seam_sdk import attempted

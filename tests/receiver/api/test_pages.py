@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from receiver.api import calls
-from receiver.api.cursors import Cursors
-from receiver.api.parameters import MOST
-from receiver.api.refusal import Refusal
+from bellhop_receiver.api import calls
+from bellhop_receiver.api.cursors import Cursors
+from bellhop_receiver.api.parameters import MOST
+from bellhop_receiver.api.refusal import Refusal
 from tests.receiver.api.conftest import KEY, Api, ago
 from tests.receiver.api.test_events import ids
 

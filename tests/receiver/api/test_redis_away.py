@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
-from receiver.api.endpoint import LONGEST_CALL
+from bellhop_receiver.api.endpoint import LONGEST_CALL
 from tests.receiver.api.conftest import KEY, Api, ago
 from tests.receiver.api.test_refusals import PATHS, error_of
 from tests.receiver.conftest import Receiver

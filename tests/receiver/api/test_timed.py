@@ -8,10 +8,10 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import Ledger, keys
-from receiver.api.bearer import ApiKey
-from receiver.api.endpoint import Desk
-from receiver.api.refusal import Refusal
-from receiver.refusals import Refusals
+from bellhop_receiver.api.bearer import ApiKey
+from bellhop_receiver.api.endpoint import Desk
+from bellhop_receiver.api.refusal import Refusal
+from bellhop_receiver.refusals import Refusals
 from tests.bellhop.ledger.a_day import record_a_day
 from tests.receiver.api.conftest import KEY, Api, ago
 

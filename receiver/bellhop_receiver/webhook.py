@@ -17,10 +17,10 @@ import structlog
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
 from bellhop.signature import Delivery, InvalidSignature, Verifier
-from receiver.answers import ANSWERS, AT_ONCE, Verdict
-from receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
-from receiver.intake import Intake, Unavailable
-from receiver.refusals import Refusals
+from bellhop_receiver.answers import ANSWERS, AT_ONCE, Verdict
+from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
+from bellhop_receiver.intake import Intake, Unavailable
+from bellhop_receiver.refusals import Refusals
 
 _log = structlog.get_logger("receiver")
 

@@ -8,12 +8,17 @@ from starlette.routing import Route
 from bellhop.connections import connect
 from bellhop.ledger import Attempts, Record
 from bellhop.settings import Settings
-from receiver.api import calls
-from receiver.api.bearer import ApiKey
-from receiver.api.endpoint import Desk, Endpoint
-from receiver.api.openapi import PATH, document
-from receiver.api.parameters import ActionAttemptsGet, ActionAttemptsList, EventsGet, EventsList
-from receiver.refusals import Refusals
+from bellhop_receiver.api import calls
+from bellhop_receiver.api.bearer import ApiKey
+from bellhop_receiver.api.endpoint import Desk, Endpoint
+from bellhop_receiver.api.openapi import PATH, document
+from bellhop_receiver.api.parameters import (
+    ActionAttemptsGet,
+    ActionAttemptsList,
+    EventsGet,
+    EventsList,
+)
+from bellhop_receiver.refusals import Refusals
 
 
 class Api:

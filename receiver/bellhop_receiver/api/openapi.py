@@ -12,21 +12,21 @@ from starlette.responses import Response
 
 from bellhop.attempts import ActionAttempt
 from bellhop.events import SeamEvent
-from receiver.api.answers import STATUS
-from receiver.api.calls import (
+from bellhop_receiver.api.answers import STATUS
+from bellhop_receiver.api.calls import (
     ACTION_ATTEMPTS_GET,
     ACTION_ATTEMPTS_LIST,
     EVENTS_GET,
     EVENTS_LIST,
 )
-from receiver.api.parameters import (
+from bellhop_receiver.api.parameters import (
     ActionAttemptsGet,
     ActionAttemptsList,
     EventsGet,
     EventsList,
     Parameters,
 )
-from receiver.api.refusal import Reason
+from bellhop_receiver.api.refusal import Reason
 
 PATH: Final = "/openapi.json"
 
@@ -129,7 +129,7 @@ def describe() -> _Json:
         "info": {
             "title": "Bellhop",
             "summary": "What is on record, asked for as Seam's API is asked.",
-            "version": version("bellhop"),
+            "version": version("seam-bellhop"),
         },
         "security": [{"api_key": []}],
         "paths": {path: _path(path, defined) for path in _CALLS},

@@ -9,9 +9,9 @@ from queue import SimpleQueue
 
 import structlog
 
-from workers.deadlines import Deadlines
-from workers.lanes import Lane
-from workers.running import Run, run_async
+from bellhop_workers.deadlines import Deadlines
+from bellhop_workers.lanes import Lane
+from bellhop_workers.running import Run, run_async
 
 _log = structlog.get_logger("workers")
 

@@ -14,8 +14,8 @@ from urllib.parse import parse_qsl
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from receiver.api.parameters import Parameters
-from receiver.api.refusal import Refusal
+from bellhop_receiver.api.parameters import Parameters
+from bellhop_receiver.api.refusal import Refusal
 
 P = TypeVar("P", bound=Parameters)
 

@@ -11,15 +11,15 @@ from urllib.parse import urlencode
 
 from bellhop.attempts import ActionAttempt
 from bellhop.ledger import Attempts, Page, Place, Query, Record, Recorded
-from receiver.api.cursors import Cursors
-from receiver.api.parameters import (
+from bellhop_receiver.api.cursors import Cursors
+from bellhop_receiver.api.parameters import (
     ActionAttemptsGet,
     ActionAttemptsList,
     EventsGet,
     EventsList,
     Parameters,
 )
-from receiver.api.refusal import Refusal
+from bellhop_receiver.api.refusal import Refusal
 
 EVENTS_LIST: Final = "/events/list"
 EVENTS_GET: Final = "/events/get"

@@ -30,10 +30,10 @@ import structlog
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Outcome
 from bellhop.vault import Sealed
-from workers.lanes import Lane
-from workers.running import Run, give_up, run_sync
-from workers.runtime import BATCH, MOST_ENTRIES, Runtime
-from workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
+from bellhop_workers.lanes import Lane
+from bellhop_workers.running import Run, give_up, run_sync
+from bellhop_workers.runtime import BATCH, MOST_ENTRIES, Runtime
+from bellhop_workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
 
 _LOOK_FOR_MAIL_EVERY = 0.1
 _BEAT_EVERY = 10.0

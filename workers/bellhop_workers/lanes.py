@@ -18,9 +18,9 @@ from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
 from bellhop.vault import Sealed, Vault
-from workers.past import Past, in_ms
-from workers.records import Attempts, cut
-from workers.running import Run
+from bellhop_workers.past import Past, in_ms
+from bellhop_workers.records import Attempts, cut
+from bellhop_workers.running import Run
 
 DEATHS = 3
 """How many workers may die under an entry before it goes to the dead letters."""

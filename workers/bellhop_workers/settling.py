@@ -17,9 +17,9 @@ from bellhop.connections import reason
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Mail, Settled, SettledMail
 from bellhop.queue import enqueue_shift
-from workers.lanes import Lane
-from workers.runtime import Appetite, Runtime
-from workers.shift_ledger import ShiftLedger
+from bellhop_workers.lanes import Lane
+from bellhop_workers.runtime import Appetite, Runtime
+from bellhop_workers.shift_ledger import ShiftLedger
 
 T = TypeVar("T")
 

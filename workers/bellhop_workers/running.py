@@ -25,8 +25,8 @@ from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
 from bellhop.retries import backoff, planned_wait
-from workers import alarm
-from workers.records import Attempts, describe, told
+from bellhop_workers import alarm
+from bellhop_workers.records import Attempts, describe, told
 
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""

@@ -3,7 +3,7 @@
 import hmac
 from hashlib import sha256
 
-from receiver.api.refusal import Refusal
+from bellhop_receiver.api.refusal import Refusal
 
 
 class ApiKey:

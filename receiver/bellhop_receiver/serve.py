@@ -17,9 +17,9 @@ from bellhop.events.catalogue import build_validators
 from bellhop.processes import StopSignals, end_with_parent, forked
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
-from receiver.app import WEBHOOK_PATH, create_app
-from receiver.door import PATIENCE, Door
-from receiver.refusals import PAUSE, Refusals
+from bellhop_receiver.app import WEBHOOK_PATH, create_app
+from bellhop_receiver.door import PATIENCE, Door
+from bellhop_receiver.refusals import PAUSE, Refusals
 
 _LONGEST_REQUEST = 15
 """Seconds that requests under way have to finish at most: the sender waits no longer."""

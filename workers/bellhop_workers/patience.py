@@ -17,7 +17,7 @@ from rq.exceptions import StopRequested
 
 from bellhop.connections import is_outage
 from bellhop.outages import wait_out
-from workers.runtime import Runtime
+from bellhop_workers.runtime import Runtime
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ import structlog
 from bellhop.ledger import Ledger
 from bellhop.outages import Outages
 from bellhop.routing import Registry
-from workers.deadlines import Deadlines
-from workers.loop import HandlerLoop
+from bellhop_workers.deadlines import Deadlines
+from bellhop_workers.loop import HandlerLoop
 
 LEASE_BEYOND_TIMEOUT = 15.0
 """Seconds that a lease outlasts the longest timeout of a handler."""

@@ -17,7 +17,7 @@ from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Asked, Claimed, Settled, SettledMail
 from bellhop.outages import wait_out
-from workers.runtime import Appetite, Runtime
+from bellhop_workers.runtime import Appetite, Runtime
 
 T = TypeVar("T")
 

@@ -5,7 +5,7 @@ import hmac
 import re
 from hashlib import sha256
 
-from receiver.api.refusal import Refusal
+from bellhop_receiver.api.refusal import Refusal
 
 _NUMBERS = re.compile(rb"\d{1,15}(-\d{1,15})*")
 _MAC = 16

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from receiver.answers import Answer, Header
-from receiver.api.refusal import Reason, Refusal
+from bellhop_receiver.answers import Answer, Header
+from bellhop_receiver.api.refusal import Reason, Refusal
 
 STATUS: Final[Mapping[Reason, HTTPStatus]] = {
     "invalid_input": HTTPStatus.BAD_REQUEST,

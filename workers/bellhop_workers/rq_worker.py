@@ -22,9 +22,9 @@ from bellhop.connections import SOCKET_TIMEOUT
 from bellhop.errors import BellhopError
 from bellhop.processes import StopSignals
 from bellhop.queue import QUEUE, SHIFT, shift_queue
-from workers import alarm, shift
-from workers.patience import PatientRedis
-from workers.runtime import Runtime
+from bellhop_workers import alarm, shift
+from bellhop_workers.patience import PatientRedis
+from bellhop_workers.runtime import Runtime
 
 _MAINTENANCE = 60
 _SIGNALS_TO_LET_GO = 2

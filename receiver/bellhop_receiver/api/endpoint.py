@@ -16,14 +16,14 @@ from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
 from bellhop.outages import Outages
-from receiver.answers import Answer
-from receiver.api.answers import found, refused
-from receiver.api.bearer import ApiKey
-from receiver.api.parameters import Parameters
-from receiver.api.reading import read_body, read_query
-from receiver.api.refusal import Refusal
-from receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
-from receiver.refusals import Refusals
+from bellhop_receiver.answers import Answer
+from bellhop_receiver.api.answers import found, refused
+from bellhop_receiver.api.bearer import ApiKey
+from bellhop_receiver.api.parameters import Parameters
+from bellhop_receiver.api.reading import read_body, read_query
+from bellhop_receiver.api.refusal import Refusal
+from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
+from bellhop_receiver.refusals import Refusals
 
 P = TypeVar("P", bound=Parameters)
 

@@ -15,8 +15,8 @@ from weakref import ReferenceType, ref
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from receiver.answers import ANSWERS, AT_ONCE, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
-from receiver.refusals import Refusals
+from bellhop_receiver.answers import ANSWERS, AT_ONCE, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
+from bellhop_receiver.refusals import Refusals
 
 PATIENCE = 15.0
 """Seconds from a request's first byte to its last: Svix waits no longer for its answer."""

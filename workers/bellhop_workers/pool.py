@@ -25,11 +25,11 @@ from bellhop.processes import Process, StopSignals, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
-from workers.deadlines import Deadlines
-from workers.fetcher import run_fetcher
-from workers.foreman import PATIENCE, PERIOD, Foreman
-from workers.rq_worker import ShiftWorker
-from workers.runtime import REST, Runtime
+from bellhop_workers.deadlines import Deadlines
+from bellhop_workers.fetcher import run_fetcher
+from bellhop_workers.foreman import PATIENCE, PERIOD, Foreman
+from bellhop_workers.rq_worker import ShiftWorker
+from bellhop_workers.runtime import REST, Runtime
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""

@@ -17,11 +17,11 @@ from bellhop.ledger import AsyncLedger
 from bellhop.queue import ShiftBell
 from bellhop.settings import Settings
 from bellhop.signature import Verifier
-from receiver.answers import NOT_FOUND, problem
-from receiver.api.routes import Api
-from receiver.intake import LONGEST_CALL, Intake
-from receiver.refusals import Refusals
-from receiver.webhook import WebhookEndpoint
+from bellhop_receiver.answers import NOT_FOUND, problem
+from bellhop_receiver.api.routes import Api
+from bellhop_receiver.intake import LONGEST_CALL, Intake
+from bellhop_receiver.refusals import Refusals
+from bellhop_receiver.webhook import WebhookEndpoint
 
 WEBHOOK_PATH = "/webhooks/seam"
 
