@@ -15,6 +15,7 @@ from redis import Redis
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger
+from tests.outside import is_setting
 from tests.stand_in import StandIn
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -32,7 +33,7 @@ settings.load_profile("bellhop")
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let no variable or .env of the machine reach a test."""
     for name in list(os.environ):
-        if name.startswith(("BELLHOP_", "SEAM_")):
+        if is_setting(name):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

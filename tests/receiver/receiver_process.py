@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 from bellhop_receiver.app import WEBHOOK_PATH
 from tests.conftest import SECRET
+from tests.outside import without_settings
 from tests.receiver.conftest import Delivery
 
 
@@ -21,7 +21,7 @@ class Process:
         self.popen = subprocess.Popen(
             [sys.executable, "-m", "bellhop.cli", "receiver", *arguments],
             env={
-                **os.environ,
+                **without_settings(),
                 "BELLHOP_REDIS_URL": redis_url,
                 "BELLHOP_WEBHOOK_SECRETS": SECRET,
                 "BELLHOP_PORT": "0",

@@ -20,6 +20,7 @@ from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.processes import PARENT
 from tests.conftest import SECRET
+from tests.outside import without_settings
 from tests.system.conftest import free_port
 
 _ROOT = Path(__file__).parents[2]
@@ -65,7 +66,7 @@ class Stage:
         ]
         self._seen: dict[int, psutil.Process] = {}
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("BELLHOP")},
+            **without_settings(),
             "PYTHONPATH": str(_ROOT),
             "SOAK_DIRECTORY": str(directory),
             "BELLHOP_REDIS_URL": self.redis.url,

@@ -17,6 +17,7 @@ import pytest
 
 from bellhop.testing import signed_request
 from tests.conftest import SECRET
+from tests.outside import without_settings
 
 DEADLINE = 60.0
 
@@ -69,11 +70,7 @@ class House:
         self.webhook = f"http://127.0.0.1:{self.port}/webhooks/seam"
         self._processes: list[subprocess.Popen[str]] = []
         self.environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("BELLHOP_", "SEAM_"))
-            },
+            **without_settings(),
             "BELLHOP_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
         }

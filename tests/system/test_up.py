@@ -6,9 +6,12 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.system.conftest import House, command_line, descendants, eventually, slack
 
-ROOT = Path(__file__).parents[2]
+EXAMPLE = Path(__file__).with_name("example_handlers.py")
+"""The shipped example. A copy, since everybody is invited to change the other."""
 
 
 def start_up(house: House, *options: str) -> int:
@@ -20,7 +23,7 @@ def start_up(house: House, *options: str) -> int:
 
 def test_a_test_event_reaches_the_example_handler(lonely_house: House) -> None:
     house = lonely_house
-    (house.path / "handlers" / "example.py").write_text((ROOT / "handlers/example.py").read_text())
+    (house.path / "handlers" / "example.py").write_text(EXAMPLE.read_text())
     start_up(house)
 
     sent = house.run("send", "lock.unlocked", "-s", "method=keycode")
@@ -32,6 +35,12 @@ def test_a_test_event_reaches_the_example_handler(lonely_house: House) -> None:
     assert [line.split()[0] for line in repeated.stdout.splitlines()] == ["202", "200"]
     eventually(lambda: "🔑 access_code.set_on_device" in house.output(), "so does the other's")
     assert house.output().count("🔑") == 1
+
+
+@pytest.mark.skipif(not os.environ.get("CI"), reason="handlers/ is the user's, but for CI")
+def test_the_copy_of_the_example_is_what_is_shipped() -> None:
+    shipped = Path(__file__).parents[2] / "handlers" / "example.py"
+    assert EXAMPLE.read_text() == shipped.read_text()
 
 
 def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -> None:
