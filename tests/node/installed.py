@@ -1,14 +1,12 @@
 """The packages of npm that tests need, installed once beside their lock file."""
 
 import fcntl
-import os
 import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
-from typing import NoReturn
 
-import pytest
+from tests.required import missing
 
 HERE = Path(__file__).parent
 _INSTALL = ("ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
@@ -24,7 +22,7 @@ def node() -> str:
     """
     found, npm = shutil.which("node"), shutil.which("npm")
     if not found or not npm:
-        _cannot("Node is missing (Debian: apt install nodejs npm); Seam's SDK for it is not tested")
+        missing("Node is missing (Debian: apt install nodejs npm); Seam's SDK for it is not tested")
     with (HERE / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the tests run in several processes
         _install(npm)
@@ -49,10 +47,4 @@ def _install(npm: str) -> None:
             mark.write_text(wanted)
             return
         said = done.stderr[-500:]
-    _cannot(f"npm could not install Seam's packages: {said}")
-
-
-def _cannot(why: str) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(why)
-    pytest.skip(why)
+    missing(f"npm could not install Seam's packages: {said}")

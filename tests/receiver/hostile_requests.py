@@ -4,6 +4,7 @@ For each the status of the answer, or 0 where there is none. `Delivery` signs no
 when they are needed.
 """
 
+import itertools
 from collections.abc import Iterable
 
 from bellhop_receiver.door import MOST_HEAD
@@ -56,8 +57,30 @@ def _transfers() -> Iterable[tuple[str, Hostile]]:
     yield "chunked, and a length", (400, signed(te, length(5), body=whole))
     yield "a length, and chunked", (400, signed(length(5), te, body=whole))
     yield "chunked twice", (400, signed(te, te, body=whole))
-    for what in (b"identity", b"gzip", b"chunked, gzip", b"xchunked", b"\x0bchunked", b"chunked;"):
+    for what in (
+        *(b"identity", b"gzip", b"chunked, gzip", b"xchunked", b"\x0bchunked", b"chunked;", b""),
+        *(b"gzip, chunked", b"identity, chunked", b"chunked, chunked", b",chunked", b"chunked,"),
+        *(b"chunked\x00", b'"chunked"', b"chunked x", b"chunked\r\n ", b"\r\n chunked"),
+    ):
         yield f"an encoding {what!r}", (400, signed(b"transfer-encoding: " + what, body=whole))
+    several = (b"transfer-encoding: gzip", te)
+    yield "two encodings", (400, signed(*several, body=whole))
+    yield "a tab before a colon", (400, signed(b"transfer-encoding\t: chunked", body=whole))
+    yield "chunks in HTTP/1.0", (400, signed(te, body=whole).replace(b"HTTP/1.1", b"HTTP/1.0", 1))
+    for size in (
+        b"5;\n",
+        b"5\n",
+        b"5 ",
+        b" 5",
+        b"0x5",
+        b"+5",
+        b"5_0",
+        b"5,",
+        b"5;a\rb",
+        b'5;a="\n"',
+    ):
+        yield f"a chunk of size {size!r}", (400, signed(te, body=size + b"\r\nhello\r\n0\r\n\r\n"))
+    yield "a chunk that ends with bare LF", (400, signed(te, body=b"5\r\nhello\n0\r\n\r\n"))
     yield "a space before a colon", (400, signed(b"transfer-encoding : chunked", body=whole))
     yield "a chunk of no number", (400, signed(te, body=b"zz\r\n"))
     yield "a chunk of negative size", (400, signed(te, body=b"-5\r\nhello\r\n"))
@@ -119,7 +142,9 @@ def _lines() -> Iterable[tuple[str, Hostile]]:
         b"GET http:// HTTP/1.1",
         b"GET http://[::1 HTTP/1.1",
         b"GET http://a:99999999/ HTTP/1.1",
+        b"POST /webhooks/seam HTTP/0.9",
         b"CONNECT example.com:443 HTTP/1.1",
+        b"CONNECT /webhooks/seam HTTP/1.1",
         b"PRI * HTTP/2.0\r\n\r\nSM",
         b"M" * 5000 + b" / HTTP/1.1",
     ):
@@ -143,6 +168,59 @@ def _lines() -> Iterable[tuple[str, Hostile]]:
     yield "SSH", (400, b"SSH-2.0-OpenSSH_9.9\r\n")
     yield "a Redis command", (400, b"*1\r\n$8\r\nFLUSHALL\r\n")
     yield "mail", (400, b"EHLO example.com\r\n")
+
+
+SECOND = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
+"""A request that is hidden in others: that it is answered shows that it was found."""
+
+OFFERS = {
+    "websocket": b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n",
+    "h2c": b"connection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n",
+    "TLS": b"upgrade: TLS/1.2\r\nconnection: upgrade\r\n",
+    "nothing": b"connection: upgrade\r\nupgrade:\r\n",
+    "several": b"connection: keep-alive\r\nconnection: upgrade\r\nupgrade: a, b\r\nupgrade: c\r\n",
+}
+
+
+def requests_that_hide_another() -> dict[str, bytes]:
+    """Return requests that somebody on the way may take for one, and somebody else for two."""
+    length, te = b"content-length: %d\r\n" % len(SECOND), b"transfer-encoding: chunked\r\n"
+    framed = {"a length": length + b"\r\n" + SECOND, "chunks": te + b"\r\n" + chunked(SECOND)}
+    starts = [
+        f"{method} {path} HTTP/1.{minor}\r\nhost: x\r\n".encode()
+        for method in ("GET", "HEAD", "POST", "PUT")
+        for path in ("/webhooks/seam", "/nowhere", "/health/live?")
+        for minor in (0, 1)
+        if (method, path) != ("GET", "/health/live?")  # that alone is answered so
+    ]
+    hidden = {
+        f"{start[:-11].decode()} with an offer of {name} and {how}": start + offer + rest
+        for start, (name, offer), (how, rest) in itertools.product(
+            starts, OFFERS.items(), framed.items()
+        )
+    }
+    last = b"0\r\n\r\n"
+    for start, (name, more) in itertools.product(
+        starts,
+        {
+            "an expectation": b"expect: 100-continue\r\n" + length + b"\r\n",
+            "a length, and chunks": length + te + b"\r\n" + last,
+            "chunks, and a length": te + length + b"\r\n" + last,
+            "two lengths": length + b"content-length: 0\r\n\r\n",
+            "another encoding": b"transfer-encoding: xchunked\r\n" + length + b"\r\n",
+            "two encodings": b"transfer-encoding: identity, chunked\r\n\r\n" + last,
+            "a length before a colon": b"content-length : 0\r\n\r\n",
+            "a folded length": b"content-length:\r\n 0\r\n\r\n",
+            "a chunk's extension": te + b"\r\n2;\n\r\nxx\r\n" + last,
+            "NUL": b"a: b\x00\r\n\r\n",
+            "bare LF": b"a: b\n\n",
+            "bare CR": b"a: b\r\r\n\r\n",
+        }.items(),
+    ):
+        hidden[f"{start[:-11].decode()} with {name}"] = start + more + SECOND
+    for line in (b"CONNECT x:1 HTTP/1.1", b"CONNECT /webhooks/seam HTTP/1.1", b"PRI * HTTP/2.0"):
+        hidden[line.decode()] = line + b"\r\nhost: x\r\n\r\n" + SECOND
+    return hidden
 
 
 def hostile_requests() -> dict[str, Hostile]:

@@ -15,7 +15,12 @@ from structlog.testing import capture_logs
 
 from bellhop_receiver.app import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring
-from tests.receiver.hostile_requests import hostile_requests
+from tests.receiver.hostile_requests import (
+    OFFERS,
+    chunked,
+    hostile_requests,
+    requests_that_hide_another,
+)
 
 PATIENCE = 0.4
 
@@ -96,6 +101,52 @@ def test_it_makes_no_difference_in_what_pieces_they_come(piece: int, receiver: R
         if len(request) < 1500 and status != 408:
             assert (name, exchange(receiver, request, piece=piece)[0]) == (name, status)
     assert_serves(receiver)
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "the hidden one apart"])
+def test_no_request_is_read_out_of_another(apart: bool, receiver: Receiver) -> None:
+    last = b"GET /last HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    for name, request in requests_that_hide_another().items():
+        at = request.index(b"GET /health/live HTTP") if apart else len(request)
+        with receiver.connect() as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            answers = converse(connection, request[:at], request[at:] + last)
+        assert (name, b'"live"' in answers) == (name, False)
+    assert_serves(receiver)
+
+
+def converse(connection: socket.socket, *pieces: bytes) -> bytes:
+    """Send pieces, and return all that is answered until the connection is closed."""
+    answers = bytearray()
+    try:
+        for piece in pieces:
+            connection.sendall(piece)
+        while received := connection.recv(65536):
+            answers += received
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    return bytes(answers)
+
+
+@pytest.mark.parametrize("name", OFFERS)
+@pytest.mark.parametrize("in_chunks", [False, True], ids=["a length", "chunks"])
+@pytest.mark.parametrize("piece", [1, 100, None])
+def test_a_signed_request_with_an_offer_is_accepted_without_it(
+    name: str, in_chunks: bool, piece: int | None, receiver: Receiver
+) -> None:
+    delivery, after = Delivery(), Delivery()
+    if in_chunks:
+        head, body = delivery.head(transfer_encoding="chunked"), chunked(delivery.body)
+    else:
+        head, body = delivery.head(content_length=str(len(delivery.body))), delivery.body
+    request = head[:-2] + OFFERS[name] + b"\r\n" + body
+    request += after.head(content_length=str(len(after.body)), connection="close") + after.body
+    size = piece or len(request)
+    pieces = (request[at : at + size] for at in range(0, len(request), size))
+    with receiver.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        answers = converse(connection, *pieces)
+    assert answers.count(b"HTTP/1.1 202 Accepted") == 2
 
 
 TOKEN = st.text("!#$%&'*+-.^_`|~abcXYZ019", min_size=1, max_size=20).map(str.encode)
