@@ -44,6 +44,14 @@ _KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
 _API_KEY = re.compile(r"seam_(?!at|cst|pk)\S+")
 """Seam's other tokens begin alike: those of people, of browsers, and publishable ones."""
 
+WEBHOOK_PATH = "/webhooks/seam"
+_PATH = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
+_TAKEN = (
+    *("/health/live", "/health/ready", "/openapi.json", "/events/list", "/events/get"),
+    *("/action_attempts/list", "/action_attempts/get"),
+)
+"""Paths where the receiver answers something else."""
+
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _OWN_API_KEY = re.compile(r"[!-~]{16,1000}")
 
@@ -101,6 +109,10 @@ _EXPECTED = {
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "host": "an address to listen on, such as 127.0.0.1 or 0.0.0.0",
     "port": "a port number from 0 to 65535",
+    "webhook_path": (
+        "a path such as /webhooks/seam or /hotel/webhooks, without a query, white space or %, "
+        f"and not one of {', '.join(_TAKEN)}"
+    ),
     "processes": "how many processes take webhooks in, 1 to 64",
     "concurrency": "how many devices' async handlers run at a time in one worker, 1 to 10000",
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
@@ -134,6 +146,7 @@ class Settings(BaseSettings):
     handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
+    webhook_path: str = WEBHOOK_PATH
     processes: int = Field(1, ge=1, le=64)
     concurrency: int = Field(100, ge=1, le=10_000)
     slice: Duration = Field(timedelta(seconds=10), ge=timedelta(seconds=1))
@@ -157,6 +170,14 @@ class Settings(BaseSettings):
         if value:
             parse_redis_url(value.get_secret_value())
         return value
+
+    @field_validator("webhook_path")
+    @classmethod
+    def _check_webhook_path(cls, value: str) -> str:
+        path = value.rstrip("/")
+        if not _PATH.fullmatch(path) or path in _TAKEN:
+            raise ValueError("no path for webhooks")
+        return path
 
     @field_validator("webhook_secrets")
     @classmethod

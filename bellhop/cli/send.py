@@ -66,7 +66,7 @@ def send(
         raise NotConfigured(
             "no signing secret: set BELLHOP_WEBHOOK_SECRETS, give --secret, or run `bellhop up`"
         )
-    target = _target(url or webhook_url(settings))
+    target = _target(url or webhook_url(settings), settings.webhook_path)
     if repeat_id and count == 1:
         count = 2
     connection = _connection(target)
@@ -100,11 +100,11 @@ def _delivery(
     return str(event["event_id"]), body, headers
 
 
-def _target(url: str) -> SplitResult:
+def _target(url: str, path: str) -> SplitResult:
     target = urlsplit(url)
     if target.scheme not in ("http", "https") or not target.hostname:
-        raise click.UsageError(f"--url takes http://host:port/webhooks/seam, not {url!r}")
-    return target if target.path else target._replace(path="/webhooks/seam")
+        raise click.UsageError(f"--url takes http://host:port{path}, not {url!r}")
+    return target if target.path else target._replace(path=path)
 
 
 def _connection(target: SplitResult) -> http.client.HTTPConnection:

@@ -153,7 +153,7 @@ def webhook_url(settings: Settings) -> str:
     path = STATE / _URL
     if path.exists():
         return path.read_text(encoding="utf-8").strip()
-    return f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
+    return f"http://{local_host(settings.host)}:{settings.port}{settings.webhook_path}"
 
 
 def local_host(host: str) -> str:

@@ -75,7 +75,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     require_sdk(settings)
     require_fit_redis(settings, url)
     secrets = settings.secrets or (made_secret(),)
-    webhook = f"http://{local_host(settings.host)}:{settings.port}/webhooks/seam"
+    webhook = f"http://{local_host(settings.host)}:{settings.port}{settings.webhook_path}"
     keep_webhook_url(webhook)
     _introduce(settings, webhook, secrets[0], url, embedded=embedded is not None)
     check = _start_check()

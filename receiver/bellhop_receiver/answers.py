@@ -124,7 +124,15 @@ ANSWERS = {
     Verdict.FAILED: problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong here."),
 }
 
-NOT_FOUND = problem(HTTPStatus.NOT_FOUND, "Nothing is here. Webhooks go to /webhooks/seam.")
+ONLY_GET = problem(
+    HTTPStatus.METHOD_NOT_ALLOWED, "This is asked with GET.", (b"allow", b"GET, HEAD")
+)
+
+
+def not_found(webhook_path: str) -> Answer:
+    """Return the answer to requests for any other path."""
+    return problem(HTTPStatus.NOT_FOUND, f"Nothing is here. Webhooks go to {webhook_path}.")
+
 
 NO_HTTP = problem(HTTPStatus.BAD_REQUEST, "This is not a request that can be understood.", _CLOSE)
 

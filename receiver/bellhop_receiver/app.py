@@ -1,6 +1,7 @@
 """The Starlette app: the webhook endpoint and what an orchestrator asks."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -8,8 +9,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bellhop.connections import connect_async
@@ -17,13 +17,11 @@ from bellhop.ledger import AsyncLedger
 from bellhop.queue import ShiftBell
 from bellhop.settings import Settings
 from bellhop.signature import Verifier
-from bellhop_receiver.answers import NOT_FOUND, problem
+from bellhop_receiver.answers import ONLY_GET, not_found, problem
 from bellhop_receiver.api.routes import Api
 from bellhop_receiver.intake import LONGEST_CALL, Intake
 from bellhop_receiver.refusals import Refusals
-from bellhop_receiver.webhook import WebhookEndpoint
-
-WEBHOOK_PATH = "/webhooks/seam"
+from bellhop_receiver.webhook import WebhookEndpoint, has_signature
 
 _NOT_READY = problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -41,14 +39,17 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
         Verifier(settings.secrets),
         intake,
         refusals,
+        path=settings.webhook_path,
         max_body=settings.max_body,
         on_invalid=settings.on_invalid,
     )
 
     api = Api(settings, redis_url)
 
-    async def live(_request: Request) -> Response:
-        return JSONResponse({"status": "live"})
+    nowhere = not_found(settings.webhook_path)
+
+    async def live(scope: Any, receive: Any, send: Any) -> None:
+        await JSONResponse({"status": "live"})(scope, receive, send)
 
     async def ready(scope: Any, receive: Any, send: Any) -> None:
         try:
@@ -59,8 +60,8 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
         else:
             await JSONResponse({"status": "ready"})(scope, receive, send)
 
-    async def not_found(_scope: Any, _receive: Any, send: Any) -> None:
-        await NOT_FOUND(send)
+    async def elsewhere(_scope: Any, _receive: Any, send: Any) -> None:
+        await nowhere(send)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -72,44 +73,58 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
 
     app = _App(
         webhook,
+        settings.webhook_path,
         routes=[
-            Route(WEBHOOK_PATH, webhook),
-            Route("/health/live", live),
-            Route("/health/ready", _Asgi(ready)),
+            Route("/", _Probe(live)),
+            Route("/health/live", _Probe(live)),
+            Route("/health/ready", _Probe(ready)),
             *api.routes,
         ],
         lifespan=lifespan,
     )
-    app.router.default = not_found
+    app.router.default = elsewhere
     app.router.redirect_slashes = False
     return app
 
 
 class _App(Starlette):
-    """Starlette, with a short way to one of its routes.
+    """Starlette, with a short way to the webhook endpoint, and to its strays.
 
     Its middleware catches errors, which `webhook` answers itself, and its router looks at all
     routes: both cost more than the HMAC.
     """
 
-    def __init__(self, webhook: WebhookEndpoint, **options: Any) -> None:
+    def __init__(self, webhook: WebhookEndpoint, webhook_path: str, **options: Any) -> None:
         super().__init__(**options)
         self._webhook = webhook
+        self._webhook_path = webhook_path
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif scope["path"] == self._webhook_path or _plain(scope["path"]) == self._webhook_path:
             await self._webhook(scope, receive, send)
+        elif scope["method"] == "POST" and has_signature(scope):
+            await self._webhook.answer_stray(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
 
 
-class _Asgi:
-    """Tells Starlette that a route is an ASGI callable, not a function of a request."""
+def _plain(path: str) -> str:
+    """Return a path without the slashes that somebody typed, or a proxy added, for nothing."""
+    return re.sub("/+", "/", path).rstrip("/")
+
+
+class _Probe:
+    """What is asked with GET or HEAD: a webhook that is posted here must not be answered 200."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request."""
-        await self._app(scope, receive, send)
+        if scope["method"] in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+        else:
+            await ONLY_GET(send)

@@ -13,6 +13,8 @@ import structlog
 PAUSE = 60.0
 """Seconds between two lines that tell how many more were refused."""
 
+MOST_KINDS = 100
+
 _NUMBER = re.compile(r"\d+")
 
 _log = structlog.get_logger("receiver")
@@ -29,9 +31,12 @@ class Tally:
         """Return whether nobody knows of it: it is to be told now. If not, it is counted.
 
         Reasons that differ in their numbers alone, such as a clock's error, are of one kind. They
-        are our words and not the sender's, so that there are few kinds.
+        are our words, with a path at most that a sender knows who signs, so that there are few
+        kinds.
         """
         kind = _NUMBER.sub("#", reason)
+        if kind not in self._words and len(self._words) >= MOST_KINDS:
+            kind = reason = "yet another reason"
         new = kind not in self._words
         self._words[kind] = reason
         if not new:

@@ -17,7 +17,7 @@ from bellhop.events.catalogue import build_validators
 from bellhop.processes import StopSignals, end_with_parent, forked
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
-from bellhop_receiver.app import WEBHOOK_PATH, create_app
+from bellhop_receiver.app import create_app
 from bellhop_receiver.door import PATIENCE, Door
 from bellhop_receiver.refusals import PAUSE, Refusals
 
@@ -123,7 +123,7 @@ def run_receiver(settings: Settings, redis_url: str, sock: socket.socket | None 
     if settings.processes > 1:
         return _serve_together(settings, redis_url, sock)
     end_with_parent()
-    _serve(settings, redis_url, sock, StopSignals(), ready=lambda: _tell_ready(sock))
+    _serve(settings, redis_url, sock, StopSignals(), ready=lambda: _tell_ready(settings, sock))
     return 0
 
 
@@ -163,7 +163,7 @@ def _serve_together(settings: Settings, redis_url: str, sock: socket.socket) -> 
     )
     for _ in range(settings.processes):
         supervisor.add("receiver", lambda name: _Receiver(settings, redis_url, sock, name))
-    _tell_ready(sock, processes=settings.processes)
+    _tell_ready(settings, sock, processes=settings.processes)
     return supervisor.run()
 
 
@@ -187,7 +187,8 @@ class _Receiver:
         self._process.kill()
 
 
-def _tell_ready(sock: socket.socket, **more: int) -> None:
+def _tell_ready(settings: Settings, sock: socket.socket, **more: int) -> None:
     host, port = sock.getsockname()[:2]
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    _log.info("receiver ready", url=f"http://{address}{WEBHOOK_PATH}", pid=os.getpid(), **more)
+    url = f"http://{address}{settings.webhook_path}"
+    _log.info("receiver ready", url=url, pid=os.getpid(), **more)

@@ -17,7 +17,7 @@ import structlog
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
 from bellhop.signature import Delivery, InvalidSignature, Verifier
-from bellhop_receiver.answers import ANSWERS, AT_ONCE, Verdict
+from bellhop_receiver.answers import ANSWERS, AT_ONCE, Verdict, not_found
 from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
 from bellhop_receiver.intake import Intake, Unavailable
 from bellhop_receiver.refusals import Refusals
@@ -32,12 +32,13 @@ _KEPT = (
 """Headers that are kept with a body in quarantine."""
 
 
+_SIGNATURES = ("svix-signature", "webhook-signature")
+
 _READ = {
     name.encode(): name
     for name in (
         *_KEPT,
-        "svix-signature",
-        "webhook-signature",
+        *_SIGNATURES,
         "content-length",
         "content-encoding",
     )
@@ -45,14 +46,16 @@ _READ = {
 """Headers that are looked at. Whatever else a request has is not even decoded."""
 
 
+_SIGNED = frozenset(name.encode() for name in _SIGNATURES)
+
 _NONE: Mapping[str, Any] = {}
 
 
 class WebhookEndpoint:
     """Verifies, parses and accepts deliveries.
 
-    max_body: bytes. `on_invalid`: what becomes of a signed body that is no Seam event. `now`
-    returns an aware datetime.
+    `path`: where it is. max_body: bytes. `on_invalid`: what becomes of a signed body that is no
+    Seam event. `now` returns an aware datetime.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class WebhookEndpoint:
         intake: Intake,
         refusals: Refusals,
         *,
+        path: str,
         max_body: int,
         on_invalid: Literal["quarantine", "reject"],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -68,6 +72,8 @@ class WebhookEndpoint:
         self._verifier = verifier
         self._intake = intake
         self._refusals = refusals
+        self._path = path
+        self._not_found = not_found(path)
         self._max_body = max_body
         self._bodies = BodyReader(max_body)
         self._rejects = on_invalid == "reject"
@@ -85,21 +91,32 @@ class WebhookEndpoint:
         at_once = scope.get("extensions", _NONE).get(AT_ONCE)
         await (at_once["answer"](ANSWERS[verdict]) if at_once else ANSWERS[verdict](send))
 
+    async def answer_stray(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request to another path. If it is signed, somebody has to correct a URL."""
+        headers = _headers(scope)
+        try:
+            await self._verified(headers, receive)
+        except Disconnected:
+            return
+        except (InvalidSignature, TooLarge, TooSlow):
+            pass  # a stranger's, as are all the others that are not counted
+        else:
+            self._refusals.add(
+                f"it is signed, but came to {scope['path'][:200]!r}, and webhooks go to "
+                f"{self._path}: correct the endpoint's URL in Seam's console, or the proxy before "
+                "this receiver, or set BELLHOP_WEBHOOK_PATH"
+            )
+        await self._not_found(send)
+
     async def _handle(self, scope: Any, receive: Any) -> Verdict:
         if scope["method"] != "POST":
             return Verdict.METHOD
-        headers = {
-            _READ[name]: value.decode("latin-1")
-            for name, value in scope["headers"]
-            if name in _READ
-        }
+        headers = _headers(scope)
         encoding = headers.get("content-encoding", "").strip()
         if encoding and encoding.lower() != "identity":
             return self._refuse(Verdict.ENCODED, "its body is compressed")
         try:
-            claim = self._verifier.read_headers(headers, self._now())
-            body = await self._bodies.read(headers.get("content-length", ""), receive)
-            delivery = self._verifier.verify(claim, body)
+            delivery = await self._verified(headers, receive)
         except InvalidSignature as error:
             return self._refuse(Verdict.BAD_SIGNATURE, str(error))
         except TooLarge:
@@ -107,6 +124,11 @@ class WebhookEndpoint:
         except TooSlow:
             return self._refuse(Verdict.TOO_SLOW, "its body was too slow to be held any longer")
         return await self._accept(delivery, headers)
+
+    async def _verified(self, headers: Mapping[str, str], receive: Any) -> Delivery:
+        claim = self._verifier.read_headers(headers, self._now())
+        body = await self._bodies.read(headers.get("content-length", ""), receive)
+        return self._verifier.verify(claim, body)
 
     def _refuse(self, verdict: Verdict, reason: str) -> Verdict:
         self._refusals.add(reason)
@@ -140,3 +162,14 @@ class WebhookEndpoint:
             mailbox=item.mailbox,
         )
         return Verdict.ACCEPTED if new else Verdict.DUPLICATE
+
+
+def has_signature(scope: Any) -> bool:
+    """Return whether a request may be a delivery."""
+    return any(name in _SIGNED for name, _ in scope["headers"])
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    return {
+        _READ[name]: value.decode("latin-1") for name, value in scope["headers"] if name in _READ
+    }

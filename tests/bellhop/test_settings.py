@@ -32,6 +32,7 @@ DEFAULTS = {
     "handlers": ("handlers",),
     "host": "127.0.0.1",
     "port": 8000,
+    "webhook_path": "/webhooks/seam",
     "processes": 1,
     "concurrency": 100,
     "slice": timedelta(seconds=10),
@@ -52,6 +53,10 @@ GOOD: list[tuple[str, str, Any]] = [
     ("webhook_secrets", f"{SECRET},{OTHER}", (SECRET, OTHER)),
     ("webhook_secrets", f"{SECRET} {OTHER}", (SECRET, OTHER)),
     ("webhook_secrets", f" {SECRET} ,\t{OTHER}, ", (SECRET, OTHER)),
+    ("webhook_path", "/hotel/hooks", "/hotel/hooks"),
+    ("webhook_path", "/hotel/hooks/", "/hotel/hooks"),
+    ("webhook_path", "/events", "/events"),
+    ("webhook_path", "/.well-known/@seam:1", "/.well-known/@seam:1"),
     ("redis_url", "redis://localhost:6379/0", "redis://localhost:6379/0"),
     ("redis_url", "redis://", "redis://"),
     (

@@ -18,9 +18,8 @@ from redis import Redis
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import keys
 from bellhop.queue import queued_shifts
-from bellhop.settings import Settings
+from bellhop.settings import WEBHOOK_PATH, Settings
 from bellhop.signature import sign
-from bellhop_receiver.app import WEBHOOK_PATH
 from bellhop_receiver.door import PATIENCE
 from bellhop_receiver.refusals import PAUSE
 from bellhop_receiver.serve import bind, make_server

@@ -8,7 +8,7 @@ import sys
 import threading
 from urllib.parse import urlsplit
 
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from tests.conftest import SECRET
 from tests.outside import without_settings
 from tests.receiver.conftest import Delivery

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import Ledger
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, padded, read_answer
 from tests.receiver.problems import assert_problem
 

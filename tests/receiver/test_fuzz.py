@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring
 from tests.receiver.hostile_requests import (
     OFFERS,

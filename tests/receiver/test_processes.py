@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from bellhop.ledger import Ledger
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, eventually, read_answer
 from tests.receiver.receiver_process import Process
 

@@ -21,7 +21,7 @@ from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Quarantine
 from bellhop.queue import queued_shifts
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from bellhop_receiver.door import MOST_AHEAD
 from bellhop_receiver.refusals import PAUSE
 from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer

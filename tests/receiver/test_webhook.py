@@ -8,7 +8,7 @@ from redis import Redis
 
 from bellhop.ledger import About, Ledger, keys
 from bellhop.queue import queued_shifts
-from bellhop_receiver.app import WEBHOOK_PATH
+from bellhop.settings import WEBHOOK_PATH
 from tests.receiver.conftest import Delivery, Receiver, eventually
 from tests.receiver.problems import assert_problem
 
@@ -119,16 +119,23 @@ def test_a_websocket_is_not_offered(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/webhooks", "/webhooks/seam/", "/webhooks/seam/x", "/docs", "/%ff", "/..%2f"]
+    "path", ["/webhooks", "/webhooks/seam/x", "/docs", "/%ff", "/..%2f", "//health/live"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_nothing_is_found_anywhere_else(method: str, path: str, receiver: Receiver) -> None:
     assert_problem(receiver.client.request(method, path), 404)
 
 
-def test_it_says_that_it_is_alive(receiver: Receiver) -> None:
-    response = receiver.client.get("/health/live")
+@pytest.mark.parametrize("path", ["/health/live", "/"])
+def test_it_says_that_it_is_alive(path: str, receiver: Receiver) -> None:
+    response = receiver.client.get(path)
     assert (response.status_code, response.json()) == (200, {"status": "live"})
+
+
+@pytest.mark.parametrize("path", ["/", "/health/live", "/health/ready"])
+def test_a_probe_may_ask_for_the_head_alone(path: str, receiver: Receiver) -> None:
+    response = receiver.client.head(path)
+    assert (response.status_code, response.text) == (200, "")
 
 
 def test_it_says_that_it_is_ready(receiver: Receiver) -> None:

@@ -143,7 +143,19 @@ def test_with_reload_a_broken_handler_is_told_and_the_old_one_stays(lonely_house
 
 
 def test_the_signing_secret_is_not_in_output_that_may_be_kept(lonely_house: House) -> None:
+    lonely_house.environment["BELLHOP_WEBHOOK_PATH"] = "/hotel/hooks/"
     start_up(lonely_house)
+
+    # Not about the secret, but an `up` is dear: everybody knows of the other path.
+    url = f"http://127.0.0.1:{lonely_house.port}/hotel/hooks"
+    assert f"webhook   {url}\n" in lonely_house.output()
+    del lonely_house.environment["BELLHOP_WEBHOOK_PATH"]  # who sends reads it where up left it
+    assert lonely_house.run("send", "lock.unlocked").stdout.startswith("202 accepted")
+    elsewhere = lonely_house.run("send", "lock.unlocked", "--url", url.removesuffix("/hooks"))
+    assert elsewhere.stdout.startswith("404")
+    assert "it is signed, but came to '/hotel', and webhooks go to /hotel/hooks" in (
+        lonely_house.output()
+    )
 
     secret = (lonely_house.path / ".bellhop/signing-secret").read_text().strip()
     assert secret.startswith("whsec_")
