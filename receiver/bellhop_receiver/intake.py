@@ -23,8 +23,10 @@ MOST_DELIVERIES = 500
 MOST_BYTES = 4 * 1024 * 1024
 
 LONGEST_CALL = SOCKET_TIMEOUT + 1
-"""Seconds for a call, with a new connection if need be. A delivery waits for two at most: the one
-under way when it arrived, and its own. The sender gives up after 15."""
+"""Seconds for a call, with a new connection if need be."""
+
+LONGEST_WAIT = 14.0
+"""Seconds until a delivery is answered, whatever Redis does: the sender gives up after 15."""
 
 _log = structlog.get_logger("receiver")
 
@@ -39,6 +41,13 @@ class Unavailable(Exception):
 class _Waiting:
     item: Item
     done: "asyncio.Future[bool]"
+    since: float
+    """Seconds, by the clock of the event loop."""
+
+    def fail(self) -> None:
+        """Have the sender come again."""
+        if not self.done.done():
+            self.done.set_exception(Unavailable())
 
 
 class Intake:
@@ -55,10 +64,11 @@ class Intake:
     async def accept(self, item: Item) -> bool:
         """Return, once Redis has acknowledged it, whether the delivery was new.
 
-        Raises `Unavailable`; then the sender has to come again.
+        Raises `Unavailable` within `LONGEST_WAIT`; then the sender has to come again.
         """
-        done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(_Waiting(item, done, loop.time()))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_all())
         return await done
@@ -73,9 +83,24 @@ class Intake:
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
-                await self._flush(self._next_batch())
+                self._fail_late()
+                if batch := self._next_batch():
+                    await self._flush(batch)
         finally:
             self._flushing = None
+
+    def _fail_late(self) -> None:
+        """Fail what might have to wait too long, if the next call takes as long as it may."""
+        begun = asyncio.get_running_loop().time() + LONGEST_CALL - LONGEST_WAIT
+        late = 0
+        for waiting in self._waiting:  # oldest first
+            if waiting.since >= begun:
+                break
+            waiting.fail()
+            late += 1
+        if late:
+            del self._waiting[:late]
+            self._outages.failed(RedisTimeoutError("it is too slow for all that arrives"))
 
     def _next_batch(self) -> list[_Waiting]:
         size = 0
@@ -95,8 +120,7 @@ class Intake:
             receipt = await self._commit([waiting.item for waiting in batch])
         except Exception as error:
             for waiting in batch:
-                if not waiting.done.done():
-                    waiting.done.set_exception(Unavailable())
+                waiting.fail()
             self._report(error)
             return
         failpoint("accept.after")
@@ -132,8 +156,12 @@ class Intake:
             return receipt._replace(wants_shift=True)
 
     def _report(self, error: Exception) -> None:
-        """Log one line for each outage, not one for each request."""
+        """Log one line for each outage, not one for each request; fail what waits in one."""
         if isinstance(error, RedisError) and is_outage(error):
+            # Those that wait would only wait for the same.
+            for waiting in self._waiting:
+                waiting.fail()
+            self._waiting.clear()
             self._outages.failed(error)
         else:
             _log.error("cannot accept events", exc_info=error)
