@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from bellhop import forks
 from bellhop.errors import BellhopError
 
 
@@ -70,6 +71,18 @@ def _folders_of_modules(folder: str) -> set[str]:
 
 
 def _load(name: str) -> object:
+    error: BaseException | None = None
+    try:
+        return _import(name)
+    except BaseException as raised:
+        error = raised
+        raise
+    finally:
+        if forks.is_child():
+            forks.end_child(error, module=name)
+
+
+def _import(name: str) -> object:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -5,6 +5,7 @@ is at DEBUG. Door codes are masked, in whatever a line holds.
 """
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Collection, Mapping, MutableMapping
@@ -79,6 +80,11 @@ class _Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._renew_lock()
+        # A process that is forked while another thread writes a line must not wait for it.
+        os.register_at_fork(after_in_child=self._renew_lock)
+
+    def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
     def msg(self, line: str) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 
 import structlog
 
+from bellhop import forks
 from bellhop.connections import connect
 from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
@@ -122,6 +123,7 @@ def _work(
     name: str,
 ) -> None:
     """Be one worker of a pool until a signal."""
+    forks.guard()
     faulthandler.enable()
     random.seed()
     gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth

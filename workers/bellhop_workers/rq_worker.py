@@ -1,6 +1,5 @@
 """An RQ worker that does shifts, in its own process, and nothing else."""
 
-import os
 import signal
 import time
 from contextlib import suppress
@@ -127,7 +126,6 @@ class ShiftWorker(SimpleWorker):
 
     def run(self) -> None:
         """Work until a signal asks to stop. The first lets the entry under way finish."""
-        os.register_at_fork(after_in_child=_forget_signals)
         shift.prepare(self._runtime)
         self.work(logging_level="WARNING", with_scheduler=False)
 
@@ -177,9 +175,3 @@ class ShiftWorker(SimpleWorker):
         self._stop_requested = True
         if self.get_state() != WorkerStatus.BUSY:
             raise StopRequested
-
-
-def _forget_signals() -> None:
-    """Let what a handler forks be ended by signals like any process."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM):
-        signal.signal(number, signal.SIG_DFL)

@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 
+from bellhop import forks
 from bellhop.events import SeamEvent
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
@@ -99,6 +100,8 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
         # It may come in the very moment the handler is through; then it is one run too many.
         alarm.clear()
         error = raised
+    if forks.is_child():
+        _end_child(run, error)
     took = time.perf_counter() - clock
     early = isinstance(error, HandlerTimeout) and took < run.handler.timeout
     if early and time.monotonic() >= stop():
@@ -126,9 +129,16 @@ async def run_async(run: Run) -> Outcome:
         error = raised
     except BaseException as raised:
         error = raised
+    if forks.is_child():
+        _end_child(run, error)
     outcome = _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
     failpoint("async_handler.after")
     return outcome
+
+
+def _end_child(run: Run, error: BaseException | None) -> NoReturn:
+    """End this process, which the handler forked."""
+    forks.end_child(error, handler=run.handler.name, event_id=run.event.event_id)
 
 
 def _check_result(result: object) -> None:
