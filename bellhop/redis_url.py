@@ -99,7 +99,9 @@ def parse_redis_url(url: str) -> RedisAddress:
     if scheme == "unix":
         if places or len(parts.path) < 2:
             raise InvalidRedisUrl("a Unix socket needs an absolute path, as in unix:///path")
-        return RedisAddress((), options={**options, "path": unquote(parts.path)})
+        return RedisAddress(
+            (), options={**options, "path": unquote(parts.path, errors="surrogateescape")}
+        )
     if scheme.endswith("+sentinel"):
         return _sentinel(parts, places, options, tls=tls)
     if "," in places:

