@@ -4,7 +4,7 @@ import functools
 import inspect
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bellhop.events import SeamEvent
@@ -16,13 +16,6 @@ def default_name(function: Callable[..., Any]) -> str:
     module = getattr(function, "__module__", "")
     name = getattr(function, "__qualname__", type(function).__qualname__)
     return f"{module}.{name}"
-
-
-def is_async(function: Callable[..., Any]) -> bool:
-    """Say whether a call of the function, or of the object, returns a coroutine."""
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004 - the method, not whether there is one
-    )
 
 
 def wants_context(function: Callable[..., Any], label: str) -> bool:
@@ -37,6 +30,7 @@ def wants_context(function: Callable[..., Any], label: str) -> bool:
         if parameter.kind
         in (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     ]
+    _check_first_parameter(positional, f"{label}{signature}")
     second = positional[1] if len(positional) > 1 else None
     # A second parameter with a default of its own is the author's, unless it says it is for this.
     for_context = second is not None and (
@@ -52,6 +46,35 @@ def wants_context(function: Callable[..., Any], label: str) -> bool:
             f"{label}{signature} cannot be called with an event, or an event and a context: {error}"
         ) from error
     return for_context
+
+
+def _check_first_parameter(positional: Sequence[inspect.Parameter], shown: str) -> None:
+    """Refuse a function in which something else comes before the event, as in a method."""
+    if not positional:
+        return
+    first, *others = positional
+    if first.name in ("self", "cls"):
+        raise InvalidHandler(
+            f"{shown} is a method without its object, and would get the event as its "
+            f"`{first.name}`: make the object first and register its method, as in "
+            'on("lock.*")(doors.audit)'
+        )
+    if not _is_for_event(first) and any(map(_is_for_event, others)):
+        raise InvalidHandler(
+            f"{shown} would get the event as its `{first.name}`: the event comes first, then the "
+            "context (and of a method, register that of an object)"
+        )
+
+
+def _is_for_event(parameter: inspect.Parameter) -> bool:
+    if parameter.default is not inspect.Parameter.empty:
+        return False
+    note = parameter.annotation
+    if note is inspect.Parameter.empty or note is Any or note is object:
+        return parameter.name == "event"
+    return (isinstance(note, type) and issubclass(note, SeamEvent)) or (
+        isinstance(note, str) and note.rpartition(".")[2].endswith("Event")
+    )
 
 
 def event_classes(function: Callable[..., Any], label: str) -> tuple[type[SeamEvent], ...] | None:

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
+from bellhop.callables import check_kind, is_async
 from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.events.nearest import nearest
 from bellhop.handler import Handler, InvalidHandler
-from bellhop.inspection import default_name, event_classes, is_async, wants_context
+from bellhop.inspection import default_name, event_classes, wants_context
 from bellhop.options import TIMEOUT, NoRetry, Options, checked_options
 from bellhop.retries import ATTEMPTS, Backoff
 
@@ -157,6 +158,7 @@ class Registry:
                 'as in @on(…, name="…")'
             )
         accepted = checked_options(label, **options)
+        check_kind(function, label)
         with_context = wants_context(function, label)
         expected = event_classes(function, label)
         checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]

@@ -20,6 +20,14 @@ class Methods:
     def static(event: LockUnlockedEvent, context: Context) -> None: ...
 
 
+class Partials:
+    def with_prefix(self, prefix: str, event: LockUnlockedEvent) -> None: ...
+    async def with_prefix_async(self, prefix: str, event: LockUnlockedEvent) -> None: ...
+
+    partial = functools.partialmethod(with_prefix, "x")
+    async_partial = functools.partialmethod(with_prefix_async, "x")
+
+
 class Callee:
     def __call__(self, event: LockUnlockedEvent) -> None: ...
 
@@ -89,4 +97,13 @@ HANDLERS: list[tuple[str, Callable[..., Any], bool, bool]] = [
     ("an object with annotations in strings", InStrings(), False, True),
     ("a method with annotations in strings", InStrings().method, False, True),
     ("a partial of an object", functools.partial(Notifier("support")), False, False),
+    ("a partial of an async object", functools.partial(AsyncCallee()), True, True),
+    (
+        "a partial of a method's function",
+        functools.partial(Callee.__call__, Callee()),
+        False,
+        False,
+    ),
+    ("a partial method", Partials().partial, False, False),
+    ("an async partial method", Partials().async_partial, True, False),
 ]

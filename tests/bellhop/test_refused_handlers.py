@@ -7,7 +7,7 @@ from typing import Any, Optional
 import pytest
 
 from bellhop import Context, LockUnlockedEvent, Registry, SeamEvent
-from tests.bellhop.callables import Methods, with_event
+from tests.bellhop.callables import with_event
 from tests.bellhop.registering import names, plain, refusal
 
 
@@ -90,7 +90,6 @@ def keywords(**kwargs: object) -> None: ...
         (keyword_only, "too many positional arguments"),
         (keyword_context, "missing a required argument: 'context'"),
         (keywords, "too many positional arguments"),
-        (Methods.method, "missing a required argument: 'context'"),
         (lambda: None, "too many positional arguments"),
     ],
 )

@@ -1,7 +1,6 @@
 """What becomes of an event whose handler fails, and of the handlers beside it."""
 
 import asyncio
-import functools
 import json
 import time
 from datetime import timedelta
@@ -100,22 +99,6 @@ def test_drop_ends_it_and_keeps_the_reason(workplace: Workplace) -> None:
     assert workplace.state(event_id) == "done"
     assert workplace.record(event_id, drops)["state"] == "dropped"
     assert workplace.record(event_id, drops)["error"] == "not our door"
-
-
-def test_an_async_handler_in_a_wrapper_that_is_not_is_a_failure_and_not_done(
-    workplace: Workplace,
-) -> None:
-    async def handler(event: SeamEvent) -> None: ...
-
-    @workplace.on("lock.*")
-    @functools.wraps(handler)
-    def wrapped(event: SeamEvent) -> object:
-        return handler(event)
-
-    event_id = workplace.deliver()
-    workplace.work()
-
-    assert "make the wrapper async" in workplace.record(event_id, wrapped)["error"]
 
 
 def test_door_codes_are_not_in_the_record_of_a_failure(workplace: Workplace) -> None:

@@ -13,7 +13,7 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 import structlog
 
 from bellhop import forks
+from bellhop.callables import unfinished
 from bellhop.events import SeamEvent
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
@@ -118,7 +119,7 @@ async def run_async(run: Run) -> Outcome:
     error: BaseException | None = None
     try:
         async with asyncio.timeout(run.handler.timeout) as limit:
-            await run.call()
+            _check_result(await run.call())
     except TimeoutError as raised:
         error = HandlerTimeout() if limit.expired() else raised
         error.__traceback__ = raised.__traceback__
@@ -142,12 +143,9 @@ def _end_child(run: Run, error: BaseException | None) -> NoReturn:
 
 
 def _check_result(result: object) -> None:
-    """Refuse a coroutine that nobody would await: its handler would seem to be done."""
-    if isinstance(result, Coroutine):
-        result.close()
-        raise TypeError(
-            "the handler is async, but wrapped in a function that is not; make the wrapper async"
-        )
+    """Refuse what is yet to be run: its handler would seem to be done."""
+    if result is not None and (problem := unfinished(result)):
+        raise TypeError(problem)
 
 
 def give_up(run: Run) -> Outcome:
