@@ -16,19 +16,24 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from typing import NamedTuple
 
 from svix.webhooks import Webhook
 
 from bellhop.errors import BellhopError
-from bellhop.secret import secret_problem
+from bellhop.secret import NoSecret, secret_key
 
 TOLERANCE = 300
 """Seconds that a delivery's timestamp may differ from our clock, both ways (Svix's own limit)."""
 
 _ID = re.compile(r"[!-~]{1,256}")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
-_SIGNATURE = re.compile(r"v1,([A-Za-z0-9+/]{43}=)")
+_SIGNATURE = re.compile(r"(?<![^ ])v1,([A-Za-z0-9+/]{43}=)(?![^ ])")
+
+MOST_SIGNATURES = 32
+"""How many of a header are looked at: each costs a comparison for each secret. A sender sends one
+for each of its own secrets."""
 
 
 class InvalidSignature(BellhopError):
@@ -91,8 +96,7 @@ class Verifier:
             )
         signatures = tuple(
             match[1]
-            for token in _header(headers, "signature").split(" ")
-            if (match := _SIGNATURE.fullmatch(token))
+            for match in islice(_SIGNATURE.finditer(_header(headers, "signature")), MOST_SIGNATURES)
         )
         if not signatures:
             raise InvalidSignature("there is no v1 signature")
@@ -131,11 +135,11 @@ class _Key:
     """A signing secret. Raises `InvalidSecret` for one that is none; the library takes `1234`."""
 
     def __init__(self, secret: str, place: int) -> None:
-        problem = secret_problem(secret)
-        if problem:
-            raise InvalidSecret(f"signing secret number {place} {problem}")
-        self._webhook = Webhook(secret)
-        self._bytes = base64.b64decode(secret.removeprefix("whsec_"))
+        try:
+            self._bytes = secret_key(secret)
+        except NoSecret as error:
+            raise InvalidSecret(f"signing secret number {place} {error}") from None
+        self._webhook = Webhook(self._bytes)
 
     def sign(self, delivery_id: str, sent_at: datetime, body: bytes, text: str | None) -> str:
         """Return the base64 of a signature. `sent_at` is in UTC, `text` the body if it is UTF-8."""
