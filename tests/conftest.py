@@ -15,6 +15,7 @@ from redis import Redis
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Ledger
+from tests.examples import ALL, FEW
 from tests.outside import is_setting
 from tests.stand_in import StandIn
 
@@ -25,8 +26,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 # On a busy machine an example takes its time. All else is as by default, which in CI is another.
-settings.register_profile("bellhop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("bellhop")
+for profile, tried in (("thorough", ALL), ("quick", FEW)):
+    settings.register_profile(
+        profile,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        max_examples=tried,
+    )
+settings.load_profile("quick")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two tests for each core, since many wait for another process."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,7 @@ from tests.bellhop.events_from_facts import (
     valid,
     written,
 )
+from tests.examples import examples
 
 any_valid = st.sampled_from(EVENT_TYPES).flatmap(valid)
 """Events of all types."""
@@ -129,7 +130,7 @@ def test_every_single_wrong_type_and_missing_id_is_refused_by_name(event_type: s
 
 @pytest.mark.parametrize("event_type", EVENT_TYPES)
 @given(st.data())
-@settings(quick, max_examples=4)
+@settings(quick, max_examples=examples(4))
 def test_what_the_facts_allow_of_a_type_is_accepted_without_drift(
     event_type: str, data: st.DataObject
 ) -> None:
@@ -141,13 +142,13 @@ def test_what_the_facts_allow_of_a_type_is_accepted_without_drift(
 
 
 @given(any_valid, st.data())
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=examples(200))
 def test_a_valid_event_is_accepted_without_drift(sent: Event, data: st.DataObject) -> None:
     assert accepted(data.draw(written(sent)), sent).drift == ()
 
 
 @given(any_valid.flatmap(drifting), st.data())
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=examples(200))
 def test_drift_names_exactly_what_was_changed(
     drifted: tuple[Event, list[Change]], data: st.DataObject
 ) -> None:
@@ -156,7 +157,7 @@ def test_drift_names_exactly_what_was_changed(
 
 
 @given(any_valid.flatmap(drifting), WORDS.filter(lambda word: word and word not in TYPES))
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=examples(100))
 def test_of_a_type_that_nobody_knows_the_type_is_the_only_difference(
     drifted: tuple[Event, list[Change]], event_type: str
 ) -> None:
@@ -166,7 +167,7 @@ def test_of_a_type_that_nobody_knows_the_type_is_the_only_difference(
 
 
 @given(any_valid, st.data())
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=examples(200))
 def test_one_wrong_thing_in_any_event_is_refused_by_name(sent: Event, data: st.DataObject) -> None:
     change = data.draw(st.sampled_from(list(wrongs(sent))))
     problem = refused(data.draw(written(changed(sent, change))))
@@ -179,7 +180,7 @@ def with_field(body: bytes, name: str, value: bytes) -> bytes:
 
 
 @given(any_valid.flatmap(written), st.data())
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=examples(100))
 def test_a_body_that_is_cut_off_or_has_too_much_is_refused(
     body: bytes, data: st.DataObject
 ) -> None:
@@ -191,7 +192,7 @@ def test_a_body_that_is_cut_off_or_has_too_much_is_refused(
 
 
 @given(any_valid, st.data())
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=examples(100))
 def test_what_is_no_number_is_refused_anywhere(sent: Event, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([*sent, "new_field"]))
     value = data.draw(st.sampled_from([float("nan"), float("inf"), float("-inf")]))
@@ -204,7 +205,7 @@ def test_a_string_is_refused_and_not_repeated() -> None:
 
 
 @given(any_valid, st.data())
-@settings(quick, max_examples=100)
+@settings(quick, max_examples=examples(100))
 def test_a_field_that_stands_twice_is_refused_by_name(sent: Event, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(list(sent)))
     first = data.draw(st.just(sent[name]) | JSON)
@@ -215,7 +216,7 @@ def test_a_field_that_stands_twice_is_refused_by_name(sent: Event, data: st.Data
 
 
 @given(any_valid.flatmap(written))
-@settings(quick, max_examples=50)
+@settings(quick, max_examples=examples(50))
 def test_an_event_in_a_list_or_a_string_is_refused(body: bytes) -> None:
     assert refused(b"[" + body + b"]") == "expected an object, got a list"
 
@@ -233,20 +234,20 @@ def test_a_scalar_is_refused(scalar: bytes) -> None:
 
 
 @given(any_valid.flatmap(written), st.integers(201, 100_000), st.sampled_from([b"[", b'{"a":']))
-@settings(quick, max_examples=50)
+@settings(quick, max_examples=examples(50))
 def test_an_event_that_is_too_deep_is_refused(body: bytes, depth: int, opening: bytes) -> None:
     closing = b"1" + (b"]" if opening == b"[" else b"}") * depth
     assert refused(with_field(body, "new_field", opening * depth + closing)).startswith("not JSON")
 
 
 @given(any_valid.flatmap(written), st.integers(4400, 500_000), st.sampled_from([b"", b"-"]))
-@settings(quick, max_examples=50)
+@settings(quick, max_examples=examples(50))
 def test_a_number_of_thousands_of_digits_is_refused(body: bytes, digits: int, sign: bytes) -> None:
     number = sign + b"7" * digits
     assert refused(with_field(body, "new_field", number)).startswith("not JSON: ")
 
 
 @given(any_valid.flatmap(written))
-@settings(quick, max_examples=30)
+@settings(quick, max_examples=examples(30))
 def test_half_a_character_is_refused(body: bytes) -> None:
     assert refused(with_field(body, "new_field", b'"\\ud800"')).startswith("not JSON: ")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.soak.checker import check
 from tests.soak.generated import DAMAGES, Damaged, Draw, good_histories
 from tests.soak.history import History
@@ -18,7 +19,7 @@ def test_nothing_is_found_in_a_good_history(history: History) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=[one.__name__ for one in DAMAGES])
 @settings(
-    max_examples=30,
+    max_examples=examples(30),
     suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
 )
 @given(data=st.data())

@@ -15,6 +15,7 @@ from tests.bellhop.ledger.machine import LedgerMachine
 from tests.bellhop.ledger.state import split
 from tests.bellhop.ledger.twins import OPEN
 from tests.bellhop.ledger.workers import LEASE
+from tests.examples import examples
 
 
 class CheckedLedgerMachine(LedgerMachine):
@@ -146,7 +147,7 @@ def test_the_scripts_do_what_their_model_does_and_lose_nothing(ledger: Ledger) -
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(60),
             stateful_step_count=50,
             deadline=None,
             derandomize=True,

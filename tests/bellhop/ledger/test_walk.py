@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bellhop.ledger import Arrival, Ledger, Place, Query
 from bellhop.ledger.steps import take
 from bellhop.ledger.walk import Walk
+from tests.examples import examples
 
 START = 10
 """Milliseconds before now that times are counted from: few, so that many events share one."""
@@ -58,7 +59,9 @@ def queries(draw: st.DrawFn) -> Query:
 
 
 @settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(100),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     EVENTS,
