@@ -11,10 +11,12 @@ from typing import NoReturn
 
 import click
 
+from bellhop.coredumps import switch_off_core_dumps
 from bellhop.errors import BellhopError
 
 # The first process of a container ignores signals without a handler; much is still to be imported.
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+switch_off_core_dumps()
 
 _COMMANDS = {
     "up": "bellhop.cli.up:up",

@@ -38,6 +38,9 @@ _TO_GIVE_BACK = 2.0
 _TO_END = PATIENCE
 """Seconds before its end that the pool kills a worker that is still there, and sweeps once more."""
 
+_TO_SHOW_WHERE = 0.2
+"""Seconds that a worker has to write the traceback of what keeps it, before it is killed."""
+
 _log = structlog.get_logger("workers")
 
 
@@ -103,14 +106,16 @@ class _Worker:
     def end_if_stuck(self) -> None:
         """End it if a handler keeps all its threads, so that none of them can do so.
 
-        To be called every second: one that slept with the machine has that long to come round.
+        To be called every second: one that slept with the machine has that long to come round. It
+        writes first where it is: that needs neither Python's lock nor a core dump.
         """
         overdue = time.monotonic() > self._deadlines.handlers
         self._seen_stuck = self._seen_stuck + 1 if overdue else 0
         if self._seen_stuck == 2:
             _log.critical("a handler keeps its whole worker; ending it", worker=self._name)
-            os.kill(self.pid, signal.SIGABRT)  # it dies of it with a traceback
-        elif self._seen_stuck > 2:
+            os.kill(self.pid, signal.SIGQUIT)
+            time.sleep(_TO_SHOW_WHERE)
+        if self._seen_stuck >= 2:
             self.kill()
 
 
@@ -125,6 +130,7 @@ def _work(
     """Be one worker of a pool until a signal."""
     forks.guard()
     faulthandler.enable()
+    faulthandler.register(signal.SIGQUIT)
     random.seed()
     gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth
     if isinstance(sys.stdout, io.TextIOWrapper):  # what handlers print is seen when they print it
