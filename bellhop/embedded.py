@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-from bellhop import guard
+import bellhop.guard
 from bellhop.errors import BellhopError
 from bellhop.valkey import ServerNotStarted, ValkeyProcess
 
@@ -134,7 +134,7 @@ class EmbeddedRedis:
         with self._connect() as connection:
             connection.settimeout(None)
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", guard.__file__, str(connection.fileno())],
+                [sys.executable, "-I", "-S", bellhop.guard.__file__, str(connection.fileno())],
                 stdin=self._lifeline[0],
                 pass_fds=(connection.fileno(),),
                 start_new_session=True,

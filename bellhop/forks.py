@@ -21,8 +21,6 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-import structlog
-
 _TO_TELL = 5
 """Seconds to log why a process is ended: a lock may be held by a thread that it does not have."""
 
@@ -41,8 +39,6 @@ _RUNS_FUNCTIONS = {
 _IN_MAIN_THREAD = ("bellhop_workers.running", "run_sync")
 _STDLIB = f"{sysconfig.get_path('stdlib')}{os.sep}"
 
-_log = structlog.get_logger("workers")
-
 _home = os.getpid()
 _forked_at = ""
 _stderr = 2
@@ -52,6 +48,7 @@ def guard() -> None:
     """Make this process the one that may go on as a worker. To be called once in each."""
     global _home, _stderr
     _home = os.getpid()
+    _logger()  # imported before a fork rather than after it
     _stderr = os.dup(2)  # a forked process may have a terminal, or nothing, in its place
     os.register_at_fork(after_in_child=_begin_child)
 
@@ -78,7 +75,7 @@ def end_child(error: BaseException | None, **about: object) -> NoReturn:
             code = _exit_code(error)
         elif error is not None:
             about["error"] = _kind_and_place(error)
-        _log.critical(
+        _logger().critical(
             "a process that a handler forked came back into the worker and was ended: have it call "
             "os._exit, or use subprocess or multiprocessing",
             forked_at=_forked_at or "in C code",
@@ -88,6 +85,12 @@ def end_child(error: BaseException | None, **about: object) -> NoReturn:
         sys.stdout.flush()
     finally:
         os._exit(code)
+
+
+def _logger() -> Any:
+    import structlog  # which commands that load handlers, and run none, do without
+
+    return structlog.get_logger("workers")
 
 
 def _begin_child() -> None:

@@ -19,10 +19,9 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
-from svix.webhooks import Webhook
-
 from bellhop.errors import BellhopError
 from bellhop.secret import NoSecret, secret_key
+from bellhop.svix_webhooks import Webhook
 
 TOLERANCE = 300
 """Seconds that a delivery's timestamp may differ from our clock, both ways (Svix's own limit)."""

@@ -39,7 +39,7 @@ def signed_request(
     event_type: EventType | str, /, *, secret: str, **fields: object
 ) -> SignedRequest:
     """Return a request with such an event, signed now with `secret` (`whsec_…`)."""
-    from bellhop.signature import sign  # takes half a second, which make_event does without
+    from bellhop.signature import sign
 
     body = _body(event_type, fields)
     headers = sign(f"msg_{os.urandom(12).hex()}", datetime.now(UTC), body, secret)

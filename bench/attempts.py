@@ -24,7 +24,7 @@ from rich.table import Table
 from seam import Seam
 
 from bellhop import wait_for_action_attempt
-from bellhop.cli.listing import new_table, print_table
+from bellhop.cli.tables import new_table, print_table
 from bellhop.embedded import EmbeddedRedis
 from bellhop.testing import signed_request
 from tests.conftest import SECRET

@@ -1,16 +1,18 @@
 """The `bellhop` command. It starts the parts and is imported by nobody.
 
-A command's module is imported when the command is called, so that each starts fast.
+A command's module is imported when the command is called, and the help of all of them is made from
+the table below, so that each starts fast.
 """
 
 import importlib
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
+from bellhop.cli.output import open_streams, tell_unwritable
 from bellhop.coredumps import switch_off_core_dumps
 from bellhop.errors import BellhopError
 
@@ -18,27 +20,40 @@ from bellhop.errors import BellhopError
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 switch_off_core_dumps()
 
+
+class _Entry(NamedTuple):
+    """A command: where it is, and its help in a line."""
+
+    place: str
+    help: str
+
+
 _COMMANDS = {
-    "up": "bellhop.cli.up:up",
-    "receiver": "bellhop.cli.parts:receiver",
-    "worker": "bellhop.cli.parts:worker",
-    "send": "bellhop.cli.send:send",
-    "types": "bellhop.cli.types:types",
-    "handlers": "bellhop.cli.handlers:handlers",
-    "events": "bellhop.cli.events:events",
-    "show": "bellhop.cli.show:show",
-    "device": "bellhop.cli.events:device",
-    "tail": "bellhop.cli.tail:tail",
-    "replay": "bellhop.cli.replay:replay",
-    "doctor": "bellhop.cli.doctor:doctor",
-    "dead": "bellhop.cli.dead:dead",
-    "drift": "bellhop.cli.drift:drift",
-    "quarantine": "bellhop.cli.quarantine:quarantine",
+    "up": _Entry("up:up", "Start everything on this machine: receiver, workers, a Redis."),
+    "receiver": _Entry("parts:receiver", "Start a receiver, which takes webhooks in."),
+    "worker": _Entry("parts:worker", "Start workers, which run your handlers."),
+    "send": _Entry("send:send", "Send an event to the receiver, made up or from a file."),
+    "types": _Entry("types:types", "List the types of event, or the fields of one."),
+    "handlers": _Entry("handlers:handlers", "List your handlers."),
+    "events": _Entry("events:events", "List events on record."),
+    "show": _Entry("show:show", "Show an event and what each handler did about it."),
+    "device": _Entry("events:device", "Tell what happened at a device."),
+    "tail": _Entry("tail:tail", "Show events as they arrive, and what becomes of them."),
+    "replay": _Entry("replay:replay", "Give events on record to handlers again."),
+    "doctor": _Entry("doctor:doctor", "Check settings, Redis, workers and handlers."),
+    "dead": _Entry("dead:dead", "List, retry or drop what handlers gave up."),
+    "drift": _Entry("drift:drift", "Report where events differ from Seam's schema."),
+    "quarantine": _Entry("quarantine:quarantine", "Look after bodies that are no Seam event."),
 }
 
 
 class _Commands(click.Group):
     """Commands whose errors are one clear message each, with no traceback."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        open_streams()
+        with tell_unwritable():
+            return super().main(*arguments, **options)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -46,19 +61,33 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
+        module, _, name = _COMMANDS[cmd_name].place.partition(":")
+        found = importlib.import_module(f"bellhop.cli.{module}")
+        command: click.Command = getattr(found, name)
         return command
 
-    def invoke(self, ctx: click.Context) -> object:
-        from bellhop.loading import HandlersNotLoaded
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from bellhop.events.nearest import did_you_mean
 
+            hint = did_you_mean(args[0], _COMMANDS, "`bellhop --help` lists them")
+            ctx.fail(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in _COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
-        except HandlersNotLoaded as error:
-            _fail(error, os.EX_CONFIG)
+            with tell_unwritable():
+                return super().invoke(ctx)
         except BellhopError as error:
-            _fail(error, 1)
+            from bellhop.loading import HandlersNotLoaded
+
+            _fail(error, os.EX_CONFIG if isinstance(error, HandlersNotLoaded) else 1)
         except Exception as error:
             if type(error).__module__ != "redis.exceptions":  # slow to import, and often not needed
                 raise

@@ -9,7 +9,7 @@ import click
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
-from bellhop.events.nearest import nearest
+from bellhop.events.nearest import did_you_mean
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import UnreadableTime, read_time
@@ -118,8 +118,7 @@ def check_pattern(record: "Record", pattern: str | None) -> None:
         return
     if record.page(Query(types=[pattern]), limit=1).events:
         return
-    near = nearest(pattern, TYPES, patterns=True)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`bellhop types` lists all"
+    hint = did_you_mean(pattern, TYPES, "`bellhop types` lists all", patterns=True)
     raise NoSuchPattern(f'no known event type fits "{pattern}", and no event on record; {hint}')
 
 

@@ -69,9 +69,9 @@ def _filtered(command: F) -> F:
 @listing
 @click.pass_context
 def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: Any) -> None:
-    """Look after dead letters: events that a handler gave up.
+    """List, retry or drop dead letters: events that a handler gave up.
 
-    Without a command: list them, the newest first. None is forgotten until you say so.
+    Without a command it lists them, the newest first. They stay until you retry or drop them.
     """
     if context.invoked_subcommand:
         if limit or any(chosen.values()):
@@ -113,7 +113,10 @@ def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
 @click.option("--handler", metavar="NAME", help="Only that of a handler.")
 @listing
 def show(event_id: str, handler: str | None, as_json: bool) -> None:
-    """Show what a handler tried, its last error, and the event, with secrets masked."""
+    """Show each attempt, the last error and the event.
+
+    Secrets are masked.
+    """
     letters = _found(_open(), _Filter((event_id,), handler=handler))
     if as_json:
         print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
@@ -149,7 +152,10 @@ def _show(letter: "DeadLetter") -> None:
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> None:
-    """Have handlers tried again, as often as the first time; attempts go on being counted."""
+    """Give the events to their handlers again.
+
+    Each handler may make as many attempts as at first; their numbers go on.
+    """
     _resolve(_Filter(event_ids, **chosen), every, yes, "try again", lambda one: one.tried_again())
 
 
@@ -157,10 +163,13 @@ def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> 
 @click.argument("event_ids", nargs=-1)
 @_filtered
 @click.option("--all", "every", is_flag=True, help="All of them.")
-@click.option("--reason", required=True, help="Is kept in the record.")
+@click.option("--reason", required=True, help="Why; it is kept on record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(event_ids: tuple[str, ...], every: bool, reason: str, yes: bool, **chosen: Any) -> None:
-    """Be done with them; the record stays as long as that of other events."""
+    """Close dead letters without another attempt.
+
+    The events stay on record as long as others do, with your reason.
+    """
     _resolve(_Filter(event_ids, **chosen), every, yes, "drop", lambda one: one.dropped(reason))
 
 

@@ -16,6 +16,7 @@ from bellhop.checkup import (
     judge_workers,
 )
 from bellhop.cli.listing import listing, print_json
+from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger, read_condition
@@ -42,6 +43,8 @@ def doctor(as_json: bool) -> None:
 
     Exits with 1 if there is a problem; warnings are none.
     """
+    if as_json:
+        keep_stdout()
     findings = []
     for finding in _findings():
         findings.append(finding)

@@ -1,21 +1,24 @@
 """`bellhop handlers`: which handlers there are, and which run for an event."""
 
+import shutil
+import textwrap
 from collections.abc import Iterator
 
 import click
-from rich.table import Table
 
-from bellhop.cli.listing import listing, new_table, print_json, print_table
+from bellhop.cli.listing import listing, print_json
+from bellhop.cli.output import keep_stdout
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
-from bellhop.events.nearest import nearest
+from bellhop.events.nearest import did_you_mean
 from bellhop.handler import Handler
 from bellhop.loading import load_handlers
 from bellhop.retries import as_wait
 from bellhop.routing import Registry, registry
 from bellhop.settings import load_settings
 
-_PATTERNS_SHOWN = 3
+_INDENT = "    "
+_PATTERNS_SHOWN = 5
 
 
 class NothingMatches(BellhopError):
@@ -30,6 +33,8 @@ class NothingMatches(BellhopError):
 @click.option("--color", is_flag=True, hidden=True)
 def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     """List the handlers, in the order in which they run."""
+    if as_json:
+        keep_stdout()
     load_handlers(load_settings().handlers)
     shown = _matching(registry, event_type) if event_type else list(registry)
     if as_json:
@@ -38,7 +43,7 @@ def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     if not shown:
         click.echo("No handlers yet: put a module with @on(…) functions into handlers/.")
         return
-    print_table(_table(shown, with_types=event_type is None), color=color)
+    _print_lines(shown, with_types=event_type is None, color=color)
 
 
 def _row(handler: Handler) -> dict[str, object]:
@@ -65,6 +70,8 @@ def _backoff(handler: Handler) -> object:
 
 
 def _asks_for(handler: Handler) -> Iterator[str]:
+    yield f"{handler.attempts} attempt{'' if handler.attempts == 1 else 's'}"
+    yield f"{handler.timeout:g} s each"
     if handler.is_async:
         yield "async"
     if handler.in_order:
@@ -81,9 +88,8 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
     found = handlers.match(event_type)
     unknown = ""
     if event_type not in TYPES:
-        near = nearest(event_type, TYPES)
-        hint = f"; did you mean {' or '.join(near)}?" if near else ""
-        unknown = f"{event_type} is no known event type{hint}"
+        hint = did_you_mean(event_type, TYPES, "`bellhop types` lists all")
+        unknown = f"{event_type} is no known event type; {hint}"
     if not found:
         raise NothingMatches(f"no handler runs for {event_type}" + (unknown and f": {unknown}"))
     if unknown:
@@ -91,20 +97,37 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
     return list(found)
 
 
-def _table(shown: list[Handler], *, with_types: bool) -> Table:
-    table = new_table("handler", "matches", "tries>", "timeout>", "")
+def _print_lines(shown: list[Handler], *, with_types: bool, color: bool) -> None:
+    """Print a line for each handler, with its patterns beneath; no name is broken."""
+    width = shutil.get_terminal_size().columns
+    column = min(max(len(handler.name) for handler in shown), width // 2)
     for handler in shown:
-        matches = ", ".join(handler.patterns[:_PATTERNS_SHOWN])
-        if len(handler.patterns) > _PATTERNS_SHOWN:
-            matches += ", …"
-        if with_types:
-            types = sum(handler in registry.match(name) for name in TYPES)
-            matches += f" ({types} type{'' if types == 1 else 's'})"
-        table.add_row(
-            handler.name,
-            matches,
-            str(handler.attempts),
-            f"{handler.timeout:g} s",
-            ", ".join(_asks_for(handler)),
-        )
-    return table
+        asks_for = ", ".join(_asks_for(handler))
+        name, gap = click.style(handler.name, bold=True), " " * (column - len(handler.name))
+        if len(handler.name + gap) + 2 + len(asks_for) <= width:
+            click.echo(f"{name}{gap}  {asks_for}", color=color or None)
+        else:
+            click.echo(f"{name}\n{_wrapped(asks_for, width)}", color=color or None)
+        click.echo(_wrapped(_patterns(handler, with_types), width))
+
+
+def _patterns(handler: Handler, with_types: bool) -> str:
+    patterns = ", ".join(handler.patterns[:_PATTERNS_SHOWN])
+    if len(handler.patterns) > _PATTERNS_SHOWN:
+        patterns += ", …"
+    if not with_types:
+        return patterns
+    types = sum(handler in registry.match(name) for name in TYPES)
+    return f"{patterns} ({types} type{'' if types == 1 else 's'})"
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Return a text indented, in lines that break between words only."""
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=_INDENT,
+        subsequent_indent=_INDENT,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

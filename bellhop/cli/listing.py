@@ -7,11 +7,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import click
-from rich import box
-from rich.console import Console, RenderableType
-from rich.table import Table
 
-from bellhop.events.masking import printable
+from bellhop.cli.output import stdout
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +31,7 @@ def listing(command: F) -> F:
 def print_json(rows: Iterable[Mapping[str, object]]) -> None:
     """Print each row as a JSON object on a line of its own; times become ISO 8601."""
     for row in rows:
-        click.echo(json_text(row))
+        click.echo(_encodable(json_text(row)), file=stdout())
 
 
 def json_text(value: object, indent: int | None = None) -> str:
@@ -45,35 +42,17 @@ def json_text(value: object, indent: int | None = None) -> str:
     )
 
 
+def _encodable(text: str) -> str:
+    """Return JSON in which characters that stdout cannot encode are escaped."""
+    try:
+        text.encode(stdout().encoding)
+    except UnicodeEncodeError:
+        return "".join(char if char.isascii() else json.dumps(char)[1:-1] for char in text)
+    return text
+
+
 def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-class _Printable(Table):
-    """A table of which no cell can hold what a terminal takes for an order."""
-
-    def add_row(self, *cells: RenderableType | None, **options: Any) -> None:
-        super().add_row(*(printable(c) if isinstance(c, str) else c for c in cells), **options)
-
-
-def new_table(*columns: str) -> Table:
-    """Return an empty table; a column whose name ends with `>` holds numbers."""
-    table = _Printable(box=box.SIMPLE_HEAD, pad_edge=False, highlight=False)
-    for index, column in enumerate(columns):
-        table.add_column(
-            column.removesuffix(">"),
-            justify="right" if column.endswith(">") else "left",
-            style="bold" if index == 0 else "",
-            overflow="fold",
-            no_wrap=index == 0,  # what one copies stays whole
-        )
-    return table
-
-
-def print_table(table: Table, *, color: bool = False) -> None:
-    """Print a table as wide as the terminal, in `color` even if it is none."""
-    # What comes from outside, or looks like list[str], is no markup.
-    Console(force_terminal=color or None, highlight=False, markup=False).print(table)
 
 
 def ago(time: datetime, now: datetime) -> str:

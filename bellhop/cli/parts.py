@@ -8,10 +8,7 @@ import sys
 import click
 
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
-from bellhop.failpoints import arm
-from bellhop.logs import configure_logs
-from bellhop.sdk import require_sdk
-from bellhop.settings import load_settings
+from bellhop.settings import Settings, load_settings
 
 
 @click.command()
@@ -20,13 +17,12 @@ from bellhop.settings import load_settings
 @click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option("--checked", is_flag=True, hidden=True)
 def receiver(host: str | None, port: int | None, processes: int | None, checked: bool) -> None:
-    """Take webhooks in: process one.
+    """Start a receiver: it takes webhooks in, and keeps their events in Redis.
 
-    Needs BELLHOP_REDIS_URL and BELLHOP_WEBHOOK_SECRETS.
+    Needs BELLHOP_REDIS_URL and BELLHOP_WEBHOOK_SECRETS. Your handlers run in workers.
     """
     settings = load_settings(host=host, port=port, processes=processes)
-    configure_logs(settings.log_format, settings.log_level)
-    arm(os.environ)
+    _begin(settings)
     if not settings.secrets:
         raise NotConfigured(
             "no signing secret: set BELLHOP_WEBHOOK_SECRETS to the endpoint's secret from Seam's "
@@ -42,27 +38,42 @@ def receiver(host: str | None, port: int | None, processes: int | None, checked:
 
 @click.command()
 @click.option(
-    "-n", "count", type=click.IntRange(1), default=1, show_default=True, help="Processes."
+    "-n",
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Worker processes.",
 )
 @click.option("--checked", is_flag=True, hidden=True)
-def worker(count: int, checked: bool) -> None:
-    """Run handlers: process two, as often as you like.
+def worker(workers: int, checked: bool) -> None:
+    """Start worker processes, which run your handlers.
 
-    Needs BELLHOP_REDIS_URL. Loads BELLHOP_HANDLERS (default: handlers). With SEAM_API_KEY, what
-    events do not say of action attempts is fetched.
+    You may start this on several machines with the same Redis. Needs BELLHOP_REDIS_URL, and loads
+    the handlers from BELLHOP_HANDLERS (default: handlers). With SEAM_API_KEY, what events do not
+    say of action attempts is fetched from Seam.
     """
     settings = load_settings()
-    configure_logs(settings.log_format, settings.log_level)
-    arm(os.environ)
+    _begin(settings)
+    from bellhop.sdk import require_sdk
+
     require_sdk(settings)
     url = redis_url(settings)
     require_fit_redis(settings, url, warn=not checked)
     from bellhop_workers.pool import run_pool
 
-    code = run_pool(settings, url, count)
+    code = run_pool(settings, url, workers)
     if code == os.EX_CONFIG and not checked:
         start_check("--json").communicate()  # once, and not in every worker, says why
     sys.exit(code)
+
+
+def _begin(settings: Settings) -> None:
+    from bellhop.failpoints import arm
+    from bellhop.logs import configure_logs
+
+    configure_logs(settings.log_format, settings.log_level)
+    arm(os.environ)
 
 
 def start_check(*options: str) -> "subprocess.Popen[str]":

@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from bellhop.cli.drift import in_words
-from bellhop.cli.listing import ago, json_text, listing, new_table, print_json, print_table
+from bellhop.cli.listing import ago, json_text, listing, print_json
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import Drift, NotASeamEvent, masked, parse
@@ -53,9 +53,9 @@ class StillNoEvent(BellhopError):
 @listing
 @click.pass_context
 def quarantine(context: click.Context, limit: int | None, as_json: bool) -> None:
-    """Look after signed bodies that could not be read as an event.
+    """List, retry or drop signed bodies that are no Seam event.
 
-    Without a command: list them, the newest first. None is thrown away until you say so.
+    Without a command it lists them, the newest first. They stay until you retry or drop them.
     """
     if context.invoked_subcommand:
         _refuse_options(context, "limit", "as_json")
@@ -67,6 +67,8 @@ def quarantine(context: click.Context, limit: int | None, as_json: bool) -> None
     if not len(kept):
         click.echo("Nothing is in quarantine.")
         return
+    from bellhop.cli.tables import new_table, print_table
+
     now, limit = datetime.now(UTC), limit or _ROWS
     table = new_table("delivery", "came", "event type", "bytes>", "problems")
     for one in islice(kept, limit):
@@ -88,7 +90,10 @@ def quarantine(context: click.Context, limit: int | None, as_json: bool) -> None
 @click.argument("delivery_id")
 @listing
 def show(delivery_id: str, as_json: bool) -> None:
-    """Show one, with secrets masked: its problems, headers and body."""
+    """Show the problems, headers and body of one.
+
+    Secrets are masked.
+    """
     one = _get(_quarantine(load_settings()), delivery_id)
     if as_json:
         print_json([{**_row(one), "headers": dict(one.headers), "body": _body(one)}])
@@ -108,9 +113,9 @@ def show(delivery_id: str, as_json: bool) -> None:
 @click.argument("delivery_ids", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All of them, in the order they came.")
 def retry(delivery_ids: tuple[str, ...], every: bool) -> None:
-    """Read them again, and hand what now is an event to the handlers, once.
+    """Read the bodies again, for example after an upgrade.
 
-    For after an upgrade. What is still no event stays.
+    What is an event now goes to its handlers, once. What is still none stays in quarantine.
     """
     from bellhop.ledger import Ledger
 
@@ -136,7 +141,7 @@ def retry(delivery_ids: tuple[str, ...], every: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(delivery_ids: tuple[str, ...], every: bool, yes: bool) -> None:
-    """Throw them away for good."""
+    """Delete bodies for good."""
     kept = _quarantine(load_settings())
     chosen = [one.delivery_id for one in _chosen(kept, delivery_ids, every)]
     if chosen and not yes:

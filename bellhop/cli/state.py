@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
-import structlog
 
-from bellhop.embedded import embedded_url
 from bellhop.errors import BellhopError
 from bellhop.settings import STATE, Settings
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from bellhop.redis_checks import Finding
-
-_log = structlog.get_logger("redis")
 
 _SECRET = "signing-secret"  # noqa: S105 - the name of its file
 _URL = "webhook-url"
@@ -41,6 +37,8 @@ def redis_url(settings: Settings) -> str:
     """Return the configured Redis, or that of a `bellhop up` in this directory."""
     if settings.redis_url:
         return settings.redis_url.get_secret_value()
+    from bellhop.embedded import embedded_url
+
     url = embedded_url(STATE)
     if url is None:
         raise NotConfigured(
@@ -74,12 +72,15 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     One that is still loading its data is waited for. Raises `RedisUnreachable` or `UnfitRedis`, and
     `Sealed` if its events are encrypted with a key that is not configured.
     """
+    import structlog
     from redis.exceptions import BusyLoadingError, RedisError
 
     from bellhop.connections import reason
     from bellhop.ledger import Ledger
     from bellhop.outages import Outages, wait_out
     from bellhop.redis_checks import Level, judge, read_facts
+
+    log = structlog.get_logger("redis")
 
     def loaded() -> "Redis":
         try:
@@ -89,7 +90,7 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
                 raise error.__cause__ from None
             raise
 
-    with wait_out(loaded, Outages(_log, "Redis loads its data; waiting for it")) as redis:
+    with wait_out(loaded, Outages(log, "Redis loads its data; waiting for it")) as redis:
         try:
             findings = judge(read_facts(redis), settings.durability)
             _refuse(findings)
@@ -102,7 +103,7 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
             ) from error
     for finding in findings:
         if warn and finding.level is Level.WARNING:
-            _log.warning(finding.text, remedy=finding.remedy)
+            log.warning(finding.text, remedy=finding.remedy)
 
 
 def _refuse(findings: Sequence["Finding"]) -> None:

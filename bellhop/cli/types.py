@@ -13,13 +13,13 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
 
-from bellhop.cli.listing import listing, new_table, print_json, print_table
+from bellhop.cli.listing import listing, print_json
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.drift import schema_of
 from bellhop.events.masking import SECRET, secret_names
-from bellhop.events.nearest import nearest
+from bellhop.events.nearest import did_you_mean
 from bellhop.routing import Pattern
 from bellhop.samples import sample
 
@@ -72,8 +72,7 @@ def types(pattern: str, as_json: bool) -> None:
         return
     found = Pattern(pattern).known_types()
     if not found:
-        near = nearest(pattern, TYPES, patterns=True)
-        hint = f"did you mean {' or '.join(near)}?" if near else "`bellhop types` lists all"
+        hint = did_you_mean(pattern, TYPES, "`bellhop types` lists all", patterns=True)
         raise NoSuchType(f'no known event type fits "{pattern}"; {hint}')
     if as_json:
         print_json(_head(event_type) for event_type in found)
@@ -109,6 +108,8 @@ def _width() -> int:
 
 
 def _show_one(event_type: str, *, as_json: bool) -> None:
+    from bellhop.cli.tables import new_table, print_table
+
     cls = TYPES[event_type]
     fields = fields_of(cls)
     event = _sample(event_type, fields)

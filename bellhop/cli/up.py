@@ -38,7 +38,12 @@ _log = structlog.get_logger("up")
 @click.option("--port", type=int, help="Port to listen on.  [BELLHOP_PORT, 8000]")
 @click.option("--processes", type=int, help="Receiver processes.  [BELLHOP_PROCESSES, 1]")
 @click.option(
-    "--workers", type=click.IntRange(1), default=2, show_default=True, help="Worker processes."
+    "-n",
+    "--workers",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Worker processes.",
 )
 @click.option("--reload", is_flag=True, help="Load the handlers anew when one is saved.")
 def up(

@@ -59,11 +59,14 @@ def _shared_base(classes: list[type[SeamEvent]]) -> type[SeamEvent]:
 
 
 def _bases() -> Iterator[tuple[str, type[SeamEvent]]]:
-    for prefix in {prefix for event_type in TYPES for prefix in _prefixes(event_type)}:
-        known = {name: cls for name, cls in TYPES.items() if name.startswith(prefix)}
+    below: dict[str, list[str]] = {}
+    for event_type in TYPES:
+        for prefix in _prefixes(event_type):
+            below.setdefault(prefix, []).append(event_type)
+    for prefix, known in below.items():
         # "connect_" stands for no more than connect_webview; "acs_" for five resources.
         if "." in prefix or len({name.partition(".")[0] for name in known}) > 1:
-            yield prefix, _shared_base(list(known.values()))
+            yield prefix, _shared_base([TYPES[name] for name in known])
 
 
 _BASES: Final[Mapping[str, type[SeamEvent]]] = MappingProxyType(dict(_bases()))

@@ -19,3 +19,11 @@ def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> lis
     if patterns and "*" in name:
         candidates += sorted({f"{one.rpartition('.')[0]}.*" for one in known})
     return difflib.get_close_matches(name, candidates, n=_MOST)
+
+
+def did_you_mean(
+    name: str, known: Collection[str], otherwise: str, *, patterns: bool = False
+) -> str:
+    """Return the end of a message about an unknown name: those near it, or else `otherwise`."""
+    near = nearest(name, known, patterns=patterns)
+    return f"did you mean {' or '.join(near)}?" if near else otherwise
