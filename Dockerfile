@@ -47,16 +47,18 @@ EXPOSE 8000
 VOLUME ["/app/.bellhop"]
 STOPSIGNAL SIGTERM
 
-# `up` and `receiver` are asked whether they take events, on BELLHOP_PORT. A worker serves no HTTP:
+# `up` and `receiver` are asked whether they take events. A worker serves no HTTP:
 # its Redis is asked instead, as /health/ready does; the pool itself replaces workers that die.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s --retries=3 CMD ["python", "-c", "\
-import os, sys\n\
+import sys\n\
+from bellhop.settings import load_settings\n\
+settings = load_settings()\n\
 if b'worker' in open('/proc/1/cmdline', 'rb').read().split(b'\\0'):\n\
     from bellhop.cli.state import reachable_redis, redis_url\n\
-    from bellhop.settings import load_settings\n\
-    sys.exit(not reachable_redis(redis_url(load_settings())).ping())\n\
+    sys.exit(not reachable_redis(redis_url(settings)).ping())\n\
 from http.client import HTTPConnection\n\
-connection = HTTPConnection('127.0.0.1', int(os.environ.get('BELLHOP_PORT') or 8000), timeout=5)\n\
+from bellhop.cli.state import local_host\n\
+connection = HTTPConnection(local_host(settings.host).strip('[]'), settings.port, timeout=5)\n\
 connection.request('GET', '/health/ready')\n\
 sys.exit(connection.getresponse().status != 200)\n\
 "]

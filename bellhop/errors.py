@@ -7,3 +7,7 @@ signing secret or a door code.
 
 class BellhopError(Exception):
     """The root of every error that Bellhop raises on purpose."""
+
+
+class InvalidSettings(BellhopError):
+    """A setting has a wrong value; the message names each, and what is expected."""

@@ -4,12 +4,20 @@ import os
 import threading
 
 from bellhop.embedded import embedded_url
+from bellhop.environment import PLATFORMS, SEAMS_OWN
 from bellhop.listener import Listener, Wait
 from bellhop.redis_url import parse_redis_url
 from bellhop.sdk import require_sdk
 from bellhop.settings import STATE, InvalidSettings, Settings, load_settings
 
-_VARIABLES = ("BELLHOP_REDIS_URL", "BELLHOP_ENCRYPTION_KEYS", "SEAM_API_KEY", "SEAM_ENDPOINT")
+_VARIABLES = (
+    *(
+        name + end
+        for name in ("BELLHOP_REDIS_URL", "BELLHOP_ENCRYPTION_KEYS", *SEAMS_OWN)
+        for end in ("", "_FILE")
+    ),
+    *PLATFORMS["BELLHOP_REDIS_URL"],
+)
 
 _listeners: dict[tuple[str | None, ...], Listener] = {}
 _lock = threading.Lock()

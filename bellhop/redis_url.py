@@ -6,6 +6,8 @@
     redis+sentinel://[user:password@]host[:port],host2[:port]/service[/database]
     rediss+sentinel://…              TLS to the sentinels, too
 
+`valkey` and `valkeys` mean the same as `redis` and `rediss`.
+
 Options follow as `?name=value&…`, see `OPTIONS`. Whatever is not understood is refused: an option
 that is ignored, or a password cut at its `#`, would be found out in production.
 """
@@ -16,7 +18,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+SCHEMES = (
+    "redis",
+    "rediss",
+    "unix",
+    "redis+sentinel",
+    "rediss+sentinel",
+    "valkey",
+    "valkeys",
+    "valkey+sentinel",
+    "valkeys+sentinel",
+)
 
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
@@ -41,6 +53,10 @@ class RedisAddress:
     service: str = ""
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     sentinel_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+def _has_tls(scheme: str) -> bool:
+    return scheme.startswith(("rediss", "valkeys"))
 
 
 def _number(value: str) -> int:
@@ -81,7 +97,7 @@ OPTIONS: Mapping[str, Callable[[str], Any]] = {
 
 def parse_redis_url(url: str) -> RedisAddress:
     """Read a URL. Raises `InvalidRedisUrl`."""
-    scheme = url.partition("://")[0]
+    scheme = url.partition("://")[0].lower()
     if "://" not in url or scheme not in SCHEMES:
         raise InvalidRedisUrl("it begins with none of " + ", ".join(f"{s}://" for s in SCHEMES))
     try:
@@ -95,7 +111,7 @@ def parse_redis_url(url: str) -> RedisAddress:
     user, _, password = login.partition(":")
     options |= {"username": unquote(user)} if user else {}
     options |= {"password": unquote(password)} if password else {}
-    tls = scheme.startswith("rediss")
+    tls = _has_tls(scheme)
     if scheme == "unix":
         if places or len(parts.path) < 2:
             raise InvalidRedisUrl("a Unix socket needs an absolute path, as in unix:///path")
@@ -157,7 +173,7 @@ def _options(parts: SplitResult, scheme: str) -> dict[str, Any]:
         raise InvalidRedisUrl(
             "it has an option, or a value of one, that is none of these: " + ", ".join(OPTIONS)
         ) from None
-    if not scheme.startswith("rediss") and any(name.startswith("ssl_") for name in read):
+    if not _has_tls(scheme) and any(name.startswith("ssl_") for name in read):
         raise InvalidRedisUrl("options that begin with ssl_ need TLS: rediss://")
     if "sentinel" not in scheme and any(name.startswith("sentinel_") for name in read):
         raise InvalidRedisUrl("options that begin with sentinel_ need redis+sentinel://")

@@ -1,45 +1,47 @@
-"""The `BELLHOP_…` variables, from the environment or from `.env` in the current directory.
+"""The settings: what each may be, and what is said of a wrong one.
 
-What is Seam's, and not ours, has the name that Seam's own SDK gives it: `SEAM_…`.
+Where their values come from is in `environment`.
 """
 
 import difflib
-import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from dotenv import dotenv_values
 from pydantic import (
+    BaseModel,
     BeforeValidator,
     ByteSize,
+    ConfigDict,
     Field,
+    PrivateAttr,
     SecretStr,
     TypeAdapter,
     ValidationError,
     field_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from bellhop.environment import PREFIX, SEAMS_OWN, Value, find, read_variables
 from bellhop.errors import BellhopError
+from bellhop.errors import InvalidSettings as InvalidSettings
 from bellhop.redis_url import parse_redis_url
 from bellhop.secret import secret_problem
 from bellhop.vault import Vault
 
-PREFIX = "BELLHOP_"
-_SEAMS_OWN = ("SEAM_API_KEY", "SEAM_ENDPOINT")
-ENV_FILE = ".env"
 NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
 """Seam's SDKs take no key that does not begin with `seam_`."""
 
 STATE = Path(".bellhop")
 """Where `bellhop up` keeps its Redis and its signing secret."""
 
+_OTHER_LEVELS = {"warn": "warning", "fatal": "critical", "trace": "debug", "notset": "debug"}
+"""What `logging`, and other programs, call the levels."""
+
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_KUBERNETES = re.compile(r"SERVICE_|PORT_[0-9]")
-"""What Kubernetes sets in every pod beside a Service named bellhop."""
+_ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - only where a platform chooses the port
+_INSTEAD = "; set BELLHOP_REDIS_URL, which goes before it"
 
 _API_KEY = re.compile(r"seam_(?!at|cst|pk)\S+")
 """Seam's other tokens begin alike: those of people, of browsers, and publishable ones."""
@@ -56,16 +58,24 @@ _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _OWN_API_KEY = re.compile(r"[!-~]{16,1000}")
 
 
-class InvalidSettings(BellhopError):
-    """A setting has a wrong value; the message names each, and what is expected."""
-
-
 def _words(value: Any) -> Any:
     return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
 
 
+def _secrets(value: Any) -> Any:
+    words = _words(value)
+    if value and not words:
+        raise ValueError("there is nothing between its commas")
+    return words
+
+
 def _lower(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
+
+
+def _log_level(value: Any) -> Any:
+    name = _lower(value)
+    return _OTHER_LEVELS.get(name, name) if isinstance(name, str) else name
 
 
 def _import_paths(value: Any) -> Any:
@@ -96,7 +106,7 @@ def _byte_count(value: Any) -> Any:
 
 
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-ImportPaths = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_import_paths)]
+ImportPaths = Annotated[tuple[str, ...], BeforeValidator(_import_paths)]
 
 _EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
@@ -122,26 +132,20 @@ _EXPECTED = {
     "on_invalid": "quarantine or reject",
     "api_key": "16 to 1000 letters, digits and signs of ASCII, without white space",
     "log_format": "json or console",
-    "log_level": "debug, info, warning or error",
+    "log_level": "debug, info, warning, error or critical",
     "seam_api_key": "an API key from Seam's console (seam_…)",
     "seam_endpoint": "the URL of an API such as https://connect.getseam.com",
 }
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What can be set. Every default is meant for production."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_file=ENV_FILE,
-        extra="ignore",
-        env_ignore_empty=True,
-        hide_input_in_errors=True,
-    )
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
+    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
     redis_url: SecretStr | None = None
-    encryption_keys: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_words)] = ()
+    encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
     durability: Annotated[Literal["redis", "fsync", "replica"], BeforeValidator(_lower)] = "redis"
     handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
@@ -158,11 +162,13 @@ class Settings(BaseSettings):
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
     api_key: SecretStr | None = None
     log_format: Literal["json", "console"] | None = None
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = (
-        "info"
-    )
-    seam_api_key: SecretStr | None = Field(None, validation_alias="SEAM_API_KEY")
-    seam_endpoint: str | None = Field(None, validation_alias="SEAM_ENDPOINT", pattern="^https?://.")
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_log_level)
+    ] = "info"
+    seam_api_key: SecretStr | None = None
+    seam_endpoint: str | None = Field(None, pattern="^https?://.")
+
+    _origins: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("redis_url")
     @classmethod
@@ -212,6 +218,17 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def origins(self) -> Mapping[str, str]:
+        """Where each setting comes from, by its variable: `default`, `environment`, `.env line 3`.
+
+        In brackets, the name by which it was set, if that is another.
+        """
+        return {
+            variable_of(name): self._origins.get(name, "default")
+            for name in type(self).model_fields
+        }
+
+    @property
     def vault(self) -> Vault:
         """What encrypts bodies, if there are keys for it."""
         return Vault([key.get_secret_value() for key in self.encryption_keys])
@@ -222,28 +239,50 @@ class Settings(BaseSettings):
         return tuple(secret.get_secret_value() for secret in self.webhook_secrets)
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable that sets a field of `Settings`."""
+    return name.upper() if name.upper() in SEAMS_OWN else f"{PREFIX}{name.upper()}"
+
+
 def load_settings(**given: Any) -> Settings:
     """Read the settings; `given` values go before the environment, unless they are `None`.
 
     Raises `InvalidSettings`, which names every wrong one.
     """
+    variables = read_variables()
+    _check_names(variables)
+    found = {
+        name: value
+        for name in Settings.model_fields
+        if given.get(name) is None and (value := find(variable_of(name), variables))
+    }
+    port = found.get("port")
+    if port and port.variable == "PORT" and "host" not in found:
+        # A platform that chooses the port sends its requests from another machine.
+        found["host"] = Value(_ALL_ADDRESSES, port.variable, port.origin)
+    values = {name: value.text for name, value in found.items()}
+    values |= {name: value for name, value in given.items() if value is not None}
     try:
-        in_file = dotenv_values(ENV_FILE)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
-        raise InvalidSettings(f"cannot read {ENV_FILE}: {reason}") from None
-    _check_names({**in_file, **os.environ})
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**values)
     except ValidationError as error:
         problems = {str(problem["loc"][0]).lower(): problem for problem in error.errors()}
         raise InvalidSettings(
-            "\n".join(_explain(name, problem) for name, problem in problems.items())
+            "\n".join(
+                _explain(name, problem, found.get(name)) for name, problem in problems.items()
+            )
         ) from None
+    origins = dict.fromkeys(values, "command line")
+    settings._origins = origins | {name: _origin(name, value) for name, value in found.items()}
+    return settings
 
 
-def _explain(name: str, problem: Mapping[str, Any]) -> str:
-    variable = name.upper() if name.upper() in _SEAMS_OWN else f"{PREFIX}{name.upper()}"
+def _origin(name: str, value: Value) -> str:
+    same = value.variable == variable_of(name)
+    return value.origin if same else f"{value.origin} ({value.variable})"
+
+
+def _explain(name: str, problem: Mapping[str, Any], value: Value | None) -> str:
+    variable = value.variable if value else variable_of(name)
     detail = problem["msg"].removeprefix("Value error, ")
     if name == "encryption_keys":
         return f"{variable}: {detail}"
@@ -252,22 +291,31 @@ def _explain(name: str, problem: Mapping[str, Any]) -> str:
     if name == "seam_api_key":
         return f"{variable}: expected {_EXPECTED[name]}"
     if name == "redis_url":  # may hold a password
-        return f"{variable}: expected {_EXPECTED[name]}, but {detail}"
+        instead = "" if value is None or value.variable.startswith(PREFIX) else _INSTEAD
+        return f"{variable}: expected {_EXPECTED[name]}, but {detail}{instead}"
+    if value and value.from_file:  # whatever is in there may be secret
+        return f"{variable}: expected {_EXPECTED[name]} in {value.origin}"
     given = problem["input"]
     shown = f"{given.total_seconds():g}s" if isinstance(given, timedelta) else repr(given)
     return f"{variable}: expected {_EXPECTED.get(name, 'another value')}, got {shown}"
 
 
-def _check_names(environment: Mapping[str, object]) -> None:
+def _check_names(variables: Iterable[str]) -> None:
     """Refuse a variable that is nearly the name of a setting: it is a typo, not somebody else's."""
-    known = [name.upper() for name in Settings.model_fields if name.upper() not in _SEAMS_OWN]
-    for variable in environment:
+    known = [name.upper() for name in Settings.model_fields if name.upper() not in SEAMS_OWN]
+    for variable in variables:
         name = variable.removeprefix(PREFIX)
-        if name in _SEAMS_OWN and name != variable:
+        if name == variable:
+            continue
+        if name in SEAMS_OWN:
             raise InvalidSettings(f"{variable} is not a setting; did you mean {name}?")
-        if name == variable or name in known or _KUBERNETES.match(name):
+        name = name.removesuffix("_FILE")
+        if name in known:
             continue
         near = [one for one in known if one.startswith(f"{name}_") or name.startswith(f"{one}_")]
         near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.55)
         if near:
-            raise InvalidSettings(f"{variable} is not a setting; did you mean {PREFIX}{near[0]}?")
+            end = "_FILE" if variable.endswith("_FILE") else ""
+            raise InvalidSettings(
+                f"{variable} is not a setting; did you mean {PREFIX}{near[0]}{end}?"
+            )

@@ -18,6 +18,7 @@ from bellhop.checkup import (
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
+from bellhop.environment import export_env_file
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger, read_condition
 from bellhop.loading import HandlersNotLoaded, load_handlers
@@ -72,6 +73,7 @@ def _findings() -> Iterator[Finding]:
         yield from judge_settings(error)
         return
     yield _secrets(settings)
+    export_env_file()
     yield from _handlers(settings)
     try:
         redis = opened_redis(settings)

@@ -8,6 +8,7 @@ import click
 
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
+from bellhop.environment import export_env_file
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.nearest import did_you_mean
@@ -35,7 +36,9 @@ def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     """List the handlers, in the order in which they run."""
     if as_json:
         keep_stdout()
-    load_handlers(load_settings().handlers)
+    settings = load_settings()
+    export_env_file()
+    load_handlers(settings.handlers)
     shown = _matching(registry, event_type) if event_type else list(registry)
     if as_json:
         print_json(map(_row, shown))

@@ -8,6 +8,7 @@ import sys
 import click
 
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
+from bellhop.environment import export_env_file
 from bellhop.settings import Settings, load_settings
 
 
@@ -54,6 +55,7 @@ def worker(workers: int, checked: bool) -> None:
     say of action attempts is fetched from Seam.
     """
     settings = load_settings()
+    export_env_file()
     _begin(settings)
     from bellhop.sdk import require_sdk
 

@@ -23,6 +23,7 @@ from bellhop.cli.state import (
     require_fit_redis,
 )
 from bellhop.embedded import EmbeddedRedis
+from bellhop.environment import without
 from bellhop.failpoints import read as read_failpoints
 from bellhop.logs import configure_logs
 from bellhop.processes import command as process
@@ -53,8 +54,9 @@ def up(
 
     Its data and signing secret are kept in .bellhop/.
     """
-    level = "debug" if sys.stderr.isatty() and "BELLHOP_LOG_LEVEL" not in os.environ else None
-    settings = load_settings(host=host, port=port, processes=processes, log_level=level)
+    settings = load_settings(host=host, port=port, processes=processes)
+    if sys.stderr.isatty() and settings.origins["BELLHOP_LOG_LEVEL"] == "default":
+        settings.log_level = "debug"
     configure_logs(settings.log_format, settings.log_level)
     read_failpoints(os.environ)
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
@@ -84,8 +86,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     keep_webhook_url(webhook)
     _introduce(settings, webhook, secrets[0], url, embedded=embedded is not None)
     check = _start_check()
-    environment = {
-        **os.environ,
+    given = {
         "BELLHOP_REDIS_URL": url,
         "BELLHOP_WEBHOOK_SECRETS": " ".join(secrets),
         "BELLHOP_HOST": settings.host,
@@ -93,6 +94,7 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
         "BELLHOP_PROCESSES": str(settings.processes),
         "BELLHOP_LOG_LEVEL": settings.log_level,
     }
+    environment = {**without(os.environ, given), **given}
     command = [sys.executable, "-m", "bellhop.cli"]
     supervisor = Supervisor(
         grace=settings.grace.total_seconds(),

@@ -54,6 +54,16 @@ FORMS: list[tuple[str, RedisAddress]] = [
             sentinel_options={"username": "s", "password": "y"},
         ),
     ),
+    ("REDIS://localhost", RedisAddress(LOCAL)),
+    ("valkey://localhost/1", RedisAddress(LOCAL, options={"db": 1})),
+    (
+        "valkeys://:x@host?ssl_cert_reqs=none",
+        RedisAddress(
+            (("host", 6379),), tls=True, options={"password": "x", "ssl_cert_reqs": "none"}
+        ),
+    ),
+    ("valkey+sentinel://one/m", RedisAddress((("one", 26379),), service="m")),
+    ("valkeys+sentinel://one/m", RedisAddress((("one", 26379),), tls=True, service="m")),
     (
         "rediss+sentinel://one/mymaster?ssl_ca_certs=/ca",
         RedisAddress(
@@ -68,6 +78,7 @@ FORMS: list[tuple[str, RedisAddress]] = [
 
 NONSENSE: list[tuple[str, str]] = [
     ("localhost:6379", "it begins with none of redis://"),
+    ("valkey://localhost?ssl_ca_certs=/ca", "options that begin with ssl_ need TLS"),
     ("http://localhost", "it begins with none of redis://"),
     ("redis:/localhost", "it begins with none of redis://"),
     ("sentinel://localhost/mymaster", "it begins with none of redis://"),

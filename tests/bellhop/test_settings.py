@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellhop.settings import InvalidSettings, Settings, load_settings
+from bellhop.settings import InvalidSettings, Settings, load_settings, variable_of
 from tests.bellhop.environment import dotenv, short
 from tests.conftest import SECRET
 
@@ -97,6 +97,12 @@ GOOD: list[tuple[str, str, Any]] = [
     ("log_format", "console", "console"),
     ("log_level", "debug", "debug"),
     ("log_level", "error", "error"),
+    ("log_level", "WARN", "warning"),
+    ("log_level", "Warning", "warning"),
+    ("log_level", "FATAL", "critical"),
+    ("log_level", "critical", "critical"),
+    ("log_level", "trace", "debug"),
+    ("redis_url", "valkey://localhost", "valkey://localhost"),
 ]
 
 
@@ -130,10 +136,24 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read() -> None:
     assert (value("port"), value("webhook_secrets")) == (81, (SECRET,))
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\t", ",\n"])
-def test_a_line_end_after_a_secret_is_not_part_of_it(end: str, env: pytest.MonkeyPatch) -> None:
-    env.setenv("BELLHOP_WEBHOOK_SECRETS", SECRET + end)
-    assert value("webhook_secrets") == (SECRET,)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\t", " \r\n", "\n\n"])
+@pytest.mark.parametrize(
+    ("name", "text", "meant"),
+    [
+        ("webhook_secrets", SECRET, (SECRET,)),
+        ("redis_url", "redis://:pw@h/1", "redis://:pw@h/1"),
+        ("port", "81", 81),
+        ("host", "::1", "::1"),
+        ("on_invalid", "reject", "reject"),
+        ("log_level", "debug", "debug"),
+        ("seam_endpoint", "http://127.0.0.1:1", "http://127.0.0.1:1"),
+    ],
+)
+def test_a_line_end_after_a_value_is_not_part_of_it(
+    name: str, text: str, meant: Any, end: str, env: pytest.MonkeyPatch
+) -> None:
+    env.setenv(variable_of(name), text + end)
+    assert value(name) == meant
 
 
 def test_the_environment_goes_before_the_file(env: pytest.MonkeyPatch) -> None:
@@ -154,11 +174,8 @@ def test_what_is_given_as_none_is_not_given(env: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_not_ours_is_left_alone(env: pytest.MonkeyPatch) -> None:
-    dotenv("DATABASE_URL=x\nPORT=1\nREDIS_URL=redis://elsewhere\n")
-    env.setenv("PORT", "2")
+    dotenv("DATABASE_URL=x\nport=1\nHOST=x\nREDIS=redis://elsewhere\n")
     env.setenv("BELLHOP_SOMETHING_ELSE", "3")
-    env.setenv("BELLHOP_PORT_8000_TCP_ADDR", "10.0.0.1")  # Kubernetes, for a service named bellhop
-    env.setenv("BELLHOP_SERVICE_HOST", "10.0.0.1")
     settings = load_settings()
     assert {name: getattr(settings, name) for name in Settings.model_fields} == DEFAULTS
 

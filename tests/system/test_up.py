@@ -45,7 +45,11 @@ def test_the_copy_of_the_example_is_what_is_shipped() -> None:
 
 def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -> None:
     house = lonely_house
-    house.handlers('@on("lock.*")\ndef handle(event): ran(event.event_id)\n')
+    (house.path / ".env").write_text("GREETING=from the file\nHOME=/nowhere\n")
+    house.handlers(
+        'WORDS = os.environ["GREETING"], os.environ["HOME"] == "/nowhere"\n'
+        '@on("lock.*")\ndef handle(event): ran(event.event_id, *WORDS)\n'
+    )
     pid = start_up(house)
     assert "201" not in house.run("send", "lock.unlocked", "-s", "event_id=once").stdout
     house.await_lines(1)
@@ -60,7 +64,7 @@ def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -
     again = house.run("send", "lock.unlocked", "-s", "event_id=once")
     assert again.stdout.startswith("200 known already")
     assert (house.path / ".bellhop/signing-secret").read_text() == secret
-    assert house.lines() == ["once"]
+    assert house.lines() == ["once from the file False"]
 
 
 def test_a_second_one_on_the_same_data_is_refused(lonely_house: House) -> None:

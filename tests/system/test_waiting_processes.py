@@ -89,7 +89,7 @@ def test_a_forked_process_listens_for_itself(house: House) -> None:
 
 
 def test_importing_bellhop_brings_in_nothing_that_only_waiting_needs(house: House) -> None:
-    slow = {"asyncio", "redis", "seam", "httpx", "pydantic_settings"}
+    slow = {"asyncio", "redis", "seam", "httpx", "dotenv"}
     with run(house, f"import bellhop, sys; print({slow} & set(sys.modules))") as process:
         assert process.communicate(timeout=60) == ("set()\n", "")
 

@@ -187,7 +187,7 @@ def test_it_needs_neither_redis_nor_settings() -> None:
     code = (
         "import sys; from bellhop.cli import main; main(['types', 'lock.unlocked'], "
         "standalone_mode=False); "
-        "sys.exit(bool({'redis', 'rq', 'pydantic_settings', 'svix'} & set(sys.modules)))"
+        "sys.exit(bool({'redis', 'rq', 'dotenv', 'svix'} & set(sys.modules)))"
     )
     subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, env={"BELLHOP_PORT": "x"}
