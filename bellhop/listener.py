@@ -29,7 +29,7 @@ from bellhop.connections import connect_async, reason
 from bellhop.ledger import AsyncAttempts, keys
 from bellhop.polling import Polls
 from bellhop.settings import Settings
-from bellhop.vault import Sealed
+from bellhop.vault import CannotOpen, Kind
 
 _BLOCK_MS = 2000
 """How long Redis is asked to keep silent: less than a client waits for an answer."""
@@ -214,7 +214,7 @@ class Listener:
     async def _check_vault(self, redis: Redis) -> None:
         mark: Any = await redis.get(keys.SEALED)
         if mark:
-            self._vault.open(mark)
+            self._vault.open(mark, Kind.LEDGER)
 
     # Reading
 
@@ -239,7 +239,7 @@ class Listener:
     async def _read_some(self, attempts: AsyncAttempts, names: Sequence[str]) -> None:
         try:
             found = await attempts.get_all(names)
-        except Sealed as error:
+        except CannotOpen as error:
             if len(names) > 1:
                 for name in names:
                     await self._read_some(attempts, [name])

@@ -43,6 +43,7 @@ _COMMANDS = {
     "doctor": _Entry("doctor:doctor", "Check settings, Redis, workers and handlers."),
     "dead": _Entry("dead:dead", "List, retry or drop what handlers gave up."),
     "drift": _Entry("drift:drift", "Report where events differ from Seam's schema."),
+    "encrypt": _Entry("encrypt:encrypt", "Store all with the first encryption key."),
     "quarantine": _Entry("quarantine:quarantine", "Look after bodies that are no Seam event."),
 }
 

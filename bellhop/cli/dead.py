@@ -18,6 +18,7 @@ from bellhop.events import masked, parse
 from bellhop.events.masking import printable
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
+from bellhop.vault import Kind
 
 if TYPE_CHECKING:
     from bellhop.ledger import DeadLetter, DeadLetters, Resolution
@@ -217,7 +218,8 @@ def _counted(letters: "list[DeadLetter]") -> "Counter[tuple[str, str]]":
 def _open() -> "DeadLetters":
     from bellhop.ledger import DeadLetters
 
-    return DeadLetters(opened_redis(load_settings()))
+    settings = load_settings()
+    return DeadLetters(opened_redis(settings), settings.vault)
 
 
 def _letters(dead_letters: "DeadLetters", chosen: _Filter) -> "Iterator[DeadLetter]":
@@ -251,6 +253,6 @@ def _event(letter: "DeadLetter") -> object:
     if body is None:
         return None
     try:
-        return masked(parse(load_settings().vault.open(body)).event)
+        return masked(parse(letter.vault.open(body, Kind.EVENT, letter.event_id)).event)
     except BellhopError as error:
         return f"cannot be read any more: {error}"

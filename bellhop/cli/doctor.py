@@ -114,8 +114,15 @@ def _keys(ledger: Ledger) -> Finding:
             f"encryption: {error}",
             "give this process the keys that receivers and workers have",
         )
-    on = ledger.vault.encrypts
-    return Finding(Level.OK, f"encryption at rest: {'on' if on else 'off'}")
+    vault = ledger.vault
+    if vault.encrypts and vault.takes_plaintext:
+        return Finding(
+            Level.WARNING,
+            "encryption at rest: on, but what is not encrypted is read, too",
+            "when all receivers and workers have these keys, call `bellhop encrypt` and take "
+            "plaintext out of BELLHOP_ENCRYPTION_KEYS",
+        )
+    return Finding(Level.OK, f"encryption at rest: {'on' if vault.encrypts else 'off'}")
 
 
 def _handlers(settings: Settings) -> Iterator[Finding]:

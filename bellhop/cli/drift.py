@@ -23,6 +23,7 @@ _WORDS: Final[dict[DriftKind, str]] = {
     "unknown_field": "is new",
     "unknown_type": "is unknown",
     "unknown_value": "has a new value",
+    "unreadable_time": "is no time that can be read",
 }
 _WIDE: Final = 70
 """Characters beside the field from which on both times are told."""

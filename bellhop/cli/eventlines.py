@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from bellhop.errors import BellhopError
-from bellhop.events import SeamEvent, masked, parse
+from bellhop.events import Parsed, SeamEvent, masked, parse
 from bellhop.events.masking import printable
 
 if TYPE_CHECKING:
@@ -20,12 +20,18 @@ _NOT_TOLD: Final = frozenset({"event_description", "event_id", "event_type"})
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
-def opened(event: "Recorded") -> SeamEvent | None:
+def parsed(event: "Recorded") -> Parsed | None:
     """Return the event itself, or `None` if it cannot be read: there is no key, for example."""
     try:
-        return parse(event.body).event
+        return parse(event.body)
     except BellhopError:
         return None
+
+
+def opened(event: "Recorded") -> SeamEvent | None:
+    """Return the same without its drift."""
+    found = parsed(event)
+    return found.event if found else None
 
 
 def content(event: "Recorded") -> object:

@@ -8,9 +8,8 @@ import click
 
 from bellhop.cli.asking import NothingOnRecord, opened_record
 from bellhop.cli.drift import in_words
-from bellhop.cli.eventlines import content, duration, moment, opened, row
+from bellhop.cli.eventlines import content, duration, moment, opened, parsed, row
 from bellhop.cli.listing import json_text, listing, print_json
-from bellhop.events.drift import drift_of
 from bellhop.events.masking import printable
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ def show(event_id: str, as_json: bool) -> None:
             f"{event_id}: not found; `bellhop events` lists what is on record, and "
             "`bellhop quarantine` what was no event"
         )
-    seam_event = opened(event)
-    drift = [in_words(one) for one in drift_of(seam_event)] if seam_event else []
+    read = parsed(event)
+    drift = [in_words(one) for one in read.drift] if read else []
     if as_json:
         print_json([{**row(event), "drift": drift}])
         return

@@ -1,20 +1,26 @@
 """Finds where an event and Seam's published schema differ without harm."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args, get_origin
 
 from bellhop.events.base import SeamEvent, SeamModel, is_of_one_type
 from bellhop.events.fields import NullableMark, OpenEnum, PromisedMark
-from bellhop.events.masking import hide, secret_names, shown
+from bellhop.events.masking import hide, shown
+from bellhop.events.shape import shape_of
 
 DriftKind: TypeAlias = Literal[
-    "unknown_type", "unknown_field", "missing_field", "unknown_value", "unexpected_null"
+    "unknown_type",
+    "unknown_field",
+    "missing_field",
+    "unknown_value",
+    "unexpected_null",
+    "unreadable_time",
 ]
 
-_MOST: Final = 50
+MOST_DRIFT: Final = 50
 """How many differences of one event are told."""
 _LONGEST_FIELD: Final = 120
 
@@ -28,7 +34,15 @@ class Drift:
     """The name of the field, after a dot if it is inside of another."""
     kind: DriftKind
     example: str | None = None
-    """What was sent, shortened, without secrets; None for a missing field."""
+    """What was sent; None for a missing field.
+
+    Of an unknown field, or a time that cannot be read, only type and length: a new field may hold a
+    secret that nobody knows as one yet.
+    """
+
+    def without_value(self) -> "Drift":
+        """Return it without what was sent in a known field. The type of an event is no secret."""
+        return replace(self, example=None) if self.kind == "unknown_value" else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +96,11 @@ def _parts(annotation: Any) -> Iterator[Any]:
 
 
 class _Found(NamedTuple):
-    """A difference before its value is made fit to be shown. `secret`: by its name."""
+    """A difference before its value is made fit to be shown."""
 
     field: str
     kind: DriftKind
     value: object = None
-    secret: bool = False
 
 
 def drift_of(event: SeamEvent) -> tuple[Drift, ...]:
@@ -105,18 +118,18 @@ def drift_of(event: SeamEvent) -> tuple[Drift, ...]:
             return ()
     else:
         found.append(_Found("event_type", "unknown_type", event.event_type))
-    # A new field may repeat a door code in words.
+    # A new name, or value, may repeat a door code in words.
     secrets = event.secrets()
     told = {(one.field, one.kind): one for one in found}
-    return tuple(_told(event.event_type, one, secrets) for one in islice(told.values(), _MOST))
+    return tuple(_told(event.event_type, one, secrets) for one in islice(told.values(), MOST_DRIFT))
 
 
 def _told(event_type: str, found: _Found, secrets: frozenset[str]) -> Drift:
     field, example = found.field, None
     if found.kind == "unknown_field":
-        field = hide(field, secrets)[:_LONGEST_FIELD]
-    if found.kind != "missing_field":
-        example = shown(found.value, secret=found.secret, secrets=secrets)
+        field, example = hide(field, secrets)[:_LONGEST_FIELD], shape_of(found.value)
+    elif found.kind != "missing_field":
+        example = shown(found.value, secrets=secrets)
     return Drift(event_type, field, found.kind, example)
 
 
@@ -126,9 +139,8 @@ def _differences(model: SeamModel, schema: Schema, prefix: str) -> Iterator[_Fou
     if extra:
         # An unknown field may be called as one of our attributes: "from_".
         sent = sent - extra.keys()
-        hidden = secret_names({**values, **extra})
         for name, value in extra.items():
-            yield _Found(prefix + name, "unknown_field", value, name in hidden)
+            yield _Found(prefix + name, "unknown_field", value)
     if not schema.promised <= sent:
         for name in sorted(schema.promised - sent):
             yield _Found(prefix + schema.names[name], "missing_field")

@@ -12,12 +12,17 @@ What goes beyond the types (a promise not kept, an unknown value, an unexpected 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from bellhop.events.instants import read_instant
+
 T = TypeVar("T")
+
+UNREADABLE_TIME: Final = "unreadable_time"
+"""The type of pydantic's error for what is no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +45,27 @@ class OpenEnum:
 
 @dataclass(frozen=True, slots=True)
 class IsoTime:
-    """Read ISO 8601 with an offset, and nothing else.
+    """Read ISO 8601 with an offset, and what `read_instant` knows besides.
 
     The pattern is there because pydantic also reads "1614265330" and "2026-01-31" as times. Digits
-    of a second beyond the sixth are cut off.
+    of a second beyond the sixth are cut off. Whatever else is sent is an `UNREADABLE_TIME`.
     """
 
     def __get_pydantic_core_schema__(self, _: Any, __: GetCoreSchemaHandler) -> CoreSchema:
         dated = core_schema.str_schema(pattern=r"^\d{4}-\d\d-\d\d[Tt ]")
         aware = core_schema.datetime_schema(tz_constraint="aware", strict=False)
+        text = core_schema.str_schema(max_length=100)
+        near = core_schema.no_info_plain_validator_function(read_instant)
         return core_schema.json_or_python_schema(
-            core_schema.chain_schema([dated, aware]),
+            core_schema.union_schema(
+                [
+                    core_schema.chain_schema([dated, aware]),
+                    core_schema.chain_schema([text, near]),
+                ],
+                mode="left_to_right",
+                custom_error_type=UNREADABLE_TIME,
+                custom_error_message="a time with its offset",
+            ),
             core_schema.datetime_schema(tz_constraint="aware", strict=True),
         )
 

@@ -3,21 +3,23 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, from_json, to_json
 
 from bellhop.errors import BellhopError
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.catalogue import TYPES, base_of
-from bellhop.events.drift import Drift, drift_of
-from bellhop.events.masking import DOTS, is_secret, is_secret_name, secrets_in, shown
+from bellhop.events.drift import MOST_DRIFT, Drift, drift_of
+from bellhop.events.fields import UNREADABLE_TIME
+from bellhop.events.masking import hide, shown
+from bellhop.events.shape import shape_of
 
 
 class NotASeamEvent(BellhopError):
@@ -45,6 +47,7 @@ _EXPECTED: Final = {
     "string_too_long": "a string of at most 200 characters",
     "string_too_short": "a string that is not empty",
     "string_type": "a string",
+    UNREADABLE_TIME: "a time with its offset, such as 2026-01-31T12:00:00Z",
 }
 _COLON: Final = re.compile(rb'"\s*:')
 _HUGE: Final = (re.compile(rb"[eE]\+?\d{3}"), re.compile(rb"\d{200}"))
@@ -59,7 +62,6 @@ _FLAT: Final = frozenset({str, type(None), bool, int, datetime})
 _MOST: Final = 10
 """How many problems are told: a list of thousands can be wrong in every place."""
 
-_EXPECTED_TIME: Final = "a time with its offset, such as 2026-01-31T12:00:00Z"
 _EXPECTED_EVENT_ID: Final = "1 to 200 characters without white space"
 
 
@@ -69,7 +71,8 @@ def parse(body: bytes) -> Parsed:
     One of a type that nobody knows yet is of the base class of its resource, such as `LockEvent`
     for `lock.jammed`, if it fits that, and else a plain `SeamEvent`. Raises NotASeamEvent, and
     nothing else, for a body that is no JSON object, that lacks `event_id`, `event_type` or the id
-    of the resource it is about, or in which a known field has the wrong type.
+    of the resource it is about, or in which a known field has the wrong type. A time that cannot be
+    read counts as one that is missing.
     """
     event = _read_usual(body)
     return Parsed(event, drift_of(event)) if event else _read_any(body)
@@ -107,14 +110,51 @@ def _read_any(body: bytes) -> Parsed:
     details: list[ErrorDetails] = []
     for cls in _classes(sent.get("event_type")):
         try:
-            event = _validated(cls, body)
+            return _validated_but_for_times(cls, body, sent)
         except ValidationError as error:
             # The error holds the values that were sent, so it must not be chained to ours.
             details = error.errors(include_url=False)[:_MOST]
-        else:
-            return Parsed(event, drift_of(event))
-    secrets = frozenset(secrets_in(sent))
-    raise NotASeamEvent(*(_problem(detail, secrets) for detail in details))
+    raise NotASeamEvent(*map(_problem, details))
+
+
+def _validated_but_for_times(cls: type[SeamEvent], body: bytes, sent: dict[str, object]) -> Parsed:
+    """Read an event without the times in it that cannot be read. They are drift."""
+    try:
+        event = _validated(cls, body)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        if any(detail["type"] != UNREADABLE_TIME for detail in details):
+            raise
+        for detail in details:
+            _take_out(sent, detail["loc"])
+    else:
+        return Parsed(event, drift_of(event))
+    event = _validated(cls, to_json(sent))
+    event._keep(body)
+    times = {_path(detail["loc"]): detail["input"] for detail in details}
+    secrets = event.secrets()
+    return Parsed(
+        event,
+        (
+            *(
+                Drift(event.event_type, hide(field, secrets), UNREADABLE_TIME, shape_of(value))
+                for field, value in times.items()
+            ),
+            # What was taken out is not missing.
+            *(one for one in drift_of(event) if one.field not in times),
+        )[:MOST_DRIFT],
+    )
+
+
+def _take_out(sent: Any, path: Sequence[str | int]) -> None:
+    for step in path[:-1]:
+        sent = sent[step]
+    del sent[path[-1]]
+
+
+def _path(path: Sequence[str | int]) -> str:
+    """Return the name of a field as drift has it: without places in lists."""
+    return ".".join(step for step in path if isinstance(step, str))
 
 
 def parse_again(body: bytes, event_type: str) -> SeamEvent:
@@ -146,8 +186,7 @@ def _object(body: bytes) -> dict[str, object]:
         problem = f"not JSON: {error}"
     else:
         if not isinstance(sent, dict):
-            got = "a string" if isinstance(sent, str) else _got(sent)
-            raise NotASeamEvent(f"expected an object, got {got}")
+            raise NotASeamEvent(f"expected an object, got {shape_of(sent)}")
         # As many keys as colons after a quote: then none was dropped for standing twice.
         if len(_COLON.findall(body)) != _keys(sent) and (twice := _twice(body)):
             raise NotASeamEvent(
@@ -202,8 +241,8 @@ def _twice(body: bytes) -> list[str]:
     return twice
 
 
-def _problem(detail: ErrorDetails, secrets: Collection[str]) -> str:
-    """Say in words what is wrong with one field. `secrets`: those of the event."""
+def _problem(detail: ErrorDetails) -> str:
+    """Say in words what is wrong with one field, with nothing of what was sent in it."""
     path, kind = detail["loc"], detail["type"]
     field = ".".join(str(part) for part in path)
     if kind == "missing":
@@ -211,24 +250,5 @@ def _problem(detail: ErrorDetails, secrets: Collection[str]) -> str:
     if path == ("event_id",) and kind == "string_pattern_mismatch":
         expected = _EXPECTED_EVENT_ID
     else:
-        expected = _EXPECTED.get(kind, _EXPECTED_TIME)
-    got = detail["input"]
-    if is_secret(got) and any(map(_can_hold_secrets, path)):
-        return f"{field}: expected {expected}, got {DOTS}"
-    # A string in the place of an object may be the object, written as a string.
-    written = isinstance(got, str) and kind in ("dict_type", "list_type", "model_type")
-    return f"{field}: expected {expected}, got {'a string' if written else _got(got, secrets)}"
-
-
-def _can_hold_secrets(step: int | str) -> bool:
-    return isinstance(step, str) and (step in ("from", "to") or is_secret_name(step))
-
-
-def _got(value: object, secrets: Collection[str] = ()) -> str:
-    match value:
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case _:
-            return shown(value, most=40, secrets=secrets)
+        expected = _EXPECTED[kind]
+    return f"{field}: expected {expected}, got {shape_of(detail['input'])}"

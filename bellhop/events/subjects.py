@@ -1,10 +1,12 @@
 """What an event is about: its type, and every resource whose id it carries."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from bellhop.events.base import SeamEvent, is_of_one_type
+from bellhop.events.catalogue import TYPES
 
 UNKNOWN: Final = "?"
 """The `event_type` by which all events are found whose type nobody knew when they came."""
@@ -12,6 +14,7 @@ UNKNOWN: Final = "?"
 _NONE: Final = frozenset({"event_id", "workspace_id"})
 """Ids that find one event, or all of them."""
 
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST: Final = 200
 _MOST: Final = 50
 
@@ -40,6 +43,26 @@ def subjects_of(event: SeamEvent) -> tuple[str, ...]:
     if attempts and devices:
         found[1:1] = [attempts[0], f"attempts_of_{devices[0]}"]
     return tuple(dict.fromkeys(found))[:_MOST] if len(found) > 1 else tuple(found)
+
+
+def known_subjects(subjects: Iterable[str]) -> tuple[str, ...]:
+    """Return those that hold an id which Seam's schema knows, or that look as Seam's ids do.
+
+    For where nothing else of a body may be told: nobody knows what a new field may hold.
+    """
+    return tuple(
+        subject
+        for subject in subjects
+        for name, _, value in [subject.partition(" ")]
+        if name in _known() or _UUID.fullmatch(value)
+    )
+
+
+@cache
+def _known() -> frozenset[str]:
+    classes = (SeamEvent, *TYPES.values())
+    named = {field.subject for cls in classes for field in _fields(cls)}
+    return frozenset({"event_type", "attempts_of_device_id", *named})
 
 
 @cache

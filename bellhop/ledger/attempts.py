@@ -16,7 +16,7 @@ from bellhop.events import NotASeamEvent, SeamEvent, parse
 from bellhop.ledger import keys
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.steps import Command, Steps, take, take_async
-from bellhop.vault import NO_KEYS, Vault
+from bellhop.vault import NO_KEYS, Damaged, Kind, Vault
 
 _MOST_EVENTS = 100
 """Events that are read of one attempt, the oldest and the newest: Seam sends two or three."""
@@ -40,7 +40,7 @@ class RecordedAttempt:
 
 
 class Attempts:
-    """The attempts on record. Raises `RedisError`, and `Sealed`."""
+    """The attempts on record. Raises `RedisError`, `Sealed` and `Damaged`."""
 
     def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
         self._redis = redis
@@ -164,7 +164,9 @@ def _read(ids: Sequence[str], vault: Vault) -> Steps[list[RecordedAttempt]]:
     read = []
     for one, some, (fetched, given_up) in zip(ids, orders, answers[1::2], strict=True):
         if events := _events([bodies[order] for order in some if order in bodies], vault):
-            read.append(_recorded(one, some[0], events, fetched and vault.open(fetched), given_up))
+            said = fetched and vault.open(fetched, Kind.FETCHED, one)
+            why = given_up and vault.open(given_up, Kind.GIVEN_UP, one)
+            read.append(_recorded(one, some[0], events, said, why))
     return read
 
 
@@ -173,8 +175,8 @@ def _some(orders: list[int]) -> list[int]:
     return orders if len(orders) <= _MOST_EVENTS else orders[:half] + orders[-half:]
 
 
-def _bodies(orders: Sequence[int]) -> Steps[dict[int, bytes]]:
-    """Return the bodies of events by their order, as they are stored; those on record."""
+def _bodies(orders: Sequence[int]) -> Steps[dict[int, tuple[str, bytes]]]:
+    """Return ids and stored bodies of events by their order; of those on record."""
     if not orders:
         return {}
     logged = yield [("XRANGE", keys.LOG, order, order) for order in orders]
@@ -186,15 +188,19 @@ def _bodies(orders: Sequence[int]) -> Steps[dict[int, bytes]]:
     if not named:
         return {}
     bodies = yield [("HGET", keys.event(event_id), "body") for event_id in named.values()]
-    return {order: body for order, body in zip(named, bodies, strict=True) if body is not None}
+    return {
+        order: (event_id, body)
+        for (order, event_id), body in zip(named.items(), bodies, strict=True)
+        if body is not None
+    }
 
 
-def _events(bodies: Sequence[bytes], vault: Vault) -> list[SeamEvent]:
+def _events(bodies: Sequence[tuple[str, bytes]], vault: Vault) -> list[SeamEvent]:
     events = []
-    for body in bodies:
+    for event_id, body in bodies:
         try:
-            events.append(parse(vault.open(body)).event)
-        except NotASeamEvent:  # it was one when it was accepted, by another version
+            events.append(parse(vault.open(body, Kind.EVENT, event_id)).event)
+        except (NotASeamEvent, Damaged):  # it was one when it was accepted, by another version
             continue
     return events
 

@@ -10,13 +10,15 @@ from redis import Redis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
+from bellhop.ledger.handled import opened, sealed_anew
+from bellhop.vault import NO_KEYS, Kind, Vault
 
 _PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a handler gave up. `record`: what is on record of the handler.
+    """An event that a handler gave up. `stored`: what is on record of the handler, as it is stored.
 
     If the event's record is gone, nothing is known `about` it, and `body` is `None`.
     """
@@ -26,7 +28,18 @@ class DeadLetter:
     died_at: datetime
     about: About
     body: bytes | None = field(repr=False)
-    record: Mapping[str, Any]
+    stored: Mapping[str, Any] = field(repr=False)
+    vault: Vault = field(repr=False, default=NO_KEYS)
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """What is on record of the handler, with what it said."""
+        return opened(self.stored, self.event_id, self.handler, self.vault)
+
+    @property
+    def _sealed(self) -> Mapping[str, Any]:
+        # It may have been stored anew since it was read.
+        return sealed_anew(self.stored, self.event_id, self.handler, self.vault)
 
     @property
     def event_type(self) -> str:
@@ -46,7 +59,7 @@ class DeadLetter:
     @property
     def attempts(self) -> int:
         """How often the handler was tried."""
-        return len(self.record.get("attempts", ())) + int(self.record.get("earlier", 0))
+        return len(self.stored.get("attempts", ())) + int(self.stored.get("earlier", 0))
 
     @property
     def error(self) -> str:
@@ -60,20 +73,22 @@ class DeadLetter:
 
     def tried_again(self) -> Resolution:
         """Have the handler tried again: the attempts so far are kept, but no longer count."""
-        record = {**self.record, "state": "retrying", "forgiven": self.attempts}
+        record = {**self._sealed, "state": "retrying", "forgiven": self.attempts}
         return Resolution("retry", self.event_id, self.handler, json.dumps(record))
 
     def dropped(self, reason: str) -> Resolution:
         """Be done with it for that reason."""
-        record = {**self.record, "state": "dropped", "reason": reason}
+        said = self.vault.seal_text(reason, Kind.ERROR, self.event_id, self.handler)
+        record = {**self._sealed, "state": "dropped", "reason": said}
         return Resolution("drop", self.event_id, self.handler, json.dumps(record))
 
 
 class DeadLetters:
     """All dead letters, newest first when iterated. Raises `RedisError`."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
         self.redis = redis
+        self._vault = vault
 
     def __len__(self) -> int:
         count: Any = self.redis.zcard(keys.DEAD)
@@ -99,4 +114,5 @@ class DeadLetters:
                 About.read(about),
                 body,
                 json.loads(record) if record else {},
+                self._vault,
             )

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from redis import Redis
 from redis.exceptions import NoScriptError
 
+from bellhop.events.subjects import known_subjects
 from bellhop.ledger import calls, keys
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.calls import Call
@@ -25,7 +26,7 @@ from bellhop.ledger.entries import (
     Swept,
 )
 from bellhop.ledger.indexing import AT_A_TIME
-from bellhop.vault import NO_KEYS, Vault
+from bellhop.vault import NO_KEYS, Kind, Vault
 
 T = TypeVar("T")
 
@@ -193,15 +194,21 @@ class Ledger:
         return self._run(calls.fetch(lease, self.retention, now_ms))
 
     def check_vault(self) -> None:
-        """Raise `Sealed` if what is stored was encrypted with a key that is not in the vault."""
+        """Raise `Sealed` if the vault has not the keys that are needed here.
+
+        That is a key with which something is encrypted already, or, where a ledger that holds
+        events is not encrypted yet, `plaintext`.
+        """
         mark: Any = self.redis.get(keys.SEALED)
         if mark:
-            self.vault.open(mark)
+            self.vault.open(mark, Kind.LEDGER)
+        elif not self.vault.takes_plaintext and self.redis.exists(keys.ORDER, keys.QUARANTINE):
+            self.vault.open(b"", Kind.LEDGER)
 
     def remember_vault(self) -> None:
         """Have `check_vault` know the first key from now on."""
         if self.vault.encrypts:
-            self.redis.set(keys.SEALED, self.vault.seal(b"opened"))
+            self.redis.set(keys.SEALED, self.vault.seal(b"opened", Kind.LEDGER))
 
     def event(self, event_id: str) -> Mapping[str, bytes]:
         """Return the record of an event by field, empty if there is none."""
@@ -219,7 +226,21 @@ class Ledger:
 
 
 def sealed(batch: Sequence[Arrival | Quarantined], vault: Vault) -> Sequence[Arrival | Quarantined]:
-    """Return the batch with its bodies as they are stored."""
-    if not vault.encrypts:
-        return batch
-    return [item._replace(body=vault.seal(item.body)) for item in batch]
+    """Return the batch as it is stored.
+
+    Where bodies are encrypted, nothing else says what is in them but ids and names of fields.
+    """
+    return [
+        _sealed(item, vault) if vault.encrypts or isinstance(item, Quarantined) else item
+        for item in batch
+    ]
+
+
+def _sealed(item: Arrival | Quarantined, vault: Vault) -> Arrival | Quarantined:
+    if isinstance(item, Quarantined):
+        return item._replace(body=vault.seal(item.body, Kind.QUARANTINED, item.delivery_id))
+    return item._replace(
+        body=vault.seal(item.body, Kind.EVENT, item.event_id),
+        drift=tuple(one.without_value() for one in item.drift),
+        subjects=known_subjects(item.subjects),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
-from bellhop.vault import NO_KEYS, Vault
+from bellhop.vault import NO_KEYS, Kind, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,10 @@ class Kept:
 
 
 class Quarantine:
-    """The bodies in quarantine, newest first when iterated. Raises `RedisError`, and `Sealed`."""
+    """The bodies in quarantine, newest first when iterated.
+
+    Raises `RedisError` and `CannotOpen`.
+    """
 
     def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
         self.redis = redis
@@ -54,7 +57,7 @@ class Quarantine:
         return Kept(
             delivery_id,
             datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
-            self._vault.open(fields[b"body"]),
+            self._vault.open(fields[b"body"], Kind.QUARANTINED, delivery_id),
             tuple(fields[b"problems"].decode().split("\n")),
             json.loads(fields.get(b"headers", b"{}")),
         )

@@ -13,13 +13,13 @@ from redis.asyncio import Redis as AsyncRedis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About
-from bellhop.ledger.handled import Handled
+from bellhop.ledger.handled import Handled, opened
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.steps import Steps, take, take_async
 from bellhop.ledger.walk import Walk
 from bellhop.routing import Pattern
-from bellhop.vault import NO_KEYS, Vault
+from bellhop.vault import NO_KEYS, Kind, Vault
 
 _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
@@ -67,13 +67,16 @@ class Recorded:
 
     def handled(self) -> list[Handled]:
         """Return what each handler did about it, in the order in which they began."""
-        found = [Handled.read(name, record) for name, record in self.handlers.items()]
+        found = [
+            Handled.read(name, opened(record, self.event_id, name, self.vault))
+            for name, record in self.handlers.items()
+        ]
         return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
 
     @property
     def body(self) -> bytes:
-        """The event as it came; it may hold secrets. Raises `Sealed`."""
-        return self.vault.open(self.stored)
+        """The event as it came; it may hold secrets. Raises `Sealed` and `Damaged`."""
+        return self.vault.open(self.stored, Kind.EVENT, self.event_id)
 
 
 class Page(NamedTuple):

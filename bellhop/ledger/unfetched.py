@@ -10,6 +10,7 @@ from datetime import timedelta
 from bellhop.ledger import keys
 from bellhop.ledger.entries import Errand
 from bellhop.ledger.ledger import Ledger
+from bellhop.vault import Kind
 
 
 class Unfetched:
@@ -24,11 +25,11 @@ class Unfetched:
 
     def store(self, action_attempt_id: str, body: bytes) -> None:
         """Keep what the API said of an attempt that has ended, as JSON."""
-        self._end(action_attempt_id, "body", self._ledger.vault.seal(body))
+        self._end(action_attempt_id, "body", body, Kind.FETCHED)
 
     def give_up(self, action_attempt_id: str, reason: str) -> None:
         """Have it asked for no more, with the reason on record."""
-        self._end(action_attempt_id, "given_up", reason.encode())
+        self._end(action_attempt_id, "given_up", reason.encode(), Kind.GIVEN_UP)
 
     def try_later(self, action_attempt_id: str, wait: timedelta) -> None:
         """Have it asked for again after that time, unless it is done with."""
@@ -36,9 +37,10 @@ class Unfetched:
         due = seconds * 1000 + microseconds // 1000 + wait // timedelta(milliseconds=1)
         self._ledger.redis.zadd(keys.UNFETCHED, {action_attempt_id: due}, xx=True)
 
-    def _end(self, action_attempt_id: str, field: str, value: bytes) -> None:
+    def _end(self, action_attempt_id: str, field: str, value: bytes, kind: Kind) -> None:
+        sealed = self._ledger.vault.seal(value, kind, action_attempt_id)
         with self._ledger.redis.pipeline() as all_or_nothing:
-            all_or_nothing.hset(keys.attempt(action_attempt_id), field, value)
+            all_or_nothing.hset(keys.attempt(action_attempt_id), field, sealed)
             all_or_nothing.pexpire(keys.attempt(action_attempt_id), self._ledger.retention)
             all_or_nothing.zrem(keys.UNFETCHED, action_attempt_id)
             all_or_nothing.execute()

@@ -152,16 +152,11 @@ def _objects_in(
 
 _WRONG: Mapping[str, tuple[str, list[Any]]] = {
     "string": ("a string", [7, 0.5, True, [MARK], {"code": MARK}]),
-    "time": ("a string", [1769860800, True, [], {"code": MARK}]),
     "boolean": ("true or false", ["true", "", 0, 1, [], {"code": MARK}]),
     "number": ("a number", ["0.5", "", True, 10**400, [MARK], {}]),
     "array": ("a list", [{}, "x", 1, False]),
     "object": ("an object", [[], [{}], "x", 1, True]),
 }
-_NO_TIMES = [
-    *("", "yesterday", "2026-01-31", "2026-01-31T12:00:00", "12:00:00Z", "1769860800"),
-    *("2026-02-30T12:00:00Z", "2026-01-31T25:00:00Z", "2026-01-31T12:00:00+99:00"),
-]
 
 
 def wrongs(event: Event) -> Iterator[Change]:
@@ -186,12 +181,9 @@ def _wrong(place: Place, fact: Fact) -> Iterator[Change]:
     begins = f"{'.'.join(map(str, place))}: expected {words}"
     for value in values:
         yield Change(place, value, begins)
-    for value in _NO_TIMES if fact.type == "time" else ():
-        begins = f"{'.'.join(map(str, place))}: expected a time with its offset"
-        yield Change(place, value, begins)
     if name in SECRET | {"from", "to"} and fact.type in _WRONG:
         wrong_code = MARK if fact.type == "object" else int(MARK)
-        yield Change(place, wrong_code, f"{begins}, got ••••")
+        yield Change(place, wrong_code, begins)
     if fact.item:
         for item in (None, *_WRONG[fact.item.type][1]):
             begins = f"{'.'.join(map(str, place))}.0: expected {_WRONG[fact.item.type][0]}"

@@ -143,7 +143,7 @@ def test_an_unknown_type_that_does_not_fit_the_base_is_a_plain_event(data: bytes
 
 def test_an_unknown_type_that_is_no_event_is_told_as_such_once() -> None:
     assert problems(body(event_type="lock.jammed", event_id=5)) == (
-        "event_id: expected a string, got 5",
+        "event_id: expected a string, got a number",
     )
     assert len(problems(body(event_type="lock." + "x" * 100_000))) == 1
     assert len(problems(body(event_type="lock." + "_" * 300_000))) == 1

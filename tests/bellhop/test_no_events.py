@@ -7,8 +7,6 @@ import pytest
 from bellhop.events import NotASeamEvent, parse
 from tests.bellhop.bodies import UNLOCKED, body, kinds, of_type, problems
 
-DOTS = "••••"
-
 
 @pytest.mark.parametrize(
     "data",
@@ -53,10 +51,6 @@ DOTS = "••••"
         body(device_id=1),
         body(is_via_nfc=1),
         body(code=1234),
-        body(created_at="2026-01-31T12:00:00"),
-        body(created_at="2026-01-31"),
-        body(created_at="1769860800"),
-        body(created_at=1769860800),
         body(device_custom_metadata=[]),
         of_type("device.low_battery", battery_level="0.2"),
         of_type("device.low_battery", battery_level=True),
@@ -78,35 +72,39 @@ def test_what_is_no_event_is_refused_with_its_problems(data: bytes) -> None:
         (body(event_id=...), "event_id: is missing"),
         (
             body(event_id="a b"),
-            'event_id: expected 1 to 200 characters without white space, got "a b"',
+            "event_id: expected 1 to 200 characters without white space, "
+            "got a string of 3 characters",
         ),
         (
             of_type("device.low_battery", battery_level="high"),
-            'battery_level: expected a number, got "high"',
+            "battery_level: expected a number, got a string of 4 characters",
         ),
-        (body(is_via_nfc="yes"), 'is_via_nfc: expected true or false, got "yes"'),
+        (
+            body(is_via_nfc="ja"),
+            "is_via_nfc: expected true or false, got a string of 2 characters",
+        ),
         (body(device_id={"code": "1234"}), "device_id: expected a string, got an object"),
-        (body(code=1234), f"code: expected a string, got {DOTS}"),
+        (body(code=1234), "code: expected a string, got a number"),
         (
             of_type("access_code.code_changed", to="1234"),
-            f"to: expected an object, got {DOTS}",
+            "to: expected an object, got a string of 4 characters",
         ),
         (
             of_type("access_code.code_changed", to={"code": 1234}),
-            f"to.code: expected a string, got {DOTS}",
+            "to.code: expected a string, got a number",
         ),
         (
             of_type("access_code.changed", changed_properties=[{"property": "code", "to": 1234}]),
-            f"changed_properties.0.to: expected a string, got {DOTS}",
+            "changed_properties.0.to: expected a string, got a number",
         ),
         (body(method=["x"] * 1000), "method: expected a string, got a list"),
         (
             of_type("device.low_battery", battery_level="x" * 1000),
-            f'battery_level: expected a number, got "{"x" * 38}…',
+            "battery_level: expected a number, got a string of 1000 characters",
         ),
         (
             body(device_custom_metadata='{"code": "9876"}'),
-            "device_custom_metadata: expected an object, got a string",
+            "device_custom_metadata: expected an object, got a string of 16 characters",
         ),
         (
             b'{"event_id":"e","event_type":"x","a":1,"a":2}',
@@ -126,7 +124,7 @@ def test_the_refusal_is_not_chained_to_an_error_that_holds_the_values() -> None:
     with pytest.raises(NotASeamEvent) as caught:
         parse(body(code=1234))
     assert caught.value.__context__ is None
-    assert str(caught.value) == f"code: expected a string, got {DOTS}"
+    assert str(caught.value) == "code: expected a string, got a number"
 
 
 def test_a_colon_after_a_quote_in_a_string_is_no_second_key() -> None:

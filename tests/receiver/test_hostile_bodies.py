@@ -49,8 +49,6 @@ HOSTILE: dict[str, bytes] = {
     "a number for a boolean": event(is_via_nfc=1),
     "a string for an object": event(device_custom_metadata="x"),
     "a list for an object": event(device_custom_metadata=[]),
-    "a number for a time": event(created_at=1769860800),
-    "a time without an offset": event(occurred_at="2026-01-31T12:00:00"),
     "a string for a list": event(event_type="device.disconnected", device_errors="x"),
     "a string in a list of objects": event(event_type="device.disconnected", device_errors=["x"]),
     "a wrong type far inside": event(
@@ -164,7 +162,6 @@ HOSTILE: dict[str, bytes] = {
     "an exponent of half a megabyte": raw("n", b"-1e" + DIGITS),
     "a number of 400 digits with a point": raw("n", b"7" * 400 + b".5"),
     "a number of 251 digits with a small exponent": raw("n", b"1" + b"0" * 250 + b"e99"),
-    "digits for a time": raw("created_at", b'"' + DIGITS + b'"'),
     # Not from Seam
     "a ping of Svix": b'{"event_type":"ping","data":{"success":true}}',
     "a test of Svix": b'{"test": 2432232314}',

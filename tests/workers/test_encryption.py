@@ -10,7 +10,7 @@ from redis import Redis
 
 from bellhop import AccessCodeSetOnDeviceEvent, SeamEvent
 from bellhop.ledger import DeadLetters, Ledger, keys
-from bellhop.vault import NO_KEYS, Vault
+from bellhop.vault import NO_KEYS, PLAINTEXT, Vault
 from bellhop_workers.shift import Shift
 from tests.workers.conftest import Workplace
 
@@ -129,3 +129,46 @@ def test_what_is_under_way_for_other_devices_is_finished_and_not_begun_again(
     assert ended == ["e1"]
     assert receiver.state("e1") == "done"
     assert receiver.state("e2") == "accepted"
+
+
+def test_an_event_that_was_changed_in_redis_is_a_dead_letter_with_its_reason(
+    redis: Redis, receiver: Workplace
+) -> None:
+    receiver.deliver(SET, access_code_id="a1", code="1")
+    receiver.deliver(SET, access_code_id="a1", code="2")
+    redis.hset(keys.event("e1"), "body", redis.hget(keys.event("e2"), "body") or b"")
+    codes: list[str | None] = []
+    workplace(redis, Vault([OLD]), codes).work()
+    assert codes == ["2"]
+    [letter] = DeadLetters(redis, Vault([OLD]))
+    assert (letter.event_id, letter.handler) == ("e1", "*")
+    assert "event e1 was changed in Redis" in letter.error
+
+
+def test_an_event_in_the_clear_waits_for_a_worker_that_takes_it(redis: Redis) -> None:
+    codes: list[str | None] = []
+    workplace(redis, NO_KEYS, codes).deliver(SET, access_code_id="a1", code="4711")
+    work_without_the_key(workplace(redis, Vault([OLD]), codes))
+    assert codes == []
+    workplace(redis, Vault([OLD, PLAINTEXT]), codes).work()
+    assert codes == ["4711"]
+
+
+def test_what_a_handler_said_is_read_back_and_counted_over_all_its_attempts(
+    redis: Redis, receiver: Workplace
+) -> None:
+    place = Workplace(Ledger(redis, timedelta(days=1), Vault([OLD])), worker="failing")
+
+    @place.on(SET, name="fails", attempts=3, backoff=[0, 0])
+    def fails(event: AccessCodeSetOnDeviceEvent) -> None:
+        raise ConnectionError("the front desk is closed")
+
+    receiver.deliver(SET, access_code_id="a1", code="1")
+    for _ in range(3):
+        place.work()
+        place.later()
+    [letter] = DeadLetters(redis, Vault([OLD]))
+    assert letter.attempts == 3
+    said = [error for _, _, error in letter.record["attempts"]]
+    assert said == ["ConnectionError: the front desk is closed"] * 3
+    assert "front desk" not in str(redis.hgetall(keys.event("e1")))

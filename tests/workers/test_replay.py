@@ -1,5 +1,6 @@
 """Replayed events, as handlers see them."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from bellhop import Context, SeamEvent
 from bellhop.ledger import Query, Record
 from bellhop.replaying import plan, replay
-from bellhop.vault import Sealed
+from bellhop.vault import Kind, Sealed, Vault
 from tests.workers.conftest import Workplace
 
 
@@ -155,7 +156,8 @@ def test_an_event_that_no_worker_could_decrypt_is_not_replayed(workplace: Workpl
     workplace.on("lock.*", name="bell")(lambda event: None)
     workplace.deliver()
     workplace.work()
-    workplace.ledger.redis.hset("{bellhop}:event:e1", "body", b"\x00sealed:with a lost key")
+    lost = Vault([urlsafe_b64encode(b"k" * 32).decode()]).seal(b"{}", Kind.EVENT, "e1")
+    workplace.ledger.redis.hset("{bellhop}:event:e1", "body", lost)
     with pytest.raises(Sealed, match="e1: what Redis holds is encrypted, and there is no key"):
         plan(Record(workplace.ledger.redis).all(Query()), workplace.registry)
 

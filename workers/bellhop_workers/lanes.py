@@ -17,7 +17,7 @@ from bellhop.events.parsing import parse_again
 from bellhop.handler import Handler
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
 from bellhop.routing import Registry
-from bellhop.vault import Sealed, Vault
+from bellhop.vault import Kind, Sealed, Vault
 from bellhop_workers.past import Past, in_ms
 from bellhop_workers.records import Attempts, cut
 from bellhop_workers.running import Run
@@ -164,12 +164,13 @@ class Lane:
             _log.error("the record of an event is gone", event_id=entry.event_id)
             return []
         try:
-            event = parse_again(self._vault.open(entry.body), entry.about.event_type)
+            body = self._vault.open(entry.body, Kind.EVENT, entry.event_id)
+            event = parse_again(body, entry.about.event_type)
             return [
                 Run(
                     handler,
                     event,
-                    Attempts(entry.records.get(handler.name)),
+                    Attempts(entry.records.get(handler.name), entry.event_id, self._vault),
                     entry.about.delivery_id,
                     entry.about.received_ms,
                 )
@@ -184,7 +185,8 @@ class Lane:
             problem = cut(f"cannot be read any more: {error}")
         _log.error("handler gave up", event_id=entry.event_id, error=problem)
         name = entry.handler or "*"
-        self._unwritten.append(Attempts(None).dead(name, entry.about.received_ms, 0.0, problem))
+        attempts = Attempts(None, entry.event_id, self._vault)
+        self._unwritten.append(attempts.dead(name, entry.about.received_ms, 0.0, problem))
         return []
 
     def _handlers(self, entry: Entry, event_type: str) -> list[Handler]:

@@ -18,6 +18,8 @@ from typing import Any
 from bellhop.events import SeamEvent
 from bellhop.events.masking import hide
 from bellhop.ledger import Outcome
+from bellhop.ledger.handled import sealed_anew
+from bellhop.vault import NO_KEYS, Kind, Vault
 
 _OURS = Path(__file__).parent
 _LONGEST_ERROR = 300
@@ -27,9 +29,11 @@ _ATTEMPTS_KEPT = 50
 
 
 class Attempts:
-    """The attempts so far of one handler with one event."""
+    """The attempts so far of one handler with one event. `vault` seals what the handler said."""
 
-    def __init__(self, record: str | None) -> None:
+    def __init__(self, record: str | None, event_id: str = "", vault: Vault = NO_KEYS) -> None:
+        self._event_id = event_id
+        self._vault = vault
         self._read: dict[str, Any] = {"state": "waiting", "attempts": []}
         self._attempts: list[list[Any]] = []
         self._before = 0
@@ -72,32 +76,44 @@ class Attempts:
                 0,
                 f'{{"state": "done", "attempts": [[{started_ms}, {took_ms:.2f}, null]]}}',
             )
-        return Outcome(handler, "done", 0, self._record("done", started_ms, took_ms, None))
+        return Outcome(handler, "done", 0, self._record(handler, "done", started_ms, took_ms, None))
 
     def dropped(self, handler: str, started_ms: int, took_ms: float, reason: str) -> Outcome:
         """The handler wants to be done with the event."""
-        return Outcome(handler, "done", 0, self._record("dropped", started_ms, took_ms, reason))
+        return Outcome(
+            handler, "done", 0, self._record(handler, "dropped", started_ms, took_ms, reason)
+        )
 
     def retry(
         self, handler: str, started_ms: int, took_ms: float, error: str, wait: timedelta
     ) -> Outcome:
         """The handler is to be tried again."""
-        record = self._record("retrying", started_ms, took_ms, error)
+        record = self._record(handler, "retrying", started_ms, took_ms, error)
         # A retry may be late, but never early.
         return Outcome(handler, "retry", max(0, ceil(wait.total_seconds() * 1000)), record)
 
     def behind(self, handler: str) -> Outcome:
         """The event waits behind an earlier one; this was no attempt."""
-        return Outcome(handler, "behind", 0, json.dumps({**self._read, "state": "waiting"}))
+        read = sealed_anew(self._read, self._event_id, handler, self._vault)
+        return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
 
     def dead(self, handler: str, started_ms: int, took_ms: float, error: str) -> Outcome:
         """The handler used up its attempts."""
-        return Outcome(handler, "dead", 0, self._record("dead", started_ms, took_ms, error))
+        return Outcome(
+            handler, "dead", 0, self._record(handler, "dead", started_ms, took_ms, error)
+        )
 
-    def _record(self, state: str, started_ms: int, took_ms: float, error: str | None) -> str:
+    def _record(
+        self, handler: str, state: str, started_ms: int, took_ms: float, error: str | None
+    ) -> str:
+        def said(text: str, kind: Kind) -> str:
+            return self._vault.seal_text(text, kind, self._event_id, handler)
+
         short = error.strip().rpartition("\n")[2][:_LONGEST_ERROR] if error else None
-        attempt = [started_ms, round(took_ms, 2), short, *(["replay"] if self.replay else [])]
-        attempts = [*self._attempts, attempt]
+        told = short and said(short, Kind.ATTEMPT)
+        attempt = [started_ms, round(took_ms, 2), told, *(["replay"] if self.replay else [])]
+        before = sealed_anew({"attempts": self._attempts}, self._event_id, handler, self._vault)
+        attempts = [*before["attempts"], attempt]
         record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
         earlier = self._before + len(attempts) - len(record["attempts"])
         if earlier:
@@ -107,7 +123,7 @@ class Attempts:
         if self.replay:
             record["replay"] = self._replayed
         if error:
-            record["error"] = error
+            record["error"] = said(error, Kind.ERROR)
         return json.dumps(record)
 
 

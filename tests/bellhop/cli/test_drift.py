@@ -22,7 +22,7 @@ def test_it_reports_each_difference_with_count_times_and_example(run: Run, ledge
     )
     report = rows(run("drift"))
     assert [(r["event_type"], r["field"], r["kind"], r["count"], r["example"]) for r in report] == [
-        ("lock.locked", "strength", "unknown_field", 1, "3"),
+        ("lock.locked", "strength", "unknown_field", 1, "a number"),
         ("lock.unlocked", "method", "unknown_value", 2, '"palm_vein"'),
         ("lock.unlocked", "occurred_at", "missing_field", 1, None),
     ]
@@ -53,13 +53,12 @@ def test_a_person_sees_each_type_and_field_whole(
     monkeypatch.setenv("COLUMNS", str(columns))
     event_type = "access_code.unmanaged.failed_to_convert_to_managed"
     names = [f"a_name_of_a_field_that_seam_added_in_{year}" for year in (2027, 2028)]
-    accept(ledger, of_type(event_type, **dict.fromkeys(names, "no word " * 20)))
+    accept(ledger, of_type(event_type, **dict.fromkeys(names, "no word ")))
     shown = run("drift", "--table").stdout
     lines = shown.splitlines()
     assert lines[0] == f"{event_type}:"
     assert [line.split()[0] for line in lines if "a_name_" in line] == names
     assert max(map(len, lines)) <= columns
-    assert "…" in shown
 
 
 def test_what_a_sender_names_gives_no_orders_to_a_terminal(run: Run, ledger: Ledger) -> None:
@@ -92,12 +91,12 @@ def test_no_example_shows_a_door_code(run: Run, ledger: Ledger) -> None:
     for how in ("--json", "--table"):
         assert "471" not in run("drift", how).output
     assert {row["field"]: row["example"] for row in rows(run("drift"))} == {
-        "a_••••": '"••••"',
-        "access_code": "••••",
-        "in_json": '"{\\"code\\": \\"••••\\"}"',
-        "long": f'"{"z" * 58}…',
-        "note": '"the code is ••••"',
-        "pin": '{"old": "••••"}',
+        "a_••••": "a number",
+        "access_code": "a string of 4 characters",
+        "in_json": "a string of 15 characters",
+        "long": "a string of 62 characters",
+        "note": "a string of 16 characters",
+        "pin": "an object",
     }
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bellhop.ledger import Ledger
+from bellhop.vault import Kind, Vault
 from tests.bellhop.cli.conftest import Run, rows
 from tests.bellhop.cli.recorded import DEVICE, handled_by, happen
 
@@ -16,6 +17,9 @@ SET = "access_code.set_on_device"
 def run(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setenv("COLUMNS", "80")
     return run
+
+
+OTHER_KEY = "bm8ga2V5LCBub3IgdGhlIG9uZSB0aGF0IGlzIHNldC4="
 
 
 def ids(run: Run, *arguments: str) -> list[str]:
@@ -115,13 +119,13 @@ def test_one_event_is_shown_from_when_it_occurred_to_when_it_was_done(
     assert "\ngood  done\n  1  started 20" in shown
     assert "ValueError: no such door: ••••" in shown
     assert "Traceback (most recent call last)" in shown
-    assert "lucky_number is new: 7" in shown
+    assert "lucky_number is new: a number" in shown
     assert '"code": "••••"' in shown
     assert CODE not in shown
 
     [row] = rows(run("show", "e1"))
     assert row["sent_at"] < row["received_at"]
-    assert row["drift"] == [f"{SET}, lucky_number is new: 7"]
+    assert row["drift"] == [f"{SET}, lucky_number is new: a number"]
     assert "Traceback" in next(one for one in row["handlers"] if one["handler"] == "bad")["error"]
 
 
@@ -130,11 +134,15 @@ def test_what_cannot_be_read_is_shown_as_far_as_it_can(
 ) -> None:
     monkeypatch.setenv("BELLHOP_ENCRYPTION_KEYS", "d3Vua25vd24ta2V5LW9mLTMyLWJ5dGVzLWxvbmcuLi4=")
     happen(ledger, "lock.unlocked", "e1")
-    ledger.redis.hset("{bellhop}:event:e1", "body", b"\x00sealed:nonsense")
+    ledger.redis.hset(
+        "{bellhop}:event:e1",
+        "body",
+        Vault([OTHER_KEY]).seal(b"{}", Kind.EVENT, "e1"),
+    )
 
     for command in (["events"], ["show", "e1"], ["device", DEVICE]):
         [row] = rows(run(*command))
-        assert row["event"].startswith("cannot be read: what Redis holds is encrypted")
+        assert row["event"].startswith("cannot be read: event e1: what Redis holds is encrypted")
         assert run(*command, "--table").exit_code == 0
 
 

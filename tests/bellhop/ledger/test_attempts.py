@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bellhop.ledger import Attempts, keys
-from bellhop.vault import Sealed, Vault
+from bellhop.vault import Kind, Sealed, Vault
 from tests.told import UNLOCKED, Told
 
 
@@ -49,7 +49,8 @@ def test_what_was_fetched_is_added(told: Told) -> None:
         "result": {"was_confirmed_by_device": True},
         "error": None,
     }
-    told.redis.hset(keys.attempt("a1"), "body", told.vault.seal(json.dumps(fetched).encode()))
+    sealed = told.vault.seal(json.dumps(fetched).encode(), Kind.FETCHED, "a1")
+    told.redis.hset(keys.attempt("a1"), "body", sealed)
     found = told.get()
     assert found
     assert found.fetched

@@ -1,0 +1,123 @@
+"""Storing everything anew with the first key: the last step of a rotation, see `bellhop.vault`.
+
+It runs beside receivers and workers. Each key of Redis is changed only if nobody else changed it
+meanwhile; what they write in the meantime is sealed with the first key anyway, since all of them
+have it in front by now.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from bellhop.events.subjects import known_subjects
+from bellhop.ledger import keys
+from bellhop.ledger.drift import DriftReport
+from bellhop.ledger.handled import sealed_anew
+from bellhop.ledger.indexing import index_all
+from bellhop.ledger.steps import take
+from bellhop.vault import CannotOpen, Kind, Vault
+
+_AT_A_TIME = 200
+_SEALED = {
+    ("event", "body"): Kind.EVENT,
+    ("quarantined", "body"): Kind.QUARANTINED,
+    ("attempt", "body"): Kind.FETCHED,
+    ("attempt", "given_up"): Kind.GIVEN_UP,
+}
+
+
+@dataclass(slots=True)
+class Resealed:
+    """How much was stored anew, what could not be read, and whether old files go away by now."""
+
+    count: int = 0
+    unread: list[str] = field(default_factory=list)
+    rewrites_file: bool = False
+
+
+def reseal(redis: Redis, vault: Vault) -> Resealed:
+    """Store everything that is on record as the first key of the vault stores it.
+
+    Raises `RedisError`; then it can be called again.
+    """
+    result = Resealed()
+    for kind in ("event", "quarantined", "attempt"):
+        for name in _names(redis, f"{kind}:"):
+            _reseal(redis, vault, name, result)
+    if vault.encrypts:
+        _forget_unknown_ids(redis)
+    # It may hold values of fields that were not encrypted, and is only a report.
+    DriftReport(redis).forget()
+    if not vault.encrypts and not result.unread:
+        redis.delete(keys.SEALED)
+    try:  # it holds what was stored before
+        redis.bgrewriteaof()
+    except ResponseError:  # forbidden, or at work
+        return result
+    result.rewrites_file = True
+    return result
+
+
+def _names(redis: Redis, begin: str) -> Iterator[str]:
+    """Yield the names of the ledger's keys that begin like that."""
+    pattern = re.sub(r"([*?\[\]\\])", r"\\\1", keys.PREFIX) + f"{begin}*"
+    for name in redis.scan_iter(match=pattern, count=_AT_A_TIME):
+        yield name.decode()
+
+
+def _forget_unknown_ids(redis: Redis) -> None:
+    """Have nothing be found any more by what an encrypted ledger does not tell."""
+    take(redis, index_all())
+    begin = keys.index("", "").rstrip()
+    for name in _names(redis, begin.removeprefix(keys.PREFIX)):
+        if not known_subjects([name.removeprefix(begin)]):
+            redis.delete(name)
+
+
+def _reseal(redis: Redis, vault: Vault, name: str, result: Resealed) -> None:
+    kind, _, of = name.removeprefix(keys.PREFIX).partition(":")
+    unread: list[str] = []
+    changed: dict[bytes, bytes] = {}
+
+    def change(pipeline: Any) -> None:
+        unread.clear()
+        changed.clear()
+        for field_name, stored in pipeline.hgetall(name).items():
+            try:
+                anew = _anew(vault, kind, of, field_name.decode(), stored)
+            except CannotOpen as error:
+                unread.append(str(error))
+                continue
+            if anew != stored:
+                changed[field_name] = anew
+        pipeline.multi()
+        if changed:
+            pipeline.hset(name, mapping=changed)
+
+    redis.transaction(change, name)
+    result.count += len(changed)
+    result.unread += unread
+
+
+def _anew(vault: Vault, kind: str, of: str, name: str, stored: bytes) -> bytes:
+    """Return what is to be stored instead: the same, if it is as it should be, or never sealed."""
+    if name.startswith("h:"):
+        return _record_anew(vault, of, name.removeprefix("h:"), stored)
+    sealed = _SEALED.get((kind, name))
+    if sealed is None or vault.is_current(stored):
+        return stored
+    return vault.seal(vault.open(stored, sealed, of), sealed, of)
+
+
+def _record_anew(vault: Vault, event_id: str, handler: str, stored: bytes) -> bytes:
+    record = json.loads(stored)
+    anew = sealed_anew(record, event_id, handler, vault)
+    said = [anew.get("error"), anew.get("reason"), *(one[2] for one in anew.get("attempts", ()))]
+    if not all(vault.is_current(text) for text in said if text):
+        raise CannotOpen(f"event {event_id}: what {handler} said of it cannot be read")
+    return stored if anew == record else json.dumps(anew).encode()
