@@ -38,6 +38,7 @@ def test_one_that_several_wait_for_is_returned_to_all(
     assert all(one.result(10).succeeded for one in waits)
 
 
+@pytest.mark.long
 def test_thousands_wait_at_once_on_two_connections(told: Told, redis: Redis) -> None:
     count, made = 2_000, Connections(redis)
 

@@ -145,6 +145,7 @@ def test_what_cannot_be_done_is_said(
     assert said in " ".join(refused.stderr.split())
 
 
+@pytest.mark.long
 def test_ten_thousand_are_replayed_at_half_the_rate_of_live_ones_or_faster(
     house: House, redis: Redis
 ) -> None:
@@ -195,6 +196,7 @@ def test_one_that_is_stopped_leaves_nothing_half_done(house: House, redis: Redis
     assert sorted(one.about.order for one in replayed) == list(range(1, len(replayed) + 1))
 
 
+@pytest.mark.long
 def test_live_events_do_not_wait_for_a_replay(house: House, redis: Redis) -> None:
     at_work(
         house,

@@ -27,6 +27,7 @@ def best(read: Callable[[], Page]) -> tuple[float, Page]:
     return min(times), page
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_last_hour_of_a_device_takes_less_than_100_ms_and_500_events_less_than_200(
     record: Record,

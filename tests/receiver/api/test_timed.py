@@ -19,6 +19,7 @@ SLOWER = 2
 """How much more time there is here than was promised: other tests run beside it."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_among_100_000_events_those_of_a_device_are_listed_within_100_ms_and_500_within_200(
     api: Api, ledger: Ledger, redis: Redis
