@@ -30,8 +30,13 @@ _NOT_READY = problem(
 )
 
 
-def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starlette:
-    """Return the receiver's app. Raises `InvalidSecret` if there is no signing secret."""
+def create_app(
+    settings: Settings, redis_url: str, refusals: Refusals, *others: Refusals
+) -> Starlette:
+    """Return the receiver's app. Raises `InvalidSecret` if there is no signing secret.
+
+    `refusals`: of webhooks; what was counted there, and by the `others`, is told at the end.
+    """
     redis = connect_async(redis_url)
     ledger = AsyncLedger(redis, settings.retention, settings.durability, settings.vault)
     intake = Intake(ledger, ShiftBell(redis))
@@ -67,7 +72,8 @@ def create_app(settings: Settings, redis_url: str, refusals: Refusals) -> Starle
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         await intake.close()
-        refusals.close()
+        for counted in (refusals, *others):
+            counted.close()
         api.close()
         await redis.aclose()
 

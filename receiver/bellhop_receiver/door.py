@@ -5,9 +5,6 @@ nothing, half a head, or half a body; no limit to the size of a head, nor to wha
 chunk of a body, nor to the requests that are sent ahead; and it keeps a connection whose client
 never reads. So there is a time here for all that a client owes: its request, and that it reads the
 answer. What is parsed and answered is uvicorn's work.
-
-A body is read by its framing, or the connection is closed: nothing that belongs to one request is
-ever read as the next one, which may be somebody else's behind a proxy (RFC 9112, 11.2).
 """
 
 import asyncio
@@ -16,10 +13,11 @@ from functools import partial
 from typing import Any
 from weakref import ReferenceType, ref
 
-from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bellhop_receiver.answers import ANSWERS, AT_ONCE, HEAD_TOO_LARGE, NO_HTTP, Answer, Verdict
+from bellhop_receiver.capacity import Capacity, Worth
+from bellhop_receiver.framing import Framing
 from bellhop_receiver.refusals import Refusals
 
 PATIENCE = 15.0
@@ -40,17 +38,23 @@ class TooManyAhead(Exception):
     """The client asks on and on, and does not wait for answers."""
 
 
-class UnknownFraming(Exception):
-    """A proxy before us may see the end of this request elsewhere than we do."""
-
-
-class Door(HttpToolsProtocol):
+class Door(Framing):
     """One connection."""
 
-    def __init__(self, *args: Any, refusals: Refusals, patience: float, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        refusals: Refusals,
+        capacity: Capacity,
+        webhook_path: str,
+        patience: float,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         self.logger = _errors
         self._refusals = refusals
+        self._capacity = capacity
+        self._webhook_path = webhook_path
         self._patience = patience
         self._asking: asyncio.TimerHandle | None = None
         self._reading: asyncio.TimerHandle | None = None
@@ -58,7 +62,6 @@ class Door(HttpToolsProtocol):
         self._silent = True
         self._owed = False
         self._in_body = False
-        self._is_chunked = False
         self._refused = False
 
     # What the transport tells
@@ -68,6 +71,8 @@ class Door(HttpToolsProtocol):
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # to be told when a client does not read
         self._expect_request()
+        others: Any = self.connections  # all of them are doors
+        self._capacity.admit(self, others)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, unless it is too much."""
@@ -79,7 +84,7 @@ class Door(HttpToolsProtocol):
         while data and not self._refused:
             piece, data = data[: self._left], data[self._left :]
             self._left -= len(piece)
-            self._parse(piece)  # puts _left back when it gets on
+            self.parse(piece)  # puts _left back when it gets on
             if self._left == 0:
                 self._refuse(HEAD_TOO_LARGE, f"over {MOST_HEAD} bytes are headers, or too late")
         if self._owed:  # most requests come in one piece, and need no clock
@@ -89,7 +94,7 @@ class Door(HttpToolsProtocol):
         """Expect that the client reads its answer."""
         super().pause_writing()
         if self._reading is None:
-            self._reading = self.loop.call_later(self._patience, self._abort)
+            self._reading = self.loop.call_later(self._patience, self.abort)
 
     def resume_writing(self) -> None:
         """Cancel the read timer."""
@@ -100,11 +105,12 @@ class Door(HttpToolsProtocol):
         """Expect nothing any more."""
         self._have_request()
         self._have_read()
+        self._capacity.left(self)
         super().connection_lost(exc)
 
     def timeout_keep_alive_handler(self) -> None:
         """Leave, even if there is an answer that the client does not read."""
-        self._abort()
+        self.abort()
 
     # What the parser tells
 
@@ -112,36 +118,14 @@ class Door(HttpToolsProtocol):
         """Expect the rest of it."""
         super().on_message_begin()
         self._owed = True
-        self._is_chunked = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer. Raises `UnknownFraming`.
-
-        The parser also takes `gzip, chunked`, of which proxies think differently.
-        """
-        name = name.lower()
-        if name == b"expect":
-            self.expect_100_continue = value.lower() == b"100-continue"
-        elif name == b"transfer-encoding" and not self._in_body:
-            if self._is_chunked or value.strip().lower() != b"chunked":
-                raise UnknownFraming
-            self._is_chunked = True
-        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Expect its body. Raises `TooManyAhead` and `UnknownFraming`."""
-        if self.parser.should_upgrade():
-            if self.parser.get_method() == b"CONNECT":
-                raise UnknownFraming
-            return  # the parser stops here, and _parse goes on
+        """Expect its body. Raises `TooManyAhead`, and `UnknownFraming`."""
         if len(self.pipeline) >= MOST_AHEAD:
             raise TooManyAhead  # to the parser, which stops: send_400_response is next
-        self._check_version()
         super().on_headers_complete()
-        if self.expect_100_continue:
-            # After an answer without 100 Continue, the client may send the body or the next
-            # request (RFC 9110, 10.1.1): there is no telling which.
-            self.cycle.keep_alive = False
+        if self.ignores_offer:
+            return
         # Weakly, since the cycle has the scope: only the garbage collector would free them.
         answer = partial(_answer_at_once, ref(self.cycle))
         self.scope["extensions"] = {AT_ONCE: {"answer": answer}}
@@ -157,9 +141,9 @@ class Door(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect nothing: it is our turn."""
-        if self.parser.should_upgrade():
-            return
         super().on_message_complete()
+        if self.ignores_offer:
+            return
         self._in_body = False
         self._left = MOST_HEAD
         self._owed = False
@@ -170,41 +154,6 @@ class Door(HttpToolsProtocol):
         self._refuse(NO_HTTP, msg)
 
     # What is done about it
-
-    def _parse(self, data: bytes) -> None:
-        while data and not self._refused:
-            try:
-                self.parser.feed_data(data)
-            except HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
-                self._ignore_offer()
-            except HttpParserError:
-                self.send_400_response("it is not HTTP/1.1, or its end cannot be known for sure")
-            else:
-                return
-
-    def _ignore_offer(self) -> None:
-        """Read a head again, without its offer to speak another protocol.
-
-        A server may ignore such an offer, and the request is then like any other (RFC 9110, 7.8).
-        The parser insists that the body is no longer HTTP.
-        """
-        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self._version())]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
-        self.parser.feed_data(b"\r\n".join([*lines, b"", b""]))
-
-    def _version(self) -> bytes:
-        return self.parser.get_http_version().encode()
-
-    def _check_version(self) -> None:
-        """Raise `UnknownFraming` for a version whose framing is not that of HTTP/1.1."""
-        version = self.parser.get_http_version()
-        if version == "1.0":
-            self.expect_100_continue = False  # it came with 1.1, as chunks did
-        if version not in ("1.0", "1.1") or (version == "1.0" and self._is_chunked):
-            raise UnknownFraming
 
     def _expect_request(self) -> None:
         if self._asking is None:
@@ -223,7 +172,7 @@ class Door(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._asking = None
         if self._silent:
-            self._abort()
+            self.abort()
         elif self._owes_answer():
             self._expect_request()  # meanwhile nothing may have been read
         else:
@@ -244,7 +193,7 @@ class Door(HttpToolsProtocol):
                 self.transport.write(answer.raw(self.server_state.default_headers))
             self.transport.close()
         elif self._in_body:
-            self._abort()
+            self.abort()
         else:
             self.cycle.keep_alive = False  # so that uvicorn closes when it has answered
 
@@ -254,7 +203,35 @@ class Door(HttpToolsProtocol):
             return bool(self.pipeline)
         return self.cycle is not None and not self.cycle.response_complete
 
-    def _abort(self) -> None:
+    # What it is worth, when there are too many
+
+    @property
+    def worth(self) -> Worth:
+        """What goes on here."""
+        if self._silent or not (self._owed or self._owes_answer()):
+            return Worth.IDLE
+        if not self._owes_answer():
+            return Worth.HALF_SENT
+        if self.pipeline or self.scope["path"].rstrip("/").endswith(self._webhook_path):
+            return Worth.WEBHOOK
+        return Worth.ANSWERED_SOON
+
+    @property
+    def since(self) -> float:
+        """Since when, in seconds of the event loop; 0 if that is not known."""
+        if self._asking:
+            return self._asking.when() - self._patience
+        if self.timeout_keep_alive_task:
+            return self.timeout_keep_alive_task.when() - self.timeout_keep_alive
+        return 0.0
+
+    @property
+    def file(self) -> int:
+        """The number of its file."""
+        return int(self.transport.get_extra_info("socket").fileno())
+
+    def abort(self) -> None:
+        """Close it now, whatever is under way."""
         self.transport.abort()
 
 

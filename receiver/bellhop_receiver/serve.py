@@ -18,6 +18,7 @@ from bellhop.processes import StopSignals, end_with_parent, forked
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
 from bellhop_receiver.app import create_app
+from bellhop_receiver.capacity import Capacity, backlog
 from bellhop_receiver.door import PATIENCE, Door
 from bellhop_receiver.refusals import PAUSE, Refusals
 
@@ -27,7 +28,6 @@ _LONGEST_REQUEST = 15
 _TO_END = 0.5
 """Seconds before the end of the grace period that processes which are still there are killed."""
 
-_BACKLOG = 2048
 _MOST_FILES = 65_536
 
 _log = structlog.get_logger("receiver")
@@ -56,11 +56,19 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """One that a second signal ends at once, whichever it is."""
+    """One that a second signal ends at once, whichever it is, and that sees files run out."""
 
-    def __init__(self, config: uvicorn.Config, signals: StopSignals) -> None:
+    def __init__(self, config: uvicorn.Config, signals: StopSignals, capacity: Capacity) -> None:
         super().__init__(config)
         self._signals = signals
+        self._capacity = capacity
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the files once in a second: it is called ten times."""
+        if counter % 10 == 0:
+            connections: Any = self.server_state.connections
+            self._capacity.check(connections)
+        return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Answer what was taken, and end."""
@@ -84,15 +92,23 @@ def make_server(
     many were refused.
     """
     refusals = Refusals(pause)
+    capacity = Capacity(Refusals(pause, of="connection"))
 
     class OurDoor(Door):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            super().__init__(*args, **kwargs, refusals=refusals, patience=patience)
+            super().__init__(
+                *args,
+                **kwargs,
+                refusals=refusals,
+                capacity=capacity,
+                webhook_path=settings.webhook_path,
+                patience=patience,
+            )
 
     config = uvicorn.Config(
-        create_app(settings, redis_url, refusals),
+        create_app(settings, redis_url, refusals, capacity.refusals),
         http=OurDoor,
-        backlog=_BACKLOG,
+        backlog=backlog(),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -102,7 +118,7 @@ def make_server(
         lifespan="on",
         ws="none",
     )
-    return _Server(config, signals or StopSignals())
+    return _Server(config, signals or StopSignals(), capacity)
 
 
 def _allow_many_connections() -> None:
@@ -139,7 +155,7 @@ def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: setattr(server, "should_exit", True))
     build_validators()
-    sock.listen(_BACKLOG)  # so that whoever is told that we are ready can connect
+    sock.listen(backlog())  # so that whoever is told that we are ready can connect
     ready()
     # What is there now stays: the garbage collector need not look at it again and again.
     gc.collect()
@@ -156,7 +172,7 @@ def _serve_together(settings: Settings, redis_url: str, sock: socket.socket) -> 
     """
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes
-    sock.listen(_BACKLOG)
+    sock.listen(backlog())
     supervisor = Supervisor(
         grace=settings.grace.total_seconds() - _TO_END,
         on_stop=sock.close,  # else the queue would be open until the last of them has finished

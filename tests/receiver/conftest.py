@@ -124,6 +124,11 @@ class Receiver:
         return len(self._server.server_state.connections)
 
     @property
+    def doors(self) -> list[Any]:
+        """The server's ends of them."""
+        return list(self._server.server_state.connections)
+
+    @property
     def answered(self) -> int:
         """How many requests were answered, whether or not their clients have read it."""
         return self._server.server_state.total_requests

@@ -157,7 +157,7 @@ def _lines() -> Iterable[tuple[str, Hostile]]:
         b"GET /% HTTP/1.1",
         b"GET //health/live HTTP/1.1",
         b"OPTIONS * HTTP/1.1",
-        b"PURGE / HTTP/1.1",
+        b"PURGE /nowhere HTTP/1.1",
         b"GET /" + b"a/" * 20_000 + b" HTTP/1.1",
     ):
         yield f"the line {line[:40]!r}", (404, line + b"\r\n\r\n")

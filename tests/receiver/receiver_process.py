@@ -15,11 +15,12 @@ from tests.receiver.conftest import Delivery
 
 
 class Process:
-    """`bellhop receiver`, in a process of its own."""
+    """`bellhop receiver`, in a process of its own. `files`: how many it may open."""
 
-    def __init__(self, redis_url: str, *arguments: str) -> None:
+    def __init__(self, redis_url: str, *arguments: str, files: int | None = None) -> None:
+        limit = ["sh", "-c", f'ulimit -n {files} && exec "$@"', "sh"] if files else []
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "bellhop.cli", "receiver", *arguments],
+            [*limit, sys.executable, "-m", "bellhop.cli", "receiver", *arguments],
             env={
                 **without_settings(),
                 "BELLHOP_REDIS_URL": redis_url,

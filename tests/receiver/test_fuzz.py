@@ -164,8 +164,8 @@ BODY = st.binary(max_size=300) | st.recursive(
 ).map(lambda value: json.dumps(value).encode())
 METHOD = st.sampled_from([b"POST", b"GET", b"HEAD", b"PUT", b"OPTIONS", b"TRACE"]) | TOKEN
 PATH = st.just(WEBHOOK_PATH.encode()) | st.text(
-    [chr(code) for code in range(33, 127)], max_size=30
-).map(lambda text: b"/" + text.encode())
+    [chr(code) for code in range(33, 127)], min_size=1, max_size=30
+).filter(lambda text: text[0] not in "?#").map(lambda text: b"/" + text.encode())
 
 
 def assemble(method: bytes, path: bytes, headers: list[tuple[bytes, bytes]], body: bytes) -> bytes:
