@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from queue import SimpleQueue
 
 import pytest
 
@@ -62,14 +63,14 @@ def test_a_mailbox_that_is_claimed_again_before_its_lane_is_back_ends_well(
     workplace: Workplace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lane is through a moment before the event loop's thread hands it back."""
-    leave = HandlerLoop._leave
+    go_on = HandlerLoop._go_on
 
-    def late(self: HandlerLoop, lane: Lane) -> None:
-        leave(self, lane)
+    def late(self: HandlerLoop, lane: Lane, returned: SimpleQueue[Lane]) -> None:
         if lane.through:
             time.sleep(0.03)
+        go_on(self, lane, returned)
 
-    monkeypatch.setattr(HandlerLoop, "_leave", late)
+    monkeypatch.setattr(HandlerLoop, "_go_on", late)
     seen: list[str] = []
 
     @workplace.on("*")

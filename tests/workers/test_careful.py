@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from bellhop import SeamEvent
 from bellhop.ledger import Ledger
+from bellhop_workers.settling import Hand
 from tests.workers.conftest import Workplace
 
 
@@ -91,3 +92,29 @@ def test_a_worker_that_is_never_idle_comes_to_what_a_dead_one_left(ledger: Ledge
     while busy.is_alive() or left[0] not in seen:
         place.work()
     assert seen.index(left[0]) < 30  # otherwise it comes when nothing else does
+
+
+def test_what_is_in_hand_can_be_looked_at_while_the_keeper_gives_some_of_it_back(
+    workplace: Workplace,
+) -> None:
+    for number in range(3):
+        workplace.deliver(device=f"d{number}")
+    hand = Hand(workplace.runtime)
+    hand.claim(workplace.runtime.appetite(0))
+    lanes = hand._lanes
+
+    class GivesBack:
+        """A lane that the keeper gives back while another thread looks at it."""
+
+        @property
+        def careful(self) -> bool:
+            lanes.popitem()
+            return False
+
+        has_results = careful
+
+    for mailbox in list(lanes):
+        lanes[mailbox] = GivesBack()  # type: ignore[assignment]
+    assert not hand.is_careful
+    assert not hand.has_unwritten
+    assert not hand

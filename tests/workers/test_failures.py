@@ -242,5 +242,5 @@ def test_no_frame_of_ours_above_a_handler_shows_a_door_code(workplace: Workplace
     workplace.deliver("access_code.set_on_device", access_code_id="c1", code="739154826")
     workplace.work()
     ours = [frame for frame in frames if "/workers/" in frame.filename]
-    assert {"run_sync", "run_async", "blocking", "awaited"} <= {frame.name for frame in ours}
+    assert {"run_sync", "_await", "blocking", "awaited"} <= {frame.name for frame in ours}
     assert "739154826" not in str([frame.locals for frame in ours])

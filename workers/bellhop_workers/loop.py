@@ -1,17 +1,20 @@
 """The event loop of a worker: async handlers of many devices at a time, each device in order."""
 
 import asyncio
+import contextvars
 import math
+import os
 import threading
-import time
+from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 
 import structlog
 
+from bellhop_workers.async_run import AsyncRun
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lanes import Lane
-from bellhop_workers.running import Run, run_async
+from bellhop_workers.running import Run
 
 _log = structlog.get_logger("workers")
 
@@ -25,26 +28,28 @@ class HandlerLoop:
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._under_way: dict[str, tuple[Run, float]] = {}
+        self._context = contextvars.Context()
+        self._runs: set[AsyncRun] = set()
         self._first = math.inf
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         """Run the lane's async handlers; then put it into `returned`, through or not."""
         loop = self._loop or self._start()
-        loop.call_soon_threadsafe(self._begin, lane, returned)
+        loop.call_soon_threadsafe(self._go_on, lane, returned, context=self._context)
 
     def cancel_all(self) -> None:
-        """Cancel every handler that runs; their lanes are returned."""
+        """Interrupt every handler that runs, as one that did not run; their lanes are returned."""
         if self._loop:
-            self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._tasks])
+            self._loop.call_soon_threadsafe(self._interrupt_all, context=self._context)
 
     def under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when on the monotonic clock."""
-        return list(self._under_way.values())
+        return [(one.run, one.began) for one in list(self._runs)]
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = _new_loop()
+        # What the modules of handlers set when they were imported is there for each run.
+        self._context = contextvars.copy_context()
         runs = partial(self._run_forever, self._loop)
         self._deadlines.start(threading.Thread(target=runs, name="async-handlers", daemon=True))
         return self._loop
@@ -53,41 +58,53 @@ class HandlerLoop:
         while True:
             try:
                 loop.run_forever()
+            except (SystemExit, KeyboardInterrupt):
+                # Raised in a task or callback that a handler made: the loop may be run again.
+                _log.exception("a handler's code left the event loop; it goes on")
             except BaseException:
-                # SystemExit in a task that a handler made leaves the loop, which may be run again.
-                _log.exception("the event loop was left; it goes on")
+                # Closed, or without its file descriptors: nothing on it will ever end.
+                try:
+                    _log.exception("the event loop of async handlers is broken; ending the worker")
+                finally:
+                    os._exit(os.EX_SOFTWARE)
 
-    def _begin(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
-        task = asyncio.get_running_loop().create_task(self._run(lane, returned))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _run(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
+    def _go_on(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
+        """Begin the lane's next run if that is an async one, or return the lane."""
         try:
-            while (run := lane.next) and run.handler.is_async and not run.doomed:
-                self._enter(lane, run)
-                outcome = await run_async(run)
-                self._leave(lane)
-                lane.took(outcome)
-                if lane.careful:
-                    break
+            run = lane.next
+            if run and run.handler.is_async and not run.doomed:
+                self._begin(run, partial(self._end, lane, returned))
+                return
         except BaseException as error:
             lane.error = error
-        finally:
-            self._leave(lane)
-            returned.put(lane)
+        returned.put(lane)
 
-    def _enter(self, lane: Lane, run: Run) -> None:
-        began = time.monotonic()
-        self._under_way[lane.mailbox] = (run, began)
-        if (deadline := run.deadline(began)) < self._first:
-            self._set_first(deadline)
+    def _begin(self, run: Run, when_over: "partial[None]") -> None:
+        begun = AsyncRun(run, when_over, self._context)
+        self._runs.add(begun)
+        if begun.deadline < self._first:
+            self._set_first(begun.deadline)
 
-    def _leave(self, lane: Lane) -> None:
-        left = self._under_way.pop(lane.mailbox, None)
-        if left and left[0].deadline(left[1]) <= self._first:
-            others = self._under_way.values()
-            self._set_first(min((run.deadline(began) for run, began in others), default=math.inf))
+    def _end(self, lane: Lane, returned: "SimpleQueue[Lane]", ended: AsyncRun) -> None:
+        """Take the outcome of a run, and go on with its lane."""
+        self._runs.discard(ended)
+        if ended.deadline <= self._first:
+            self._set_first(min((one.deadline for one in self._runs), default=math.inf))
+        try:
+            outcome = ended.outcome()
+            if outcome:
+                lane.took(outcome)
+                if not (lane.careful or ended.interrupted):
+                    self._go_on(lane, returned)
+                    return
+        except BaseException as error:
+            lane.error = error
+        returned.put(lane)
+
+    def _interrupt_all(self) -> None:
+        for one in self._runs:
+            with suppress(Exception):  # what it awaits may be an object that refuses
+                one.interrupt()
 
     def _set_first(self, deadline: float) -> None:
         self._first = deadline

@@ -9,14 +9,13 @@
 Another handler of the same event sees nothing of it.
 """
 
-import asyncio
 import math
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 import structlog
 
@@ -83,14 +82,14 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
     was interrupted for that: then it counts as not run.
     """
     failpoint("handler.before")
-    started, clock = _now_ms(), time.perf_counter()
+    started, clock = now_ms(), time.perf_counter()
     error: BaseException | None = None
     try:
         try:
             alarm.set(run.handler.timeout)
             if (moment := stop()) < math.inf:  # who sets it from now on finds the alarm
                 alarm.hasten(moment)
-            _check_result(run.call())
+            check_result(run.call())
         except HandlerTimeout:
             raise
         except BaseException as raised:
@@ -101,48 +100,23 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
         # It may come in the very moment the handler is through; then it is one run too many.
         alarm.clear()
         error = raised
-    if forks.is_child():
-        _end_child(run, error)
+    end_if_forked(run, error)
     took = time.perf_counter() - clock
     early = isinstance(error, HandlerTimeout) and took < run.handler.timeout
     if early and time.monotonic() >= stop():
         return None
-    outcome = _outcome(run, error, started, took * 1000)
+    outcome = outcome_of(run, error, started, took * 1000)
     failpoint("handler.after")
     return outcome
 
 
-async def run_async(run: Run) -> Outcome:
-    """Await an async handler, and cancel it when its time is up."""
-    failpoint("async_handler.before")
-    started, clock = _now_ms(), time.perf_counter()
-    error: BaseException | None = None
-    try:
-        async with asyncio.timeout(run.handler.timeout) as limit:
-            _check_result(await run.call())
-    except TimeoutError as raised:
-        error = HandlerTimeout() if limit.expired() else raised
-        error.__traceback__ = raised.__traceback__
-    except asyncio.CancelledError as raised:
-        task = asyncio.current_task()
-        if task and task.cancelling():
-            raise
-        error = raised
-    except BaseException as raised:
-        error = raised
+def end_if_forked(run: Run, error: BaseException | None) -> None:
+    """End this process if it is one that the handler forked."""
     if forks.is_child():
-        _end_child(run, error)
-    outcome = _outcome(run, error, started, (time.perf_counter() - clock) * 1000)
-    failpoint("async_handler.after")
-    return outcome
+        forks.end_child(error, handler=run.handler.name, event_id=run.event.event_id)
 
 
-def _end_child(run: Run, error: BaseException | None) -> NoReturn:
-    """End this process, which the handler forked."""
-    forks.end_child(error, handler=run.handler.name, event_id=run.event.event_id)
-
-
-def _check_result(result: object) -> None:
+def check_result(result: object) -> None:
     """Refuse what is yet to be run: its handler would seem to be done."""
     if result is not None and (problem := unfinished(result)):
         raise TypeError(problem)
@@ -151,10 +125,14 @@ def _check_result(result: object) -> None:
 def give_up(run: Run) -> Outcome:
     """Send the event of a doomed run to the handler's dead letters."""
     _logger(run).error("handler gave up", error=run.doomed)
-    return run.attempts.dead(run.handler.name, _now_ms(), 0.0, run.doomed)
+    return run.attempts.dead(run.handler.name, now_ms(), 0.0, run.doomed)
 
 
-def _outcome(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:
+def outcome_of(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:
+    """Return what becomes of a run that returned or raised.
+
+    `started`: milliseconds since the epoch; `took`: milliseconds.
+    """
     name = run.handler.name
     if error is None:
         _log.debug(
@@ -226,5 +204,6 @@ def _logger(run: Run) -> Any:
     return run.context().log
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
+    """Return the time in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000

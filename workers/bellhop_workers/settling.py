@@ -69,12 +69,16 @@ class Hand:
     @property
     def is_careful(self) -> bool:
         """Whether a worker died with any of this mail in hand."""
-        return any(lane.careful for lane in self._lanes.values())
+        return any(lane.careful for lane in self._snapshot())
 
     @property
     def has_unwritten(self) -> bool:
         """Whether any lane has results that are not written yet, or not surely."""
-        return self._ledger.unanswered > 0 or any(lane.has_results for lane in self._lanes.values())
+        return self._ledger.unanswered > 0 or any(lane.has_results for lane in self._snapshot())
+
+    def _snapshot(self) -> list[Lane]:
+        """Return the lanes, without the lock: the other thread may hold it for a call to Redis."""
+        return list(self._lanes.values())
 
     def claim(self, appetite: Appetite, *, rested: bool = False) -> None:
         """Take mail with empty hands, however long Redis is away, unless the worker is to stop."""

@@ -61,7 +61,7 @@ def work() -> None:
     shift = Shift(_runtime)
     try:
         shift.run()
-    except Exception:
+    except BaseException:  # RQ would go on with the next, and the mail of this one lie
         try:
             _log.exception("a shift failed; ending the worker, so that others get its mail at once")
         finally:  # whatever else fails: memory may be all used up

@@ -32,7 +32,9 @@ class Awaitable:
 
 
 def future() -> object:
-    return asyncio.Future(loop=asyncio.new_event_loop())
+    loop = asyncio.new_event_loop()
+    loop.close()
+    return asyncio.Future(loop=loop)
 
 
 RESULTS: list[tuple[Callable[[], object], str]] = [
@@ -51,7 +53,6 @@ RESULTS: list[tuple[Callable[[], object], str]] = [
 ]
 
 
-@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")
 @pytest.mark.parametrize(("make", "problem"), RESULTS, ids=[what for _, what in RESULTS])
 def test_it_is_a_failure_that_says_what_to_do(
     workplace: Workplace, make: Callable[[], object], problem: str

@@ -1,0 +1,108 @@
+"""One run of an async handler: a task of its own, in a context of its own.
+
+A handler can have its task cancelled: by itself, by a library, by a timer that goes off when the
+handler is through. In a task that did more than this run, that would stop what comes after it. The
+task is ended by us for two reasons, which are noted here; whatever else ends it is the handler's
+failure.
+"""
+
+import asyncio
+import contextvars
+import time
+from collections.abc import Callable
+
+from bellhop.failpoints import failpoint
+from bellhop.handler import HandlerTimeout
+from bellhop.ledger import Outcome
+from bellhop_workers.running import Run, check_result, end_if_forked, now_ms, outcome_of
+
+_CANCELLED = "the handler was cancelled, by itself or by code that it uses"
+
+
+class AsyncRun:
+    """A handler that runs on the event loop of this thread.
+
+    when_over: is called once with this object, in `context`, when the handler has returned or
+    raised. context: what the handler runs in a copy of.
+    """
+
+    __slots__ = (
+        "_context",
+        "_error",
+        "_expired",
+        "_is_begun",
+        "_started_ms",
+        "_task",
+        "_timer",
+        "_took",
+        "_when_over",
+        "began",
+        "deadline",
+        "interrupted",
+        "run",
+    )
+
+    def __init__(
+        self, run: Run, when_over: Callable[["AsyncRun"], None], context: contextvars.Context
+    ) -> None:
+        self.run = run
+        self.began = time.monotonic()
+        self.deadline = run.deadline(self.began)
+        self.interrupted = False
+        """Whether this worker let go of it: then it counts as not run."""
+        self._expired = False
+        self._is_begun = False
+        self._error: BaseException | None = None
+        self._started_ms = now_ms()
+        self._took = 0.0
+        self._when_over = when_over
+        self._context = context
+        loop = asyncio.get_running_loop()
+        # Not by the loop: a handler may have given it a task factory.
+        self._task = asyncio.Task(self._await(), loop=loop, context=context.copy())
+        # Who cancels `asyncio.all_tasks()` does not mean the handlers of other devices.
+        asyncio._unregister_task(self._task)
+        self._timer = loop.call_later(run.handler.timeout, self._expire)
+
+    def interrupt(self) -> None:
+        """Cancel it, as one that did not run."""
+        self.interrupted = True
+        self._cancel()
+
+    def outcome(self) -> Outcome | None:
+        """Return what became of it, or `None` if it counts as not run."""
+        error = self._error
+        end_if_forked(self.run, error)
+        if error and self.interrupted:
+            return None
+        if self._expired and isinstance(error, TimeoutError | asyncio.CancelledError):
+            error = HandlerTimeout().with_traceback(error.__traceback__)
+        elif isinstance(error, asyncio.CancelledError) and not error.args:
+            error.args = (_CANCELLED,)
+        outcome = outcome_of(self.run, error, self._started_ms, self._took * 1000)
+        failpoint("async_handler.after")
+        return outcome
+
+    async def _await(self) -> None:
+        failpoint("async_handler.before")
+        self._is_begun = True
+        if self.interrupted or self._expired:
+            self._error = asyncio.CancelledError()
+        else:
+            try:
+                check_result(await self.run.call())
+            except BaseException as error:  # of what a task raises, some leaves the event loop
+                self._error = error
+        self._took = time.monotonic() - self.began
+        self._timer.cancel()
+        # From here, and not when the task is over: that comes a turn of the loop later, and one
+        # that was cancelled as its last step is over as cancelled, though the handler returned.
+        self._context.run(self._when_over, self)
+
+    def _expire(self) -> None:
+        self._expired = True
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._is_begun:  # else its coroutine would not run at all, and nobody be told
+            self._task.cancel()
