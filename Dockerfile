@@ -15,7 +15,7 @@ WORKDIR /src
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
     python -m pip --python /opt/venv/bin/python install --require-hashes -r requirements.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE bellhop_launch.py ./
 COPY bellhop bellhop
 COPY receiver receiver
 COPY workers workers

@@ -109,7 +109,7 @@ class EmbeddedRedis:
         try:
             self._server = ValkeyProcess(
                 self._state / "redis",
-                {**CONFIG, "port": "0", "unixsocket": str(self._socket), "unixsocketperm": "700"},
+                {**CONFIG, "port": "0", "unixsocket": self._bound(), "unixsocketperm": "700"},
             )
             self._server.wait_until_ready(self._connect)
         except (ServerNotStarted, OSError) as error:
@@ -118,6 +118,14 @@ class EmbeddedRedis:
                 f"the embedded Redis does not start on {self._state / 'redis'}: {error}"
             ) from error
         self._start_guard()
+
+    def _bound(self) -> str:
+        """Return the socket as the server is told it, from the directory of its data.
+
+        It stands in the answer to CLIENT INFO, which redis-py cannot read with a space in it.
+        """
+        beside = self._socket.parent == self._state.resolve()
+        return f"../{self._socket.name}" if beside else str(self._socket)
 
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX)

@@ -1,16 +1,19 @@
 """Importing the user's handlers."""
 
 import importlib
+import importlib.util
 import os
-import pkgutil
 import sys
 import sysconfig
 import traceback
 from collections.abc import Iterator, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from bellhop import forks
+from bellhop.discovery import modules_in, passed_over
 from bellhop.errors import BellhopError
+from bellhop.project import add_project, in_project
 
 
 class HandlersNotLoaded(BellhopError):
@@ -31,43 +34,58 @@ def load_handlers(paths: Sequence[str]) -> list[str]:
     """Import each module or package in `paths`, packages with all their modules, and name them.
 
     `@on` registers what they hold. A directory of modules is a package, with `__init__.py` or
-    without. The current directory is importable, as with `python -m`. Raises `HandlersNotLoaded`.
+    without. Which of its files are loaded, `bellhop.discovery` knows. Raises `HandlersNotLoaded`.
     """
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    add_project(paths)
     for path in paths:
-        _check_place(path, _load(path))
-    return list(dict.fromkeys(name for path in paths for name in _load_all(path)))
+        _require_own(path)
+        _load(path)
+    return list(dict.fromkeys(name for path in paths for name in _load_all(path, frozenset())))
 
 
-def _check_place(path: str, module: object) -> None:
-    """Refuse a package from elsewhere that hides one of that name in the current directory."""
-    here = Path.cwd() / path.replace(".", os.sep)
-    file = getattr(module, "__file__", None)
-    if file and any(here.glob("*.py")) and Path(file).resolve().parent != here.resolve():
+def passed_over_handlers(paths: Sequence[str]) -> list[str]:
+    """Return a sentence for each file with handlers that is not loaded, although it lies there."""
+    sentences = []
+    for path in paths:
+        folder = Path.cwd().joinpath(*path.split("."))
+        sentences += [
+            f"{file.relative_to(Path.cwd())} is not loaded, although it calls @on: {why}"
+            for file, why in passed_over(folder)
+        ]
+        if (beside := folder.with_suffix(".py")).is_file() and folder.is_dir():
+            sentences.append(f"{beside.name} is not loaded: the folder {folder.name} is")
+    return sentences
+
+
+def _require_own(path: str) -> None:
+    """Refuse a library that has the name of a package in the current directory."""
+    name = path.partition(".")[0]
+    own = in_project(name)
+    if not own:
+        return
+    loaded = sys.modules.get(name)
+    found = loaded.__spec__ if loaded else importlib.util.find_spec(name)
+    if found and _place(found) != _place(own):
         raise HandlersNotLoaded(
-            f"{path} would be loaded from {Path(file).parent}, not from {here}: "
-            "put an __init__.py there"
+            f"{name} in {Path.cwd()} has the name of a library ({_place(found)}): give it another, "
+            "and set BELLHOP_HANDLERS to that"
         )
 
 
-def _load_all(name: str) -> Iterator[str]:
+def _place(spec: ModuleSpec) -> str:
+    folders = list(spec.submodule_search_locations or ())
+    place = folders[0] if folders else spec.origin
+    return str(Path(place).resolve()) if place else spec.name
+
+
+def _load_all(name: str, above: frozenset[str]) -> Iterator[str]:
     package = _load(name)
     yield name
-    folders = list(getattr(package, "__path__", ()))
-    modules = {found.name for found in pkgutil.iter_modules(folders)}
-    for module in sorted(modules.union(*map(_folders_of_modules, folders))):
-        yield from _load_all(f"{name}.{module}")
-
-
-def _folders_of_modules(folder: str) -> set[str]:
-    """Name the directories with modules in a package's: pkgutil wants an `__init__.py`."""
-    return {
-        entry.name
-        for entry in Path(folder).glob("*/")
-        if entry.name.isidentifier() and any(entry.rglob("*.py"))
-    }
+    folders = {os.path.realpath(folder) for folder in getattr(package, "__path__", ())}
+    if folders & above:
+        return  # a link that leads back
+    for module in modules_in(folders):
+        yield from _load_all(f"{name}.{module}", above | folders)
 
 
 def _load(name: str) -> object:

@@ -5,8 +5,10 @@ import multiprocessing
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from threading import Thread
 from typing import Protocol
 
@@ -14,6 +16,9 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 PARENT = "BELLHOP_SUPERVISOR_PID"
 """The variable by which a program that was started here knows its parent."""
 
+
+BELLHOP = (sys.executable, "-P", str(Path(__file__).parents[1] / "bellhop_launch.py"))
+"""What starts the `bellhop` command as a program, whatever the current directory holds."""
 
 _ONE_SIGNAL = 0.3
 """Seconds within which two signals are one."""

@@ -1,5 +1,7 @@
-"""`python -m bellhop.cli`, as which the parts are started."""
+"""`python -m bellhop.cli`, for where there is no console script."""
 
-from bellhop.cli import main
+import runpy
 
-main()
+from bellhop.processes import BELLHOP
+
+runpy.run_path(BELLHOP[-1], run_name="__main__")

@@ -13,7 +13,7 @@ from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.nearest import did_you_mean
 from bellhop.handler import Handler
-from bellhop.loading import load_handlers
+from bellhop.loading import load_handlers, passed_over_handlers
 from bellhop.retries import as_wait
 from bellhop.routing import Registry, registry
 from bellhop.settings import load_settings
@@ -39,6 +39,8 @@ def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     settings = load_settings()
     export_env_file()
     load_handlers(settings.handlers)
+    for sentence in passed_over_handlers(settings.handlers):
+        click.echo(f"bellhop: {sentence}", err=True)
     shown = _matching(registry, event_type) if event_type else list(registry)
     if as_json:
         print_json(map(_row, shown))

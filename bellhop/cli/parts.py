@@ -9,6 +9,7 @@ import click
 
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
 from bellhop.environment import export_env_file
+from bellhop.processes import BELLHOP
 from bellhop.settings import Settings, load_settings
 
 
@@ -64,6 +65,13 @@ def worker(workers: int, checked: bool) -> None:
     require_fit_redis(settings, url, warn=not checked)
     from bellhop_workers.pool import run_pool
 
+    if not checked:
+        import structlog
+
+        from bellhop.loading import passed_over_handlers
+
+        for sentence in passed_over_handlers(settings.handlers):
+            structlog.get_logger("workers").warning(sentence)
     code = run_pool(settings, url, workers)
     if code == os.EX_CONFIG and not checked:
         start_check("--json").communicate()  # once, and not in every worker, says why
@@ -81,7 +89,7 @@ def _begin(settings: Settings) -> None:
 def start_check(*options: str) -> "subprocess.Popen[str]":
     """Load the handlers in a process of their own, which prints their table or what is wrong."""
     return subprocess.Popen(
-        [sys.executable, "-m", "bellhop.cli", "handlers", *options],
+        [*BELLHOP, "handlers", *options],
         env={**os.environ, "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns)},
         stdout=subprocess.PIPE,
         text=True,

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,9 @@ from bellhop.embedded import EmbeddedRedis
 from bellhop.environment import without
 from bellhop.failpoints import read as read_failpoints
 from bellhop.logs import configure_logs
+from bellhop.processes import BELLHOP
 from bellhop.processes import command as process
+from bellhop.project import add_project
 from bellhop.sdk import require_sdk
 from bellhop.settings import STATE, Settings, load_settings
 from bellhop.supervisor import Child, Supervisor
@@ -95,7 +98,6 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
         "BELLHOP_LOG_LEVEL": settings.log_level,
     }
     environment = {**without(os.environ, given), **given}
-    command = [sys.executable, "-m", "bellhop.cli"]
     supervisor = Supervisor(
         grace=settings.grace.total_seconds(),
         tick=_watch(embedded) if embedded else None,
@@ -103,8 +105,8 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     )
     # While one of them lives, so does the embedded Redis, even if we are killed.
     keep = (embedded.lifeline,) if embedded else ()
-    receive = [*command, "receiver", "--checked"]
-    work = [*command, "worker", "-n", str(workers), "--checked"]
+    receive = [*BELLHOP, "receiver", "--checked"]
+    work = [*BELLHOP, "worker", "-n", str(workers), "--checked"]
     supervisor.add("receiver", process(receive, environment, keep=keep))
     pool = supervisor.add("workers", process(work, environment, keep=keep))
     if table := check.communicate()[0].rstrip():
@@ -168,7 +170,7 @@ def _own_name() -> str:
     if shutil.which("bellhop"):
         return "bellhop"
     near = os.path.relpath(sys.argv[0])
-    return sys.argv[0] if near.startswith("..") else near
+    return shlex.quote(sys.argv[0] if near.startswith("..") else near)
 
 
 def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
@@ -199,8 +201,7 @@ def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
 
 def _folders(handlers: Sequence[str]) -> list[Path]:
     """Return the directories that hold the handlers, without loading any."""
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+    add_project(handlers)
     folders = []
     for name in handlers:
         spec = importlib.util.find_spec(name.partition(".")[0])

@@ -19,6 +19,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
     """Writes modules into the current directory, which are forgotten after the test."""
     known = set(sys.modules)
     monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "meta_path", list(sys.meta_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def write(path: str, source: str | bytes = "") -> Path:
@@ -248,3 +249,21 @@ def test_ctrl_c_while_loading_is_no_error_of_the_handlers(write: Write) -> None:
 def test_what_is_no_import_path_is_refused(name: str, write: Write) -> None:
     write("lobby/a.py")
     assert name in refusal(name)
+
+
+def test_a_link_that_leads_back_is_followed_no_further(write: Write) -> None:
+    file = write("lobby/bell.py")
+    (file.parent / "again").symlink_to(file.parent)
+    assert load_handlers(["lobby"]) == ["lobby", "lobby.again", "lobby.bell"]
+
+
+def test_a_folder_goes_before_a_file_of_the_same_name(write: Write) -> None:
+    write("lobby.py", "1 / 0")
+    write("lobby/bell.py")
+    assert load_handlers(["lobby"]) == ["lobby", "lobby.bell"]
+
+
+@pytest.mark.parametrize("name", ["queue", "pydantic"])
+def test_a_package_with_the_name_of_a_library_is_refused(name: str, write: Write) -> None:
+    write(f"{name}/doors.py")
+    assert "has the name of a library" in refusal(name)

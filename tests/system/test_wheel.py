@@ -1,36 +1,26 @@
 """The wheel, installed apart from the source, with somebody else's handlers package."""
 
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.system.conftest import House
-
-ROOT = Path(__file__).parents[2]
+from tests.system.installed import ROOT, built
 
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this source."""
-    folder = tmp_path_factory.mktemp("wheel")
-    subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        check=True,
-        cwd=ROOT,
-        capture_output=True,
-    )
-    [built] = folder.glob("seam_bellhop-*.whl")
-    return built
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
-def test_it_holds_the_three_packages_and_nothing_of_the_user(wheel: Path) -> None:
+def test_it_holds_names_of_its_own_alone(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "bellhop",
+        "bellhop_launch.py",
         "bellhop_receiver",
         "bellhop_workers",
     }

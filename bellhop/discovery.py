@@ -1,0 +1,85 @@
+"""Which files of a package hold handlers, and which lie there for something else."""
+
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_REGISTERS = re.compile(rb"^[ \t]*@(?:[\w.]+\.)?on\s*\(", re.MULTILINE)
+_SOMETHING_ELSE = frozenset({"node_modules", "site-packages", "__pycache__"})
+_OF_A_VIRTUAL_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
+
+
+def modules_in(folders: Iterable[str]) -> list[str]:
+    """Name the modules and packages in a package's folders that are to be loaded, in order.
+
+    Passed over are tests, programs (`__main__.py`, `setup.py`), names that Python code cannot
+    import, and folders of something else: virtual environments, `node_modules`, hidden ones.
+    """
+    places = [Path(folder) for folder in folders]
+    names = {
+        found.name
+        for found in pkgutil.iter_modules(map(str, places))
+        if not _why_not(found.name, folder=found.ispkg)
+    }
+    for place in places:  # pkgutil knows no package without an __init__.py
+        names |= {
+            entry.name
+            for entry in place.glob("*/")
+            if not _is_something_else(entry)
+            and not _why_not(entry.name, folder=True)
+            and any(entry.rglob("*.py"))
+        }
+    of_something_else = {
+        name for name in names if any(_is_something_else(p / name) for p in places)
+    }
+    return sorted(names - of_something_else)
+
+
+def passed_over(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files in a package's folder that call `@on` and are not loaded, each with why."""
+    yield from _passed_over(folder, "", {folder.resolve()})
+
+
+def _passed_over(folder: Path, why: str, above: set[Path]) -> Iterator[tuple[Path, str]]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir():
+            if not _is_something_else(entry) and entry.resolve() not in above:
+                reason = why or _why_not(entry.name, folder=True)
+                yield from _passed_over(entry, reason, above | {entry.resolve()})
+        elif entry.suffix == ".py":
+            reason = why or _why_not(entry.stem, folder=False)
+            if reason and _registers(entry):
+                yield entry, reason
+
+
+def _why_not(name: str, *, folder: bool) -> str:
+    """Say why a module is not loaded, by its name; empty if it is."""
+    if folder and name in ("test", "tests"):
+        return "a folder of that name holds tests"
+    if name == "conftest" or (not folder and (name.startswith("test_") or name.endswith("_test"))):
+        return "a file of that name holds tests"
+    if name in ("__main__", "setup"):
+        return "a file of that name is a program"
+    if name != "__init__" and not name.isidentifier():
+        return "its name is no name in Python: use letters, digits and _"
+    return ""
+
+
+def _is_something_else(entry: Path) -> bool:
+    return (
+        entry.name in _SOMETHING_ELSE
+        or entry.name.startswith(".")
+        or any((entry / name).exists() for name in _OF_A_VIRTUAL_ENVIRONMENT)
+    )
+
+
+def _registers(file: Path) -> bool:
+    try:
+        return bool(_REGISTERS.search(file.read_bytes()))
+    except OSError:
+        return False
