@@ -1,10 +1,10 @@
 # make up      runs Bellhop on this machine, with a Redis of its own unless BELLHOP_REDIS_URL is set
 # make test    runs the tests
-# make soak    breaks everything for SOAK seconds (300), by SEED, and says whether the promise held
+# make soak    breaks everything for SOAK seconds (300), by SEED: is the promise held?
 # make check   format, lint, types, import directions
-# make bench   measures Bellhop beside its peers (QUICK=1, ONLY=intake,work, PEERS=bellhop)
+# make bench   measures Bellhop beside its peers (QUICK=1, ONLY=intake, PEERS=bellhop)
 # make lock    pins the newest versions that pyproject.toml allows (needs uv)
-# make lowest  runs the tests with the oldest versions that pyproject.toml allows (needs uv)
+# make lowest  runs the tests with the oldest versions allowed (needs uv)
 
 PYTHON ?= python3
 VENV := .venv

@@ -6,6 +6,7 @@ is at DEBUG. Door codes are masked, in whatever a line holds.
 
 import logging
 import os
+import re
 import sys
 import threading
 from collections.abc import Collection, Mapping, MutableMapping
@@ -23,6 +24,9 @@ _SECRET_KEYS = SECRET | {"secret", "password", "token", "authorization"}
 """Of the names in a line itself, no others: authors log `exit_code` and `access_code=…_id`, too."""
 _TALKATIVE = ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis", "httpx")
 _RECORD = {"_record", "_from_structlog"}
+_FIRST = ("handler", "error", "event_type", "event_id", "device_id")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_OWN = ("bellhop", "bellhop_receiver", "bellhop_workers")
 _UNSHOWN = "(cannot be shown)"
 
 _Line = MutableMapping[str, Any]
@@ -55,6 +59,16 @@ def _fit(value: object, secrets: Collection[str]) -> object:
         return printable(hide(repr(value), secrets), keep="\n\t")
     except Exception:  # of an object that is not ours: a log must not break what it reports
         return _UNSHOWN
+
+
+def _for_a_person(_logger: object, _method: str, line: _Line) -> _Line:
+    """Put first what one looks for in a line on a terminal, and shorten the ids in it."""
+    first = {name: line[name] for name in _FIRST if name in line}
+    rest = {name: value for name, value in line.items() if name not in first}
+    return {
+        name: value[:8] if isinstance(value, str) and _UUID.fullmatch(value) else value
+        for name, value in {**first, **rest}.items()
+    }
 
 
 def _never_failing(render: structlog.typing.Processor) -> structlog.typing.Processor:
@@ -111,15 +125,16 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         _mask,
-        structlog.processors.TimeStamper(
-            fmt="%H:%M:%S" if console else "iso", utc=not console, key="time"
-        ),
+        structlog.processors.TimeStamper(fmt="%H:%M:%SZ" if console else "iso", key="time"),
     ]
     render: structlog.typing.Processor
     if console:
+        before.append(_for_a_person)
         render = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             timestamp_key="time",
+            sort_keys=False,
+            pad_event_to=0,
             exception_formatter=structlog.dev.plain_traceback,
         )
     else:
@@ -140,7 +155,10 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *before],
         )
     )
-    logging.basicConfig(handlers=[handler], level=number, force=True)
+    # Debug lines of libraries, of which a handler may use many, would bury those of Bellhop.
+    logging.basicConfig(handlers=[handler], level=max(number, logging.INFO), force=True)
+    for name in _OWN:
+        logging.getLogger(name).setLevel(number)
     # Their INFO says of each job, request and start what our own lines say better.
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Times as people write them on a command line."""
+"""Times as people write them on a command line, and as they are shown: all in UTC."""
 
 import re
 from datetime import UTC, datetime
@@ -34,3 +34,14 @@ def read_time(text: str, now: datetime) -> datetime:
         "date such as 2026-01-31, 2026-01-31T12:00 or 2026-01-31T12:00+02:00; it is in UTC if it "
         "has no offset"
     )
+
+
+def shown(time: datetime, *, exact: bool = False) -> str:
+    """Return a time as every command writes it: `2026-01-31 12:00:00Z`, or `exact` to the ms."""
+    utc = time.astimezone(UTC).replace(tzinfo=None)
+    return f"{utc.isoformat(' ', 'milliseconds' if exact else 'seconds')}Z"
+
+
+def written(time: datetime) -> str:
+    """Return a time as it stands in JSON: `2026-01-31T12:00:00.000Z`, as in Seam's events."""
+    return shown(time, exact=True).replace(" ", "T")

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bellhop.cli.ids import whole_id
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.nearest import did_you_mean
+from bellhop.events.subjects import id_fields
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import UnreadableTime, read_time
@@ -54,7 +56,7 @@ def about_options(command: F) -> F:
         metavar="FIELD=ID",
         callback=_fields,
         multiple=True,
-        help="Only those that carry an id, such as access_code_id=… or connected_account_id=….",
+        help="Only those that carry an id, such as access_code_id=…, or its first characters.",
     )(command)
     return click.option("--device", metavar="ID", help="Only those of a device.")(command)
 
@@ -98,9 +100,7 @@ def asked(
     check_pattern(record, pattern)
     ids: dict[str, set[str]] = {}
     for field, value in (*([("device_id", device)] if device else []), *about):
-        ids.setdefault(field, set()).add(value)
-        if not record.page(Query(about={field: [value]}), limit=1).events:
-            raise NothingOnRecord(f"not found: there is no event with {field} {value} on record")
+        ids.setdefault(field, set()).add(_whole(record, field, value))
     return Query(
         about=ids,
         types=[pattern] if pattern else [],
@@ -108,6 +108,29 @@ def asked(
         since_ms=_in_ms(since),
         until_ms=_in_ms(until),
     )
+
+
+def _whole(record: "Record", field: str, value: str) -> str:
+    """Return the id of which `value` may be the first characters. Raises `NothingOnRecord`."""
+    from bellhop.ledger import Query
+
+    def missing(hint: str) -> BellhopError:
+        known = id_fields()
+        if not hint and field not in known:
+            hint = f"; {did_you_mean(field, known, '`bellhop types TYPE` lists fields')}"
+        return NothingOnRecord(f"not found: there is no event with {field} {value} on record{hint}")
+
+    if record.page(Query(about={field: [value]}), limit=1).events:
+        return value
+    return whole_id(value, lambda start: record.ids(field, start), missing)
+
+
+def whole_if_known(record: "Record", field: str, value: str) -> str:
+    """Return the id of which `value` may be the first characters, or `value` if there is none."""
+    try:
+        return _whole(record, field, value)
+    except NothingOnRecord:
+        return value
 
 
 def check_pattern(record: "Record", pattern: str | None) -> None:

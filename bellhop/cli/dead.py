@@ -4,20 +4,23 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import ago, listing, print_json
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import masked, parse
 from bellhop.events.masking import printable
+from bellhop.events.nearest import nearest
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
+from bellhop.times import shown
 from bellhop.vault import Kind
 
 if TYPE_CHECKING:
@@ -29,7 +32,7 @@ _AT_A_TIME = 200
 
 
 class NoDeadLetter(BellhopError):
-    """There is no such dead letter."""
+    """There is no such dead letter, or none of such a handler."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +83,9 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
                 "options that choose come after the command: dead retry --type …"
             )
         return
-    filter_ = _Filter(**chosen)
-    letters = islice(_letters(_open(), filter_), limit)
+    dead_letters = _open()
+    filter_ = _whole(_Filter(**chosen), dead_letters)
+    letters = islice(_letters(dead_letters, filter_), limit)
     if as_json:
         print_json(map(_row, letters))
         return
@@ -104,8 +108,8 @@ def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
         f"{click.style(printable(letter.event_id), bold=True)}  "
         f"{printable(letter.event_type)}  {when}"
     )
-    tries = f"{letter.attempts} {'try' if letter.attempts == 1 else 'tries'}"
-    line = f"    {letter.handler}, {tries}: {printable(letter.summary)}"
+    attempts = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
+    line = f"    {letter.handler}, {attempts}: {printable(letter.summary)}"
     click.echo(line if len(line) <= width else f"{line[: width - 1]}…")
 
 
@@ -118,7 +122,12 @@ def show(event_id: str, handler: str | None, as_json: bool) -> None:
 
     Secrets are masked.
     """
-    letters = _found(_open(), _Filter((event_id,), handler=handler))
+    dead_letters = _open()
+    letters = list(
+        _letters(dead_letters, _whole(_Filter((event_id,), None, handler), dead_letters))
+    )
+    if not letters:
+        raise NoDeadLetter(f"{event_id} is no dead letter of {handler}; `bellhop dead` lists them")
     if as_json:
         print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
         return
@@ -133,15 +142,15 @@ def _show(letter: "DeadLetter") -> None:
         "event": f"{letter.event_id}  {letter.event_type}",
         "mailbox": letter.mailbox,
         "handler": letter.handler,
-        "gave up": letter.died_at.isoformat(sep=" ", timespec="seconds"),
+        "gave up": shown(letter.died_at),
     }
     for name, value in about.items():
         click.echo(f"{click.style(f'{name:<8}', bold=True)} {value}")
     click.echo(click.style("\nattempts", bold=True))
     earlier = int(letter.record.get("earlier", 0))
-    tries = letter.record.get("attempts", ())
-    for number, (started, took, error, *_) in enumerate(tries, earlier + 1):
-        time = datetime.fromtimestamp(started / 1000, UTC).isoformat(" ", timespec="seconds")
+    attempts = letter.record.get("attempts", ())
+    for number, (started, took, error, *_) in enumerate(attempts, earlier + 1):
+        time = shown(datetime.fromtimestamp(started / 1000, UTC))
         click.echo(f"{number:>4}  {time}  {took:>9,.1f} ms  {error or ''}")
     click.echo(click.style("\nlast error", bold=True))
     click.echo(letter.error.rstrip())
@@ -189,7 +198,8 @@ def _resolve(
     from bellhop.queue import enqueue_shift
 
     dead_letters = _open()
-    letters = list(_letters(dead_letters, chosen)) if every else _found(dead_letters, chosen)
+    chosen = _whole(chosen, dead_letters)
+    letters = list(_letters(dead_letters, chosen))
     for (handler, event_type), count in sorted(_counted(letters).items()):
         click.echo(f"{count:>6}  {handler}  {event_type}")
     if not letters:
@@ -226,14 +236,50 @@ def _letters(dead_letters: "DeadLetters", chosen: _Filter) -> "Iterator[DeadLett
     return filter(chosen.fits, dead_letters)
 
 
-def _found(dead_letters: "DeadLetters", chosen: _Filter) -> "list[DeadLetter]":
-    """Return the dead letters that are meant. Raises `NoDeadLetter` if an event has none."""
-    letters = list(_letters(dead_letters, chosen))
-    if missing := set(chosen.event_ids) - {letter.event_id for letter in letters}:
-        raise NoDeadLetter(
-            f"{', '.join(sorted(missing))}: no such dead letter; `bellhop dead` lists them"
-        )
-    return letters
+def _whole(chosen: _Filter, dead_letters: "DeadLetters") -> _Filter:
+    """Return the filter with whole ids, of which first characters may be given.
+
+    Raises `NoDeadLetter` if an event has none, and `AmbiguousId`. A handler or a device without
+    dead letters is good news; but it is told if the name of another that has some is like it.
+    """
+    if not (chosen.event_ids or chosen.device or chosen.handler):
+        return chosen
+    events, devices, handlers = set(), set(), set()
+    for letter in dead_letters:
+        events.add(letter.event_id)
+        handlers.add(letter.handler)
+        kind, _, owner = letter.mailbox.partition(":")
+        if kind == "device":
+            devices.add(owner)
+
+    def whole(given: str, known: set[str]) -> str:
+        def beginning(start: str) -> list[str]:
+            return [one for one in known if one.startswith(start)]
+
+        def missing(hint: str) -> BellhopError:
+            return NoDeadLetter(
+                f"{given}: no such dead letter{hint or '; `bellhop dead` lists them'}"
+            )
+
+        return whole_id(given, beginning, missing)
+
+    near = nearest(chosen.handler or "", handlers)
+    if near and chosen.handler not in handlers:
+        _tell(f"no dead letter of {chosen.handler}; did you mean {' or '.join(near)}?")
+    device = chosen.device
+    if device:
+        try:
+            device = whole(device, devices)
+        except NoDeadLetter as error:
+            if "did you mean" in str(error):
+                _tell(str(error))
+    return replace(
+        chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device
+    )
+
+
+def _tell(hint: str) -> None:
+    click.echo(f"bellhop: {hint}", err=True)
 
 
 def _row(letter: "DeadLetter") -> dict[str, object]:
@@ -242,7 +288,7 @@ def _row(letter: "DeadLetter") -> dict[str, object]:
         "event_type": letter.event_type,
         "mailbox": letter.mailbox,
         "handler": letter.handler,
-        "tries": letter.attempts,
+        "attempt_count": letter.attempts,
         "died_at": letter.died_at,
         "error": letter.summary,
     }

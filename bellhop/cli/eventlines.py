@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from bellhop.cli.ids import short_id
 from bellhop.errors import BellhopError
 from bellhop.events import Parsed, SeamEvent, masked, parse
 from bellhop.events.masking import printable
@@ -68,7 +69,7 @@ def _handler(handled: "Handled") -> dict[str, object]:
     return {
         "handler": handled.handler,
         "state": handled.state,
-        "tries": handled.tries,
+        "attempt_count": handled.attempt_count,
         "attempts": attempts,
         "error": handled.error,
     }
@@ -88,15 +89,21 @@ class Lines:
             click.echo(click.style(day, bold=True))
             self._day = day
         state = click.style(f"{event.state:<{_STATE}}", fg=_COLORS.get(event.state))
-        event_type = self._cut(printable(event.event_type), 14 + _STATE)
-        click.echo(f"  {created:%H:%M:%S}  {state}  {event_type}")
+        event_type = self._cut(printable(event.event_type), 15 + _STATE)
+        click.echo(f"  {created:%H:%M:%S}Z  {state}  {event_type}")
         if with_handlers:
-            self._line(4, f"{printable(event.event_id)}  {facts(opened(event))}")
+            self._line(4, f"event {printable(event.event_id)}  {facts(opened(event))}")
             for handled in event.handled():
                 self._line(4, f"{printable(handled.handler)}: {outcome(handled, event)}")
         else:
-            where = printable(event.about.mailbox.partition(":")[2])
-            click.echo(f"    {printable(event.event_id)}  {where}".rstrip())
+            owner, _, owner_id = printable(event.about.mailbox).partition(":")
+            where = f"{owner} {short_id(owner_id)}" if owner != "event" else ""
+            click.echo(f"    event {printable(event.event_id)}  {where}".rstrip())
+
+    def print_outcome(self, handled: "Handled", event: "Recorded") -> None:
+        """Print what became of an event, which was printed before, at one handler."""
+        what = f"{printable(handled.handler)}: {outcome(handled, event)}"
+        self._line(4, f"event {printable(short_id(event.event_id))}  {what}")
 
     def _line(self, indent: int, text: str) -> None:
         click.echo(f"{' ' * indent}{self._cut(text.rstrip(), indent)}")
@@ -126,19 +133,15 @@ def outcome(handled: "Handled", event: "Recorded") -> str:
     if not handled.attempts:
         return handled.state
     last = handled.attempts[-1]
-    tries = "" if handled.tries == 1 else f", {handled.tries} tries"
+    count = handled.attempt_count
+    attempts = "" if count == 1 else f", {count} attempts"
     if handled.state == "done":
         ended = last.started_at + last.took - event.received_at
         when = "in a replay" if last.replay else f"{duration(ended)} after it came"
-        return f"done in {duration(last.took)}, {when}{tries}"
+        return f"done in {duration(last.took)}, {when}{attempts}"
     why = printable((handled.error or last.error or "").strip().rpartition("\n")[2])
     word = {"dead": "gave up", "dropped": "dropped it"}.get(handled.state, handled.state)
-    return f"{word}{tries}{': ' if why else ''}{why}"
-
-
-def moment(time: datetime) -> str:
-    """Return a time as it is told: in UTC, to the millisecond."""
-    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond // 1000:03}"
+    return f"{word}{attempts}{': ' if why else ''}{why}"
 
 
 def duration(time: timedelta) -> str:

@@ -29,7 +29,7 @@ def listing(command: F) -> F:
 
 
 def print_json(rows: Iterable[Mapping[str, object]]) -> None:
-    """Print each row as a JSON object on a line of its own; times become ISO 8601."""
+    """Print each row as a JSON object on a line of its own; times are in UTC."""
     for row in rows:
         click.echo(_encodable(json_text(row)), file=stdout())
 
@@ -52,7 +52,11 @@ def _encodable(text: str) -> str:
 
 
 def _as_text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        from bellhop.times import written
+
+        return written(value)
+    return str(value)
 
 
 def ago(time: datetime, now: datetime) -> str:

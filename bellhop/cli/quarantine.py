@@ -14,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from bellhop.cli.drift import in_words
+from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import ago, json_text, listing, print_json
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
@@ -26,6 +27,7 @@ from bellhop.events.masking import (
     secrets_in,
 )
 from bellhop.settings import Settings, load_settings
+from bellhop.times import shown
 
 if TYPE_CHECKING:
     from bellhop.ledger import Arrival, Kept, Ledger, Quarantine
@@ -98,7 +100,7 @@ def show(delivery_id: str, as_json: bool) -> None:
     if as_json:
         print_json([{**_row(one), "headers": dict(one.headers), "body": _body(one)}])
         return
-    received = one.received_at.isoformat(timespec="seconds")
+    received = shown(one.received_at)
     for name, value in {"delivery": one.delivery_id, "came": received, **one.headers}.items():
         click.echo(f"{click.style(f'{name:<15}', bold=True)} {printable(value)}")
     click.echo(click.style("\nproblems", bold=True))
@@ -145,7 +147,7 @@ def drop(delivery_ids: tuple[str, ...], every: bool, yes: bool) -> None:
     kept = _quarantine(load_settings())
     chosen = [one.delivery_id for one in _chosen(kept, delivery_ids, every)]
     if chosen and not yes:
-        click.confirm(f"Throw away {len(chosen)} for good?", abort=True)
+        click.confirm(f"Delete {len(chosen)} for good?", abort=True)
     click.echo(f"{sum(kept.drop(delivery_id) for delivery_id in chosen)} dropped")
 
 
@@ -156,12 +158,17 @@ def _quarantine(settings: Settings) -> "Quarantine":
 
 
 def _get(kept: "Quarantine", delivery_id: str) -> "Kept":
-    one = kept.get(delivery_id)
-    if one is None:
-        raise NotInQuarantine(
-            f"{delivery_id} is not in quarantine; `bellhop quarantine` lists what is"
-        )
-    return one
+    """Return the one of this id, of which the first characters may be given."""
+
+    def missing(hint: str) -> BellhopError:
+        hint = hint or "; `bellhop quarantine` lists what is"
+        return NotInQuarantine(f"{delivery_id} is not in quarantine{hint}")
+
+    if one := kept.get(delivery_id):
+        return one
+    if one := kept.get(whole_id(delivery_id, kept.ids_beginning, missing)):
+        return one
+    raise missing("")
 
 
 def _chosen(kept: "Quarantine", delivery_ids: Iterable[str], every: bool) -> "Iterator[Kept]":

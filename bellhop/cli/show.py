@@ -8,28 +8,27 @@ import click
 
 from bellhop.cli.asking import NothingOnRecord, opened_record
 from bellhop.cli.drift import in_words
-from bellhop.cli.eventlines import content, duration, moment, opened, parsed, row
+from bellhop.cli.eventlines import content, duration, opened, parsed, row
+from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import json_text, listing, print_json
+from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
+from bellhop.times import shown
 
 if TYPE_CHECKING:
-    from bellhop.ledger import Handled, Recorded
+    from bellhop.ledger import Handled, Record, Recorded
 
 
 @click.command()
 @click.argument("event_id")
 @listing
 def show(event_id: str, as_json: bool) -> None:
-    """Show an event, how it came, and what every handler tried, with secrets masked.
+    """Show an event, how it came, and each handler's attempts.
 
-    Times are in UTC, with the delay since the step before.
+    EVENT_ID may be its first characters. Secrets are masked. Times are in UTC, with the delay
+    since the step before.
     """
-    event = opened_record().get(event_id)
-    if event is None:
-        raise NothingOnRecord(
-            f"{event_id}: not found; `bellhop events` lists what is on record, and "
-            "`bellhop quarantine` what was no event"
-        )
+    event = _found(opened_record(), event_id)
     read = parsed(event)
     drift = [in_words(one) for one in read.drift] if read else []
     if as_json:
@@ -46,6 +45,22 @@ def show(event_id: str, as_json: bool) -> None:
             click.echo(f"  {line}")
     click.secho("\nevent", bold=True)
     click.echo(json_text(content(event), indent=2))
+
+
+def _found(record: "Record", event_id: str) -> "Recorded":
+    def missing(hint: str) -> BellhopError:
+        return NothingOnRecord(
+            f"{event_id}: not found{hint}"
+            if hint
+            else f"{event_id}: not found; `bellhop events` lists what is on record, and "
+            "`bellhop quarantine` what was no event"
+        )
+
+    if event := record.get(event_id):
+        return event
+    if event := record.get(whole_id(event_id, record.event_ids, missing)):
+        return event
+    raise missing("")
 
 
 def _print_head(event: "Recorded") -> None:
@@ -74,11 +89,11 @@ def _steps(event: "Recorded") -> Iterator[str]:
     for name, time, exact in steps:
         if time is None:
             continue
-        told = moment(time) if exact else moment(time)[:-4]
+        told = shown(time, exact=exact)
         late = "" if before is None else f"  + {duration(time - before)}"
         if not exact and before is not None and abs((time - before).total_seconds()) < 1:
             late = "  + less than 1 s"
-        yield f"{click.style(f'{name:<9}', bold=True)} {told:<23}{late}"
+        yield f"{click.style(f'{name:<9}', bold=True)} {told:<24}{late}"
         before = time if exact else before
 
 
@@ -89,7 +104,7 @@ def _print_handled(handled: "Handled", event: "Recorded") -> None:
         late = duration(attempt.started_at - before)
         replay = "  in a replay" if attempt.replay else ""
         click.echo(
-            f"{attempt.number:>3}  started {moment(attempt.started_at)}  + {late}, "
+            f"{attempt.number:>3}  started {shown(attempt.started_at, exact=True)}  + {late}, "
             f"took {duration(attempt.took)}{replay}"
         )
         if attempt.error:

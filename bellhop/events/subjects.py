@@ -65,6 +65,11 @@ def _known() -> frozenset[str]:
     return frozenset({"event_type", "attempts_of_device_id", *named})
 
 
+def id_fields() -> frozenset[str]:
+    """Return the names of the ids by which events can be found."""
+    return _known() - {"event_type"}
+
+
 @cache
 def _fields(cls: type[SeamEvent]) -> tuple[_Field, ...]:
     return tuple(filter(None, map(_field, cls.model_fields)))

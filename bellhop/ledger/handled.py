@@ -23,13 +23,13 @@ class Attempt:
 class Handled:
     """What one handler did about one event.
 
-    `attempts`: the last of them, of `tries` in all. `error`: the last one, if it was not done in
-    the end, with its traceback where there is one.
+    `attempts`: the last of them, of `attempt_count` in all. `error`: the last one, if it was not
+    done in the end, with its traceback where there is one.
     """
 
     handler: str
     state: str
-    tries: int
+    attempt_count: int
     attempts: tuple[Attempt, ...]
     error: str | None
 

@@ -62,6 +62,10 @@ class Quarantine:
             json.loads(fields.get(b"headers", b"{}")),
         )
 
+    def ids_beginning(self, start: str) -> list[str]:
+        """Return the ids of deliveries that begin so."""
+        return [name for name in self._names(newest_first=True) if name.startswith(start)]
+
     def drop(self, delivery_id: str) -> bool:
         """Throw one away, and return whether it was there."""
         with self.redis.pipeline() as both:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
-from bellhop.ledger import keys
+from bellhop.ledger import keys, lookup
 from bellhop.ledger.entries import About
 from bellhop.ledger.handled import Handled, opened
 from bellhop.ledger.indexing import index_all
@@ -96,6 +96,15 @@ class Record:
     def get(self, event_id: str) -> Recorded | None:
         """Return an event, if it is on record."""
         return take(self.redis, _event(event_id, self._vault))
+
+    def event_ids(self, start: str) -> Iterator[str]:
+        """Yield the ids of events that begin so. It goes through all keys."""
+        return lookup.event_ids(self.redis, start)
+
+    def ids(self, field: str, start: str) -> Iterator[str]:
+        """Yield the ids under a field that begin so. It goes through all keys."""
+        take(self.redis, index_all())
+        return lookup.ids(self.redis, field, start)
 
     def page(self, query: Query, *, limit: int, after: Place | None = None) -> Page:
         """Return the first events that are asked for, or those after a place."""

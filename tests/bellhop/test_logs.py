@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -43,6 +44,35 @@ def test_for_a_person_lines_are_text(capsys: pytest.CaptureFixture[str]) -> None
 
     assert "handler failed" in (text := capsys.readouterr().err)
     assert "event_id=e1" in text
+
+
+def test_a_person_reads_first_which_handler_failed_and_why(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logs("console", "info")
+    structlog.get_logger().warning(
+        "handler failed",
+        attempt=2,
+        device_id="69b8a0aa-1789-50c8-ab5b-c17c5b0cfa1d",
+        event_id="918fe394-321e-4944-951e-5cebd447d556",
+        error="ConnectionError: closed",
+        handler="doors.tell",
+    )
+    time, line = capsys.readouterr().err.split(" ", 1)
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ", time)
+    assert line == (
+        "[warning  ] handler failed handler=doors.tell error='ConnectionError: closed' "
+        "event_id=918fe394 device_id=69b8a0aa attempt=2\n"
+    )
+
+
+def test_at_debug_level_libraries_stay_at_info(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logs("json", "debug")
+    for name in ("httpcore.http11", "httpx", "botocore.hooks", "hotel.doors"):
+        logging.getLogger(name).debug("buries everything")
+    logging.getLogger("hotel.doors").info("a line of the user's")
+    logging.getLogger("bellhop_workers").debug("a line of ours")
+    assert [line["message"] for line in lines(capsys)] == ["a line of the user's", "a line of ours"]
 
 
 def test_debug_lines_are_shown_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

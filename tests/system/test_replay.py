@@ -91,7 +91,7 @@ def test_a_handler_that_was_added_today_gets_what_came_before(house: House, redi
         f"{name} e{number} True 1" for name in ("old", "new") for number in (1, 2, 3)
     )
     told = house.run("device", "d1", "--table").stdout
-    assert re.search(r"old: done in \S+ ms, in a replay, 2 tries", told)
+    assert re.search(r"old: done in \S+ ms, in a replay, 2 attempts", told)
 
 
 def test_it_is_asked_first_and_one_may_say_no(house: House, redis: Redis) -> None:

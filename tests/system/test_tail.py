@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from bellhop import LockUnlockedEvent
 from bellhop.events import parse
 from bellhop.ledger import Arrival, Ledger
 from bellhop.settings import load_settings
 from bellhop.testing import make_event
 from tests.system.conftest import House, eventually
 from tests.system.redis_server import Server
+from tests.workers.conftest import Workplace
 
 
 class Tail:
@@ -86,8 +88,29 @@ def test_only_what_is_asked_for_is_shown(house: House, redis: Redis) -> None:
 def test_a_person_sees_a_line_or_two_for_each(house: House, redis: Redis) -> None:
     tail = Tail(house, redis, "--table")
     arrive(redis, "e1", device_id="d1")
-    eventually(lambda: "e1  d1" in tail.output(), "it is shown", shown=tail.output)
+    eventually(lambda: "event e1  device d1" in tail.output(), "it is shown", shown=tail.output)
     assert "  lock.unlocked\n" in tail.output()
+
+
+def test_a_person_sees_what_handlers_made_of_it(house: House, redis: Redis) -> None:
+    tail = Tail(house, redis, "--table")
+    arrive(redis, "e1", device_id="d1", code="73915842")
+    eventually(lambda: "event e1  device d1" in tail.output(), "it is shown", shown=tail.output)
+    workplace = Workplace(Ledger(redis, load_settings().retention))
+
+    @workplace.on("lock.*", name="good")
+    def good(event: object) -> None:
+        pass
+
+    @workplace.on("lock.unlocked", name="bad", attempts=1)
+    def bad(event: LockUnlockedEvent) -> None:
+        raise ConnectionError(f"{event.code}: the front desk is closed")
+
+    workplace.work()
+    eventually(lambda: "bad: gave up" in tail.output(), "both are told", shown=tail.output)
+    assert "    event e1  good: done in " in tail.output()
+    assert "    event e1  bad: gave up: ConnectionError: ••••: the front desk" in tail.output()
+    assert "73915842" not in tail.output()
 
 
 def test_ctrl_c_ends_it_without_a_word(house: House, redis: Redis) -> None:

@@ -52,13 +52,13 @@ def test_it_lists_them_newest_first(run: Run, ledger: Ledger) -> None:
 
     listed = rows(run("dead"))
     times = [row.pop("died_at") for row in listed]
-    assert times == ["2026-01-31T12:00:02+00:00", "2026-01-31T12:00:01+00:00"]
+    assert times == ["2026-01-31T12:00:02.000Z", "2026-01-31T12:00:01.000Z"]
     first = {
         "event_id": "e1",
         "event_type": "lock.unlocked",
         "mailbox": "device:front",
         "handler": "doors.audit",
-        "tries": 2,
+        "attempt_count": 2,
         "error": "RuntimeError: the front desk is closed",
     }
     other = {**first, "event_id": "e2", "mailbox": "device:back", "handler": "a"}
@@ -89,7 +89,7 @@ def test_a_person_sees_a_table(run: Run, ledger: Ledger) -> None:
     die(ledger, "e1")
     first, second = run("dead", "--table").stdout.splitlines()
     assert first.startswith("e1  lock.unlocked  ")
-    assert second == "    doors.audit, 2 tries: RuntimeError: the front desk is closed"
+    assert second == "    doors.audit, 2 attempts: RuntimeError: the front desk is closed"
 
 
 def test_no_dead_letters_are_good_news(run: Run) -> None:
@@ -103,6 +103,27 @@ def test_nothing_found_is_no_news_of_all(run: Run, ledger: Ledger) -> None:
     assert run("dead", "--table", "--handler", "nobody").stdout == "No such dead letters.\n"
     retried = run("dead", "retry", "--handler", "nobody", "--yes")
     assert retried.stdout == "No such dead letters.\n"
+
+
+def test_first_characters_and_names_that_are_nearly_right_are_understood(
+    run: Run, ledger: Ledger
+) -> None:
+    die(ledger, "e1-a", "doors.audit", device="front-1")
+    die(ledger, "e2-a", "doors.audit", device="front-2")
+
+    assert rows(run("dead", "show", "e1"))[0]["event_id"] == "e1-a"
+    assert {row["event_id"] for row in rows(run("dead", "--device", "front-2"))} == {"e2-a"}
+    for arguments, code, says in (
+        (["dead", "show", "e"], 1, "e: several ids begin so: e1-a, e2-a; give more of it"),
+        (["dead", "retry", "--device", "front", "--yes"], 1, "several ids begin so: front-1"),
+        (["dead", "drop", "e3-a", "--reason", "x"], 1, "e3-a: no such dead letter"),
+        (["dead", "--handler", "door.audit"], 0, "did you mean doors.audit?"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (code, "")
+        assert says in done.stderr
+    run("dead", "drop", "e1", "--reason", "no guest", "--yes")
+    assert remaining(ledger) == [("e2-a", "doors.audit")]
 
 
 def test_one_is_shown_with_its_attempts_its_error_and_its_event(run: Run, ledger: Ledger) -> None:

@@ -1,5 +1,6 @@
 """`bellhop events`, `show` and `device`: what happened, and what was done about it."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -86,7 +87,7 @@ def test_a_person_can_read_it_in_80_columns(run: Run, ledger: Ledger) -> None:
         assert CODE not in shown
         assert "\x1b[31m" not in shown
         assert SET in shown
-        assert f"    {'f' * 36}  " in shown
+        assert f"    event {'f' * 36}  " in shown
 
 
 def test_a_device_has_its_story_told_the_newest_last(run: Run, ledger: Ledger) -> None:
@@ -98,11 +99,52 @@ def test_a_device_has_its_story_told_the_newest_last(run: Run, ledger: Ledger) -
     told = [line.strip() for line in run("device", DEVICE, "--table").stdout.splitlines()]
     story = "\n".join(told)
     assert story.index("e1 ") < story.index("bad: gave up: ValueError: no such door: ••••")
-    assert story.index("bad: ") < story.index("e2  method=keycode") < story.rindex("good: done in ")
+    assert (
+        story.index("bad: ")
+        < story.index("event e2  method=keycode")
+        < story.rindex("good: done in ")
+    )
     assert "elsewhere" not in story
     assert [row["event_id"] for row in rows(run("device", DEVICE))] == ["e1", "e2"]
     assert [row["event_id"] for row in rows(run("device", DEVICE, "--since", "1h"))] == ["e2"]
     assert [row["event_id"] for row in rows(run("device", DEVICE, "--limit", "1"))] == ["e2"]
+
+
+def test_the_first_characters_of_an_id_are_enough(run: Run, ledger: Ledger) -> None:
+    happen(ledger, "lock.locked", "aaaa-1", device_id="front-1", access_code_id="c*1")
+    happen(ledger, "lock.locked", "aaab-2", device_id="back-2")
+    happen(ledger, "lock.locked", "aaab-2-3", device_id="back-3")
+
+    assert rows(run("show", "aaaa"))[0]["event_id"] == "aaaa-1"
+    assert rows(run("show", "aaab-2"))[0]["event_id"] == "aaab-2"  # whole, and the start of another
+    assert [row["event_id"] for row in rows(run("device", "fr"))] == ["aaaa-1"]
+    assert ids(run, "--device", "fr") == ids(run, "--about", "access_code_id=c*") == ["aaaa-1"]
+    for arguments, says in (
+        (["show", "aaa"], "aaa: several ids begin so: aaaa-1, aaab-2, aaab-2-3; give more of it"),
+        (["device", "back"], "back: several ids begin so: back-2, back-3; give more of it"),
+        (["show", "aaac-1"], "aaac-1: not found"),
+        (["show", "aaaaa-1"], "did you mean aaaa-1?"),
+        (["show", "*"], "*: not found"),
+        (["events", "--device", "frnt-1"], "with device_id frnt-1 on record"),
+        (["events", "--device", "fronn-1"], "did you mean front-1?"),
+        (["events", "--about", "device=front"], "did you mean device_id?"),
+    ):
+        done = run(*arguments)
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert says in done.stderr
+
+
+def test_all_times_are_written_alike(run: Run, ledger: Ledger) -> None:
+    happen(ledger, "lock.locked", "e1")
+    [row] = rows(run("show", "e1"))
+    for name in ("created_at", "sent_at", "received_at"):
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", row[name])
+    shown = run("show", "e1", "--table").output
+    assert row["created_at"].replace("T", " ") in shown
+    listed = run("events", "--table").output
+    assert f"  {row['created_at'][11:19]}Z  " in listed
+    assert ids(run, "--since", row["created_at"]) == []
+    assert ids(run, "--until", row["created_at"]) == []
 
 
 def test_one_event_is_shown_from_when_it_occurred_to_when_it_was_done(

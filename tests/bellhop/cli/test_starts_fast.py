@@ -50,7 +50,7 @@ SLOW = {
         (["dead"], {"bellhop.events", "pydantic_settings", "redis"}),
         (["doctor"], {"bellhop.events", "pydantic_settings", "redis", "rq"}),
     ],
-    ids=" ".join,
+    ids=lambda words: " ".join(sorted(words)),
 )
 def test_a_command_imports_what_it_needs(
     redis_url: str, monkeypatch: pytest.MonkeyPatch, arguments: list[str], needs: set[str]

@@ -1,0 +1,47 @@
+"""Ids as people give them: whole, or their first characters."""
+
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from itertools import islice
+
+from bellhop.errors import BellhopError
+from bellhop.events.masking import printable
+
+_FIRST = 4
+"""How many characters of a wrong id are believed, to find those near it."""
+
+_MOST = 1_000
+_NAMED = 3
+_UUID = 36
+_SHORT = 8
+
+
+class AmbiguousId(BellhopError):
+    """Several ids begin as the one that was given."""
+
+
+def whole_id(
+    given: str, beginning: Callable[[str], Iterable[str]], missing: Callable[[str], BellhopError]
+) -> str:
+    """Return the id that begins with `given`.
+
+    beginning: returns the ids that begin with a text. missing: returns the error for an id that
+    there is not, of which the message may end with a hint. Raises that, and `AmbiguousId`.
+    """
+    found = sorted(set(islice(beginning(given), _MOST)))
+    if given in found:
+        return given
+    if len(found) == 1:
+        return found[0]
+    if found:
+        named = ", ".join(map(printable, found[:_NAMED]))
+        others = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise AmbiguousId(f"{given}: several ids begin so: {named}{others}; give more of it")
+    known = {one[: len(given)]: one for one in islice(beginning(given[:_FIRST]), _MOST)}
+    near = [known[one] for one in get_close_matches(given, known, n=_NAMED, cutoff=0.7)]
+    raise missing(f"; did you mean {' or '.join(map(printable, near))}?" if near else "")
+
+
+def short_id(value: str) -> str:
+    """Return the first characters of a UUID, which commands take, or any other id as it is."""
+    return value[:_SHORT] if len(value) == _UUID and value.count("-") == 4 else value
