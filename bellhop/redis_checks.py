@@ -6,13 +6,12 @@ if there is no problem.
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 Durability = Literal["redis", "fsync", "replica"]
 
@@ -24,17 +23,26 @@ class Level(Enum):
     """How a finding is to be taken."""
 
     OK = "ok"
+    UNKNOWN = "unknown"
+    """It could not be looked at. That is no problem by itself."""
     WARNING = "warning"
     PROBLEM = "problem"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `remedy` says what mends it; empty if nothing has to."""
+    """One thing that was looked at.
+
+    `remedy` says what mends it; empty if nothing has to. The others are for programs: the name of
+    the `check`, how many there are of what it counts, and what else it measured.
+    """
 
     level: Level
     text: str
     remedy: str = ""
+    check: str = field(default="", compare=False)
+    count: int | None = field(default=None, compare=False)
+    measured: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +51,13 @@ class Facts:
 
     `info`: the fields of INFO. `config`: some of its settings; none if it does not tell them
     (`CONFIG` is forbidden at most managed ones). `has_waitaof`: whether it can be asked to wait
-    until a write is on its disk.
+    until a write is on its disk. `refused`: what this user may not ask.
     """
 
     info: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, str] = field(default_factory=dict)
     has_waitaof: bool = True
+    refused: tuple[str, ...] = ()
 
     @property
     def server(self) -> str:
@@ -66,18 +75,26 @@ def read_facts(redis: Redis) -> Facts:
     execute: Any = redis.execute_command
     info: dict[str, Any] = {}
     config: dict[Any, Any] = {}
+    refused: dict[str, None] = {}
     has_waitaof = True
-    with suppress(ResponseError):  # forbidden
-        for section in ("server", "memory", "persistence", "replication", "cluster"):
+    for section in ("server", "memory", "persistence", "replication", "cluster"):
+        try:
             info |= redis.info(section)
-    with suppress(ResponseError):
-        for name in _SETTINGS:
+        except ResponseError:
+            refused[f"INFO {section}"] = None
+    for name in _SETTINGS:
+        try:
             config |= redis.config_get(name)
+        except ResponseError:
+            refused["CONFIG GET"] = None
     try:
         execute("WAITAOF", 0, 0, 1)  # it waits for nobody
+    except NoPermissionError:
+        refused["WAITAOF"] = None
+        has_waitaof = False
     except ResponseError as error:
         has_waitaof = not str(error).startswith("unknown command")
-    return Facts(info, config, has_waitaof)
+    return Facts(info, config, has_waitaof, tuple(refused))
 
 
 def judge(facts: Facts, durability: Durability = "redis") -> list[Finding]:
@@ -89,7 +106,33 @@ def judge(facts: Facts, durability: Durability = "redis") -> list[Finding]:
         _eviction(facts),
         _persistence(facts),
         *_durability(facts, durability),
+        *_refused(facts),
     ]
+
+
+def _refused(facts: Facts) -> Iterator[Finding]:
+    if not facts.refused:
+        return
+    hidden = [
+        what
+        for asked, what in (
+            ("INFO server", "the server's version"),
+            ("INFO memory", "how much memory is left"),
+            ("INFO replication", "whether it is a replica"),
+            ("CONFIG GET", "how often it writes to its disk (appendfsync)"),
+            ("WAITAOF", "whether it can say that a write is on its disk"),
+        )
+        if asked in facts.refused
+    ]
+    yield Finding(
+        Level.UNKNOWN,
+        f"not checked, since this user may not ask {', '.join(facts.refused)}: "
+        + ", ".join(hidden or ["some of what the server says of itself"]),
+        "look at it as a user who may; Bellhop itself needs no more rights",
+        check="redis_rights",
+        count=len(facts.refused),
+        measured={"refused": list(facts.refused)},
+    )
 
 
 def _version(facts: Facts) -> Finding:
@@ -98,15 +141,17 @@ def _version(facts: Facts) -> Finding:
             Level.WARNING,
             "the server does not tell its version: Bellhop needs Redis 7.0 or Valkey 7.2",
             "allow its user INFO: ACL SETUSER <user> +info",
+            check="redis_version",
         )
     name = f"{facts.server.capitalize()} {facts.version}"
     oldest = _OLDEST[facts.server]
     if _number(facts.version) >= oldest:
-        return Finding(Level.OK, name)
+        return Finding(Level.OK, name, check="redis_version")
     return Finding(
         Level.PROBLEM,
         f"{name} is too old: Bellhop needs Redis 7.0 or Valkey 7.2",
         "install a newer one; it reads the data of the old one",
+        check="redis_version",
     )
 
 
@@ -122,6 +167,7 @@ def _cluster(facts: Facts) -> Iterator[Finding]:
             "RQ's keys are not in one slot",
             "use a Redis without cluster mode (`cluster-enabled no`); for failover, Sentinel: "
             "BELLHOP_REDIS_URL=redis+sentinel://host:26379/mymaster",
+            check="redis_cluster",
         )
 
 
@@ -132,6 +178,7 @@ def _role(facts: Facts) -> Iterator[Finding]:
             "this is a replica: events are refused until it is made the primary",
             "set BELLHOP_REDIS_URL to the primary, or to the sentinels that know it: "
             "redis+sentinel://host:26379/mymaster",
+            check="redis_role",
         )
 
 
@@ -144,9 +191,10 @@ def _eviction(facts: Facts) -> Finding:
             Level.WARNING,
             "the server does not tell its maxmemory-policy",
             "see to it that it is noeviction: any other loses events when memory is full",
+            check="redis_eviction",
         )
     if policy == "noeviction":
-        return Finding(Level.OK, "maxmemory-policy is noeviction")
+        return Finding(Level.OK, "maxmemory-policy is noeviction", check="redis_eviction")
     remedy = (
         "redis-cli CONFIG SET maxmemory-policy noeviction, and `maxmemory-policy noeviction` in "
         "redis.conf"
@@ -156,25 +204,39 @@ def _eviction(facts: Facts) -> Finding:
             Level.WARNING,
             f"maxmemory-policy is {policy}: with a maxmemory, events would be lost",
             remedy,
+            check="redis_eviction",
         )
     return Finding(
         Level.PROBLEM,
         f"maxmemory-policy is {policy}: when memory is full, Redis throws events away",
         remedy,
+        check="redis_eviction",
     )
 
 
 def _persistence(facts: Facts) -> Finding:
     appends = facts.config.get("appendonly")
+    if appends is None and "aof_enabled" in facts.info:
+        appends = "yes" if int(facts.info["aof_enabled"]) else "no"
     if appends is None:
-        appends = "yes" if int(facts.info.get("aof_enabled", 0)) else "no"
+        return Finding(
+            Level.WARNING,
+            "the server does not tell whether it has an append-only file",
+            "see to it that it has: otherwise a restart of Redis loses events that were accepted",
+            check="redis_persistence",
+        )
     if appends == "yes":
         fsync = facts.config.get("appendfsync")
-        return Finding(Level.OK, "append-only file" + (f", fsync {fsync}" if fsync else ""))
+        return Finding(
+            Level.OK,
+            "append-only file" + (f", fsync {fsync}" if fsync else ""),
+            check="redis_persistence",
+        )
     return Finding(
         Level.WARNING,
         "no append-only file: a restart of Redis loses events that were accepted",
         "redis-cli CONFIG SET appendonly yes, and `appendonly yes` in redis.conf",
+        check="redis_persistence",
     )
 
 
@@ -184,13 +246,18 @@ def _durability(facts: Facts, durability: Durability) -> Iterator[Finding]:
     elif durability == "replica":
         connected = int(facts.info.get("connected_slaves", 0))
         if connected:
-            yield Finding(Level.OK, f"BELLHOP_DURABILITY=replica, replicas connected: {connected}")
+            yield Finding(
+                Level.OK,
+                f"BELLHOP_DURABILITY=replica, replicas connected: {connected}",
+                check="durability",
+            )
         else:
             yield Finding(
                 Level.WARNING,
                 "BELLHOP_DURABILITY=replica, and no replica is connected: "
                 "every delivery is answered 503",
                 "connect a replica: `replicaof <this server> <port>` in its redis.conf",
+                check="durability",
             )
 
 
@@ -201,11 +268,22 @@ def _fsync(facts: Facts) -> Finding:
             Level.PROBLEM,
             f"{demand} an append-only file",
             "redis-cli CONFIG SET appendonly yes, and `appendonly yes` in redis.conf",
+            check="durability",
         )
     if facts.has_waitaof or facts.config.get("appendfsync") == "always":
-        return Finding(Level.OK, "BELLHOP_DURABILITY=fsync")
+        return Finding(Level.OK, "BELLHOP_DURABILITY=fsync", check="durability")
+    if "appendfsync" not in facts.config:
+        return Finding(
+            Level.PROBLEM,
+            f"{demand} Redis 7.2 or Valkey (WAITAOF), or `appendfsync always`, which cannot be "
+            "seen: this user may not ask CONFIG GET",
+            "use Redis 7.2 or newer, or let the user ask (it can then read the server's passwords, "
+            "too): ACL SETUSER <user> +config|get",
+            check="durability",
+        )
     return Finding(
         Level.PROBLEM,
         f"{demand} Redis 7.2 or Valkey (WAITAOF), or `appendfsync always`",
         "redis-cli CONFIG SET appendfsync always, and `appendfsync always` in redis.conf",
+        check="durability",
     )

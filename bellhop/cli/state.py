@@ -104,6 +104,8 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     for finding in findings:
         if warn and finding.level is Level.WARNING:
             log.warning(finding.text, remedy=finding.remedy)
+        elif warn and finding.level is Level.UNKNOWN:
+            log.info(finding.text, remedy=finding.remedy)
 
 
 def _refuse(findings: Sequence["Finding"]) -> None:

@@ -106,7 +106,7 @@ def test_what_cannot_be_known_is_a_warning_and_not_refused() -> None:
     assert [finding.text.split(":")[0] for finding in found] == [
         "the server does not tell its version",
         "the server does not tell its maxmemory-policy",
-        "no append-only file",
+        "the server does not tell whether it has an append-only file",
     ]
 
 
@@ -161,7 +161,13 @@ def test_a_real_server_that_forbids_asking_is_only_warned_of(server: Server) -> 
     server.command("ACL", "SETUSER", "me", "on", ">x", "~*", "+@all", "-config", "-info")
     with server.client(username="me", password="x") as client:
         found = wrong(read_facts(client))
-    assert {finding.level for finding in found} == {Level.WARNING}
+    assert {finding.level for finding in found} == {Level.WARNING, Level.UNKNOWN}
+    [unknown] = [finding for finding in found if finding.level is Level.UNKNOWN]
+    assert unknown.measured["refused"] == [
+        *(f"INFO {name}" for name in ("server", "memory", "persistence", "replication", "cluster")),
+        "CONFIG GET",
+    ]
+    assert "how often it writes to its disk (appendfsync)" in unknown.text
 
 
 def test_a_real_server_without_waitaof_is_known(server: Server) -> None:
@@ -170,3 +176,10 @@ def test_a_real_server_without_waitaof_is_known(server: Server) -> None:
         assert not read_facts(client).has_waitaof
         [found] = wrong(read_facts(client), "fsync")
     assert found.level is Level.PROBLEM
+
+
+def test_what_fsync_needs_and_cannot_be_seen_is_a_problem_that_says_so() -> None:
+    facts = Facts({**GOOD.info}, {}, has_waitaof=False, refused=("CONFIG GET",))
+    [found, _] = [one for one in wrong(facts, "fsync") if "maxmemory-policy" not in one.text]
+    assert found.level is Level.PROBLEM
+    assert "cannot be seen: this user may not ask CONFIG GET" in found.text

