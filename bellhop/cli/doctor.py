@@ -1,6 +1,8 @@
 """`bellhop doctor`: whether all is well, on one screen."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -14,10 +16,12 @@ from bellhop.checkup import (
     judge_memory,
     judge_settings,
     judge_workers,
+    tell_settings,
 )
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
+from bellhop.connections import reason
 from bellhop.environment import export_env_file
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger, read_condition
@@ -34,7 +38,12 @@ _NO_REDIS = (
 _REDIS_REFUSES = (
     "see that Redis is up and lets its user do that, and ask again: the rest was not looked at"
 )
-_COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
+_COLORS = {
+    Level.OK: "green",
+    Level.UNKNOWN: "cyan",
+    Level.WARNING: "yellow",
+    Level.PROBLEM: "red",
+}
 
 
 @click.command()
@@ -42,7 +51,8 @@ _COLORS = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 def doctor(as_json: bool) -> None:
     """Look at settings, Redis, workers, mail and handlers, and say what to mend.
 
-    Exits with 1 if there is a problem; warnings are none.
+    Exits with code 1 if there is a problem, such as dead letters older than an hour or bodies in
+    quarantine. Warnings do not change the exit code.
     """
     if as_json:
         keep_stdout()
@@ -52,18 +62,41 @@ def doctor(as_json: bool) -> None:
         if not as_json:
             _print(finding)
     if as_json:
-        print_json(
-            {"level": one.level.value, "text": one.text, "remedy": one.remedy} for one in findings
-        )
+        print_json(map(_row, findings))
     if any(finding.level is Level.PROBLEM for finding in findings):
         sys.exit(1)
 
 
+def _row(finding: Finding) -> dict[str, object]:
+    """Return a finding for a program: what was measured, and no sentence but the advice."""
+    return {
+        "check": finding.check,
+        "state": finding.level.value,
+        "count": finding.count,
+        "advice": finding.remedy or None,
+        **finding.measured,
+    }
+
+
 def _print(finding: Finding) -> None:
+    first, *others = finding.text.splitlines()
     level = click.style(f"{finding.level.value:<8}", fg=_COLORS[finding.level])
-    click.echo(f"{level} {finding.text}")
+    click.echo(f"{level} {_filled(first, '')}")
+    for line in others:
+        click.echo(f"{'':11}{_filled(line, '  ')}")
     if finding.remedy:
-        click.echo(f"{'':8} → {finding.remedy}")
+        click.echo(f"{'':9}{_filled(f'→ {finding.remedy}', '  ')}")
+
+
+def _filled(text: str, indent: str) -> str:
+    """Return a line, broken where the terminal ends; a pipe gets it whole."""
+    if not sys.stdout.isatty():
+        return text
+    width = max(40, shutil.get_terminal_size().columns - len(indent) - 9)
+    return textwrap.fill(
+        text, width, subsequent_indent=f"{'':9}{indent}", break_long_words=False,
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _findings() -> Iterator[Finding]:
@@ -72,13 +105,16 @@ def _findings() -> Iterator[Finding]:
     except InvalidSettings as error:
         yield from judge_settings(error)
         return
+    yield tell_settings(settings)
     yield _secrets(settings)
     export_env_file()
     yield from _handlers(settings)
     try:
         redis = opened_redis(settings)
     except BellhopError as error:
-        yield Finding(Level.PROBLEM, str(error), _NO_REDIS)
+        yield Finding(
+            Level.PROBLEM, str(error), _NO_REDIS, check="redis", measured={"error": str(error)}
+        )
         return
     try:
         facts = read_facts(redis)
@@ -90,22 +126,30 @@ def _findings() -> Iterator[Finding]:
         yield judge_workers(workers_alive(redis, condition.now))
         yield from judge_ledger(condition)
     except RedisError as error:
-        yield Finding(Level.PROBLEM, f"Redis: {error}", _REDIS_REFUSES)
+        yield Finding(
+            Level.PROBLEM,
+            f"Redis: {reason(error)}",
+            _REDIS_REFUSES,
+            check="redis",
+            measured={"error": reason(error)},
+        )
 
 
 def _secrets(settings: Settings) -> Finding:
-    if settings.secrets:
-        return Finding(Level.OK, f"signing secrets: {len(settings.secrets)}")
-    if signing_secret(settings):
-        return Finding(Level.OK, "signing secret: made by bellhop up, for trying things out")
-    return Finding(
-        Level.WARNING,
-        "no signing secret here; a receiver needs one",
-        "set BELLHOP_WEBHOOK_SECRETS to the endpoint's secret from Seam's console (whsec_…)",
-    )
+    level, remedy, count = Level.OK, "", len(settings.secrets)
+    text = f"signing secrets: {count}"
+    if not count and signing_secret(settings):
+        text = "signing secret: made by bellhop up, for trying things out"
+    elif not count:
+        level, text = Level.WARNING, "no signing secret here; a receiver needs one"
+        remedy = (
+            "set BELLHOP_WEBHOOK_SECRETS to the endpoint's secret from Seam's console (whsec_…)"
+        )
+    return Finding(level, text, remedy, check="signing_secrets", count=count)
 
 
 def _keys(ledger: Ledger) -> Finding:
+    on = ledger.vault.encrypts
     try:
         ledger.check_vault()
     except BellhopError as error:
@@ -113,16 +157,24 @@ def _keys(ledger: Ledger) -> Finding:
             Level.PROBLEM,
             f"encryption: {error}",
             "give this process the keys that receivers and workers have",
+            check="encryption",
+            measured={"on": on, "error": str(error)},
         )
-    vault = ledger.vault
-    if vault.encrypts and vault.takes_plaintext:
+    if on and ledger.vault.takes_plaintext:
         return Finding(
             Level.WARNING,
             "encryption at rest: on, but what is not encrypted is read, too",
             "when all receivers and workers have these keys, call `bellhop encrypt` and take "
             "plaintext out of BELLHOP_ENCRYPTION_KEYS",
+            check="encryption",
+            measured={"on": on, "takes_plaintext": True},
         )
-    return Finding(Level.OK, f"encryption at rest: {'on' if vault.encrypts else 'off'}")
+    return Finding(
+        Level.OK,
+        f"encryption at rest: {'on' if on else 'off'}",
+        check="encryption",
+        measured={"on": on},
+    )
 
 
 def _handlers(settings: Settings) -> Iterator[Finding]:
@@ -133,6 +185,8 @@ def _handlers(settings: Settings) -> Iterator[Finding]:
             Level.PROBLEM,
             f"handlers cannot be loaded: {error}",
             "mend the module, or set BELLHOP_HANDLERS; `bellhop handlers` tries it again",
+            check="handlers",
+            measured={"error": str(error)},
         )
     else:
         yield from judge_handlers(registry)

@@ -1,6 +1,6 @@
 """How the ledger is doing, in a few numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +34,9 @@ class Condition:
     dead: int
     quarantined: int
     drift: int
+    oldest_dead: datetime | None = None
+    """When the handler gave up that did so first, of the dead letters that are left."""
+    oldest_quarantined: datetime | None = None
 
 
 def read_condition(redis: Redis) -> Condition:
@@ -45,8 +48,10 @@ def read_condition(redis: Redis) -> Condition:
     for name in (keys.SHIFTS, keys.DUE, keys.DEAD, keys.QUARANTINE, keys.DRIFT):
         numbers.zcard(name)
     numbers.get(keys.SWEPT)
-    numbers.zrange(keys.DUE, 0, 0, withscores=True)
-    ready, careful, shifts, due, dead, quarantined, drift, swept, first_due = numbers.execute()
+    for name in (keys.DUE, keys.DEAD, keys.QUARANTINE):
+        numbers.zrange(name, 0, 0, withscores=True)
+    ready, careful, shifts, due, dead, quarantined, drift, swept, *first = numbers.execute()
+    first_due, first_dead, first_quarantined = map(_score, first)
     return Condition(
         now=_time(seconds * 1000 + microseconds // 1000),
         swept_at=_time(int(swept)) if swept else None,
@@ -54,11 +59,17 @@ def read_condition(redis: Redis) -> Condition:
         shifts=shifts,
         oldest_mail=_oldest_mail(redis),
         retries=due,
-        oldest_due=_time(int(first_due[0][1])) if first_due else None,
+        oldest_due=first_due,
         dead=dead,
         quarantined=quarantined,
         drift=drift,
+        oldest_dead=first_dead,
+        oldest_quarantined=first_quarantined,
     )
+
+
+def _score(first: Sequence[tuple[bytes, float]]) -> datetime | None:
+    return _time(int(first[0][1])) if first else None
 
 
 def _oldest_mail(redis: Redis) -> datetime | None:

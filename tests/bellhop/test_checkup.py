@@ -60,8 +60,13 @@ def test_a_ledger_that_is_well_gives_no_advice() -> None:
             Level.WARNING,
             "retries waiting: 7, one was due 30 s ago",
         ),
-        (replace(WELL, dead=1200), Level.WARNING, "dead letters: 1,200"),
-        (replace(WELL, quarantined=2), Level.WARNING, "bodies in quarantine: 2"),
+        (replace(WELL, dead=1200, oldest_dead=ago(3600)), Level.WARNING, "dead letters: 1,200"),
+        (
+            replace(WELL, dead=1, oldest_dead=ago(7201)),
+            Level.PROBLEM,
+            "dead letters: 1, the oldest since 2 h",
+        ),
+        (replace(WELL, quarantined=2), Level.PROBLEM, "bodies in quarantine: 2"),
         (replace(WELL, drift=3), Level.WARNING, "kinds of drift: 3"),
     ],
 )

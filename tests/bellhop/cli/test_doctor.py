@@ -1,5 +1,6 @@
 """`bellhop doctor` on a real Redis."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from bellhop.ledger import Ledger, Quarantined
 from bellhop.queue import workers_alive
 from tests.bellhop.cli.conftest import Run
 from tests.conftest import SECRET
+
+STATES = {"ok", "unknown", "warning", "problem"}
 
 
 @pytest.fixture(autouse=True)
@@ -40,13 +43,51 @@ def test_without_workers_there_is_a_problem_with_what_to_do(run: Run) -> None:
 def test_what_waits_for_somebody_is_told(run: Run, ledger: Ledger) -> None:
     ledger.accept([Quarantined("msg_1", b"{", ("no event",))])
     said = told(run, 1)
-    assert "warning  bodies in quarantine: 1\n         → look at them: bellhop quarantine\n" in said
+    assert "problem  bodies in quarantine: 1\n         → look at them: bellhop quarantine\n" in said
 
 
-def test_it_says_the_same_to_a_program(run: Run) -> None:
+def test_it_tells_a_program_data(run: Run, ledger: Ledger) -> None:
+    ledger.accept([Quarantined("msg_1", b"{", ("no event",))])
     result = run("doctor", "--json")
     assert result.exit_code == 1
-    assert '{"level": "problem", "text": "no worker is alive' in result.stdout
+    rows = {row["check"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert rows["workers"] == {
+        "check": "workers",
+        "state": "problem",
+        "count": 0,
+        "advice": "start one: bellhop worker",
+    }
+    assert (rows["quarantine"]["state"], rows["quarantine"]["count"]) == ("problem", 1)
+    assert datetime.fromisoformat(rows["quarantine"]["oldest"]).tzinfo
+    assert (rows["dead_letters"]["state"], rows["dead_letters"]["oldest"]) == ("ok", None)
+    assert rows["memory"]["used_bytes"] > 0
+    assert all(row["check"] and row["state"] in STATES for row in rows.values())
+    assert not any({"text", "level", "remedy"} & row.keys() for row in rows.values())
+
+
+def test_it_says_where_each_setting_comes_from_and_no_secret(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("\nBELLHOP_SLICE=5s\nSEAM_ENDPOINT=https://u:hunter2@h\n")
+    (tmp_path / "key").write_text("seam_bellhop_hunter2-0123")
+    monkeypatch.setenv("BELLHOP_API_KEY_FILE", "key")
+    monkeypatch.setenv("PORT", "5000")
+    said = told(run, 1)
+    for line in (
+        "BELLHOP_SLICE = 5s: from .env line 2",
+        "BELLHOP_API_KEY: from key (BELLHOP_API_KEY_FILE)",
+        "BELLHOP_PORT = 5000: from environment (PORT)",
+        "BELLHOP_HOST = 0.0.0.0: from environment (PORT)",
+        "BELLHOP_WEBHOOK_SECRETS: from environment",
+        "SEAM_ENDPOINT: from .env line 3",
+    ):
+        assert f"           {line}\n" in said
+    assert "by default: BELLHOP_ENCRYPTION_KEYS, BELLHOP_DURABILITY, " in said
+    first = json.loads(run("doctor", "--json").stdout.splitlines()[0])
+    assert first["settings"]["BELLHOP_GRACE"] == {"value": "30s", "origin": "default"}
+    assert first["settings"]["BELLHOP_API_KEY"]["value"] is None
+    assert "hunter2" not in said + str(first)
+    assert SECRET not in said + str(first)
 
 
 def test_handlers_that_cannot_be_loaded_are_a_problem(

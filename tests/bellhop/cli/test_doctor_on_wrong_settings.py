@@ -34,12 +34,12 @@ def _two_wrong_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_two_wrong_settings")
 def test_each_wrong_setting_is_a_problem_for_a_program(run: Run) -> None:
     found = findings(run("doctor", "--json"))
-    assert [one["level"] for one in found] == ["problem", "problem"]
-    assert [one["text"].partition(":")[0] for one in found] == [
+    assert [one["state"] for one in found] == ["problem", "problem"]
+    assert [one["error"].partition(":")[0] for one in found] == [
         "BELLHOP_WEBHOOK_SECRETS",
         "BELLHOP_PORT",
     ]
-    assert all("in the environment or in .env" in one["remedy"] for one in found)
+    assert all("in the environment or in .env" in one["advice"] for one in found)
     assert "front-door" not in json.dumps(found)
 
 
@@ -55,7 +55,7 @@ def test_each_wrong_setting_is_a_problem_on_the_screen(run: Run) -> None:
 def test_a_misspelt_setting_is_a_problem(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BELLHOP_RETENTIONS", "14d")
     (found,) = findings(run("doctor", "--json"))
-    assert found["text"].endswith("did you mean BELLHOP_RETENTION?")
+    assert found["error"].endswith("did you mean BELLHOP_RETENTION?")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +69,6 @@ def test_what_cannot_be_reached_comes_with_what_to_do(
     run: Run, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, told: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    problems = [one for one in findings(run("doctor", "--json")) if one["level"] == "problem"]
-    assert told in problems[0]["remedy"]
-    assert all(one["remedy"] for one in problems)
+    problems = [one for one in findings(run("doctor", "--json")) if one["state"] == "problem"]
+    assert told in problems[0]["advice"]
+    assert all(one["advice"] for one in problems)

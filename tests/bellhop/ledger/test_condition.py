@@ -38,6 +38,9 @@ def test_everything_is_counted(desk: Desk) -> None:
     assert condition.oldest_mail == at(first + 1_000)
     assert (condition.retries, condition.oldest_due) == (1, at(first + 5_000))
     assert (condition.dead, condition.quarantined, condition.drift) == (1, 1, 1)
+    assert condition.oldest_dead == at(first)
+    assert condition.oldest_quarantined
+    assert condition.oldest_quarantined <= at(first)
 
 
 def test_a_retry_that_has_just_come_due_is_no_old_mail(desk: Desk) -> None:
