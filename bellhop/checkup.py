@@ -9,6 +9,7 @@ from typing import Any
 
 from bellhop.events import TYPES
 from bellhop.handler import Handler
+from bellhop.ledger.alarms import Alarm
 from bellhop.ledger.condition import Condition
 from bellhop.redis_checks import Finding, Level
 from bellhop.routing import Pattern, Registry
@@ -27,6 +28,7 @@ _SECRET = {
 _SECRET |= {"seam_endpoint"}  # a URL may hold a password
 _FULL, _NEARLY_FULL = 0.95, 0.8
 _NAMED = 3
+_ALARM_IS_OVER = timedelta(days=7)
 
 
 def judge_settings(error: InvalidSettings) -> Iterator[Finding]:
@@ -222,6 +224,23 @@ def _mail(condition: Condition) -> Finding:
         check="mail",
         count=condition.mailboxes_ready,
         measured={"oldest": condition.oldest_mail},
+    )
+
+
+def judge_alarms(alarms: Sequence[Alarm], now: datetime) -> Finding:
+    """Say what Svix complained of lately. `now` is aware."""
+    lately = [alarm for alarm in alarms if now - alarm.at < _ALARM_IS_OVER]
+    if not lately:
+        return Finding(Level.OK, "complaints of Svix: 0")
+    named = "; ".join(
+        f"{alarm.type} {alarm.endpoint}".rstrip() + f" {_span(now - alarm.at)} ago"
+        for alarm in lately[:_NAMED]
+    )
+    return Finding(
+        Level.PROBLEM,
+        f"complaints of Svix: {len(lately)} ({named}{' …' if len(lately) > _NAMED else ''})",
+        "look at the endpoint in Seam's console (Developer › Webhooks): enable it, and resend what "
+        "failed",
     )
 
 

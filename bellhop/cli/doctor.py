@@ -10,6 +10,7 @@ import click
 from redis.exceptions import RedisError
 
 from bellhop.checkup import (
+    judge_alarms,
     judge_clock,
     judge_handlers,
     judge_ledger,
@@ -24,7 +25,7 @@ from bellhop.cli.state import opened_redis, signing_secret
 from bellhop.connections import reason
 from bellhop.environment import export_env_file
 from bellhop.errors import BellhopError
-from bellhop.ledger import Ledger, read_condition
+from bellhop.ledger import Ledger, read_alarms, read_condition
 from bellhop.loading import HandlersNotLoaded, load_handlers
 from bellhop.queue import workers_alive
 from bellhop.redis_checks import Finding, Level, judge, read_facts
@@ -125,6 +126,7 @@ def _findings() -> Iterator[Finding]:
         yield _keys(Ledger(redis, settings.retention, settings.vault))
         yield judge_workers(workers_alive(redis, condition.now))
         yield from judge_ledger(condition)
+        yield judge_alarms(read_alarms(redis), condition.now)
     except RedisError as error:
         yield Finding(
             Level.PROBLEM,

@@ -6,6 +6,7 @@ Lua scripts are its only way to change: `accept`, `claim`, `settle`, `rest`, `sw
 both are thin, and the logic is in the scripts alone.
 """
 
+from bellhop.ledger.alarms import Alarm, read_alarms
 from bellhop.ledger.arrivals import Arrivals
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
@@ -42,6 +43,7 @@ from bellhop.ledger.unfetched import Unfetched
 
 __all__ = [
     "About",
+    "Alarm",
     "Arrival",
     "Arrivals",
     "Asked",
@@ -83,5 +85,6 @@ __all__ = [
     "State",
     "Swept",
     "Unfetched",
+    "read_alarms",
     "read_condition",
 ]

@@ -1,7 +1,7 @@
 """The ledger for the receiver: it awaits the scripts, and what they wrote being durable."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis as AsyncRedis
@@ -9,9 +9,11 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bellhop.ledger import calls, keys
+from bellhop.ledger.alarms import MOST_ALARMS
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import Arrival, Quarantined, Receipt
 from bellhop.ledger.ledger import sealed
+from bellhop.notices import Notice
 from bellhop.vault import NO_KEYS, Vault
 
 T = TypeVar("T")
@@ -59,6 +61,19 @@ class AsyncLedger:
         if self._confirm:
             return await self._run_and_confirm(call, self._confirm)
         return await self._run(call)
+
+    async def note(self, notice: Notice, sent_at: datetime) -> None:
+        """Keep an alarm of Svix, or drop those that are over. Raises `RedisError`.
+
+        One that comes again is the same one. The oldest of too many are forgotten.
+        """
+        both: Any = self.redis.pipeline(transaction=True)
+        if notice.is_alarm:
+            both.zadd(keys.ALARMS, {f"{notice.type} {notice.endpoint}": int(sent_at.timestamp())})
+        for kind in notice.ends:
+            both.zrem(keys.ALARMS, f"{kind} {notice.endpoint}")
+        both.zremrangebyrank(keys.ALARMS, 0, -MOST_ALARMS - 1)
+        await both.execute()
 
     async def probe(self) -> None:
         """Raise `RedisError` unless Redis can be reached and takes writes."""

@@ -46,6 +46,8 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
 | `drift`                 | sorted set | `type kind field` of differences, by when they were seen  |
 | `drift:<type …>`        | hash       | how often, since when, with one example                   |
+| `alarms`                | sorted set | `type endpoint` of Svix's messages, by when they were     |
+|                         |            | sent (s)                                                  |
 | `swept`                 | string     | when a foreman swept last (ms)                            |
 | `sealed`                | string     | encrypted with the first key, to see if it is known       |
 | `probe`                 | string     | written by the readiness check                            |
@@ -110,6 +112,7 @@ DELIVERIES = f"{PREFIX}deliveries"
 DEAD = f"{PREFIX}dead"
 QUARANTINE = f"{PREFIX}quarantine"
 DRIFT = f"{PREFIX}drift"
+ALARMS = f"{PREFIX}alarms"
 SWEPT = f"{PREFIX}swept"
 ORDER = f"{PREFIX}order"
 SEALED = f"{PREFIX}sealed"

@@ -25,6 +25,7 @@ class Verdict(Enum):
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
     QUARANTINED = "quarantined"
+    NOTED = "noted"
     NOT_AN_EVENT = "not an event"
     BAD_SIGNATURE = "bad signature"
     TOO_LARGE = "too large"
@@ -97,6 +98,7 @@ ANSWERS = {
     Verdict.ACCEPTED: _fine(HTTPStatus.ACCEPTED, Verdict.ACCEPTED),
     Verdict.DUPLICATE: _fine(HTTPStatus.OK, Verdict.DUPLICATE),
     Verdict.QUARANTINED: _fine(HTTPStatus.ACCEPTED, Verdict.QUARANTINED),
+    Verdict.NOTED: _fine(HTTPStatus.ACCEPTED, Verdict.NOTED),
     Verdict.NOT_AN_EVENT: problem(
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "The body is not a Seam event.",

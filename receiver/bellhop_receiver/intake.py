@@ -7,6 +7,7 @@ batches grow with the time a call takes, and one call of the accept script carri
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -16,6 +17,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bellhop.connections import SOCKET_TIMEOUT, is_outage, reason
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Arrival, AsyncLedger, Quarantined, Receipt
+from bellhop.notices import Notice
 from bellhop.outages import Outages
 from bellhop.queue import ShiftBell
 
@@ -72,6 +74,14 @@ class Intake:
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush_all())
         return await done
+
+    async def note(self, notice: Notice, sent_at: datetime) -> None:
+        """Keep what Svix has to say. Raises `Unavailable`."""
+        try:
+            async with asyncio.timeout(LONGEST_CALL):
+                await self._ledger.note(notice, sent_at)
+        except (RedisError, TimeoutError) as error:
+            raise Unavailable from error
 
     async def close(self) -> None:
         """Finish what is under way."""

@@ -16,6 +16,7 @@ import structlog
 
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
+from bellhop.notices import Notice, read_notice
 from bellhop.signature import Delivery, InvalidSignature, Verifier
 from bellhop_receiver.answers import ANSWERS, AT_ONCE, Verdict, not_found
 from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
@@ -130,6 +131,20 @@ class WebhookEndpoint:
         body = await self._bodies.read(headers.get("content-length", ""), receive)
         return self._verifier.verify(claim, body)
 
+    async def _note(self, delivery: Delivery, notice: Notice) -> Verdict:
+        """Log what Svix has to say, and keep it for the doctor."""
+        getattr(_log, notice.urgency.value)(
+            notice.says,
+            **{"advice": notice.advice} if notice.advice else {},
+            type=notice.type,
+            **notice.about,
+        )
+        try:
+            await self._intake.note(notice, delivery.sent_at)
+        except Unavailable:
+            return Verdict.UNAVAILABLE
+        return Verdict.NOTED
+
     def _refuse(self, verdict: Verdict, reason: str) -> Verdict:
         self._refusals.add(reason)
         return verdict
@@ -139,6 +154,8 @@ class WebhookEndpoint:
         try:
             item = Arrival.of(delivery.delivery_id, parse(delivery.body), sent_at=delivery.sent_at)
         except NotASeamEvent as error:
+            if notice := read_notice(delivery.body):
+                return await self._note(delivery, notice)
             _log.warning(
                 "a signed body is no Seam event",
                 delivery_id=delivery.delivery_id,
