@@ -48,7 +48,7 @@ class Delivery:
         age: timedelta = timedelta(),
         **fields: Any,
     ) -> None:
-        unique = f"{os.getpid()}-{next(_numbers)}"
+        unique = f"{os.getpid()}-{next(_numbers):06}"  # as long as all others, for hypothesis
         event = {
             "event_id": f"event-{unique}",
             "event_type": "lock.unlocked",
