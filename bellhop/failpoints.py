@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import structlog
-
 from bellhop.errors import BellhopError
+from bellhop.logs import get_logger
 
 VARIABLE = "BELLHOP_FAILPOINTS"
 
@@ -52,7 +51,7 @@ NAMES = {
 
 _SETTING = re.compile(r"([\w.]+)(?::([1-9][0-9]*))?=(.+)")
 
-_log = structlog.get_logger("failpoints")
+_log = get_logger("failpoints")
 
 
 class InvalidFailpoints(BellhopError):

@@ -88,9 +88,9 @@ def end_child(error: BaseException | None, **about: object) -> NoReturn:
 
 
 def _logger() -> Any:
-    import structlog  # which commands that load handlers, and run none, do without
+    from bellhop.logs import get_logger  # which commands that run no handlers do without
 
-    return structlog.get_logger("workers")
+    return get_logger("workers")
 
 
 def _begin_child() -> None:

@@ -9,19 +9,21 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Collection, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
 
-from bellhop.events.masking import DOTS, SECRET, hide, masked, printable
+from bellhop.events.masking import DOTS, masked, printable
+from bellhop.known_secrets import known_secrets
+from bellhop.masked_output import masked_values
 
-ABOUT = "_event"
-"""The key under which a logger is bound to the event whose door codes its lines must not show."""
-
-_SECRET_KEYS = SECRET | {"secret", "password", "token", "authorization"}
-"""Of the names in a line itself, no others: authors log `exit_code` and `access_code=…_id`, too."""
+_SECRET_KEYS = frozenset(
+    {"authorization", "client_session_token", "instant_key_url", "password", "secret", "token"}
+)
+"""Of the names in a line itself, no others: authors log an `exit_code`, and the `code` of an error.
+A door code is known by its value."""
 _TALKATIVE = ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis", "httpx")
 _RECORD = {"_record", "_from_structlog"}
 _FIRST = ("handler", "error", "event_type", "event_id", "device_id")
@@ -32,33 +34,66 @@ _UNSHOWN = "(cannot be shown)"
 _Line = MutableMapping[str, Any]
 
 
+class _Logger:
+    """Writes Bellhop's own lines as `configure_logs` said, whatever the user's code configures.
+
+    In a process where that was not called, a test or a user's program, as structlog's global
+    configuration says.
+    """
+
+    configured: Any = None
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, method: str) -> Any:
+        own = _Logger.configured
+        return getattr(own if own is not None else structlog.get_logger(self._name), method)
+
+
+def get_logger(name: str) -> Any:
+    """Return a structlog logger for Bellhop's own lines."""
+    return _Logger(name)
+
+
 def _mask(_logger: object, _method: str, line: _Line) -> _Line:
     """Make all that a line holds fit to be shown: tracebacks, too, so it comes after them."""
-    event = line.pop(ABOUT, None)
-    secrets: Collection[str] = ()
-    with suppress(Exception):
-        secrets = event.secrets() if event is not None else ()
     for name, value in line.items():
         if name in _SECRET_KEYS:
             line[name] = DOTS
         elif name not in _RECORD and not (value is None or isinstance(value, bool)):
-            line[name] = _fit(value, secrets)
+            line[name] = _fit(value)
     return line
 
 
-def _fit(value: object, secrets: Collection[str]) -> object:
+def _fit(value: object) -> object:
     try:
-        if isinstance(value, int | float) and not secrets:
-            return value
-        if hasattr(value, "_fields"):  # a named tuple says itself what is to be seen of it
-            return printable(hide(repr(value), secrets), keep="\n\t")
-        if isinstance(value, Mapping | list | tuple | set | frozenset | int | float):
-            return masked(value, secrets=secrets)
+        if isinstance(value, int | float):
+            text = str(value)
+            return value if known_secrets.mask(text) == text else DOTS
         if isinstance(value, str | bytes):
-            return printable(str(masked(value, secrets=secrets)), keep="\n\t")
-        return printable(hide(repr(value), secrets), keep="\n\t")
+            return _text(str(masked(value, only_likely=True)))
+        # A named tuple says itself what is to be seen of it.
+        if isinstance(value, Mapping | list | tuple | set | frozenset) and not hasattr(
+            value, "_fields"
+        ):
+            copy = masked(value, only_likely=True)
+            text = str(copy)
+            return copy if known_secrets.mask(text) == text else _without_secrets(copy)
+        return _text(repr(value))
     except Exception:  # of an object that is not ours: a log must not break what it reports
         return _UNSHOWN
+
+
+def _text(text: str) -> str:
+    return printable(known_secrets.mask(text), keep="\n\t")
+
+
+def _without_secrets(copy: object) -> object:
+    """Return a copy of plain values without the secrets that stand in them, or over several."""
+    inner = masked_values(copy, known_secrets.mask)
+    text = str(inner)
+    return inner if (rest := known_secrets.mask(text)) == text else rest
 
 
 def _for_a_person(_logger: object, _method: str, line: _Line) -> _Line:
@@ -142,9 +177,13 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
         render = structlog.processors.JSONRenderer(ensure_ascii=False)
     render = _never_failing(render)
     lines = _Lines(sys.stderr)
+    wrapper = structlog.make_filtering_bound_logger(number)
+    _Logger.configured = structlog.wrap_logger(
+        lines, processors=[*before, render], wrapper_class=wrapper, context_class=dict
+    ).bind()
     structlog.configure(
         processors=[*before, render],
-        wrapper_class=structlog.make_filtering_bound_logger(number),
+        wrapper_class=wrapper,
         logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
@@ -162,3 +201,8 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     # Their INFO says of each job, request and start what our own lines say better.
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def unconfigure() -> None:
+    """Have Bellhop's own lines written as structlog's global configuration says again."""
+    _Logger.configured = None

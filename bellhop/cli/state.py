@@ -72,15 +72,15 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     One that is still loading its data is waited for. Raises `RedisUnreachable` or `UnfitRedis`, and
     `Sealed` if its events are encrypted with a key that is not configured.
     """
-    import structlog
     from redis.exceptions import BusyLoadingError, RedisError
 
     from bellhop.connections import reason
     from bellhop.ledger import Ledger
+    from bellhop.logs import get_logger
     from bellhop.outages import Outages, wait_out
     from bellhop.redis_checks import Level, judge, read_facts
 
-    log = structlog.get_logger("redis")
+    log = get_logger("redis")
 
     def loaded() -> "Redis":
         try:

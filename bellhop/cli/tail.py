@@ -7,12 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
-import structlog
 
 from bellhop.cli.asking import about_options, check_pattern, opened_record, whole_if_known
 from bellhop.cli.eventlines import Lines, opened, row
 from bellhop.cli.listing import listing, print_json
 from bellhop.events.subjects import subjects_of
+from bellhop.logs import get_logger
 from bellhop.routing import Pattern
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _arriving(record: "Record", open_events: _Open) -> "Iterator[list[Recorded]]
     from bellhop.outages import Outages, wait_out
 
     arrivals = Arrivals(record)
-    outages = Outages(structlog.get_logger("redis"), "Redis is away; waiting for it")
+    outages = Outages(get_logger("redis"), "Redis is away; waiting for it")
     away = False
 
     def look() -> "list[Recorded]":

@@ -13,7 +13,6 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import click
-import structlog
 
 from bellhop.cli.parts import start_check
 from bellhop.cli.state import (
@@ -26,7 +25,7 @@ from bellhop.cli.state import (
 from bellhop.embedded import EmbeddedRedis
 from bellhop.environment import without
 from bellhop.failpoints import read as read_failpoints
-from bellhop.logs import configure_logs
+from bellhop.logs import configure_logs, get_logger
 from bellhop.processes import BELLHOP
 from bellhop.processes import command as process
 from bellhop.project import add_project
@@ -34,7 +33,7 @@ from bellhop.sdk import require_sdk
 from bellhop.settings import STATE, Settings, load_settings
 from bellhop.supervisor import Child, Supervisor
 
-_log = structlog.get_logger("up")
+_log = get_logger("up")
 
 
 @click.command()

@@ -103,16 +103,25 @@ def fields_of(model: BaseModel) -> dict[str, object]:
     return {**fields, **(model.model_extra or {})}
 
 
-def masked(value: object, *, secret: bool = False, secrets: Collection[str] = ()) -> object:
+def masked(
+    value: object,
+    *,
+    secret: bool = False,
+    secrets: Collection[str] = (),
+    only_likely: bool = False,
+) -> object:
     """Return a copy of an event, or of any part of one, that is fit to be shown.
 
     The copy is made of dicts, lists and scalars as in JSON; secrets are dots, wherever in it they
     stand again. `secret`: all of it stands under a secret's name. `secrets`: more of them.
+    `only_likely`: it may be no event, but the answer of some server, whose `code` is 404.
     """
-    copy = _Copy(secrets)
+    copy = _Copy(secrets, only_likely)
     copied = copy.of(value, secret=secret)
     repeated = {secret for secret in copy.hidden if secret}.difference(secrets)
-    return _Copy(repeated.union(secrets)).of(value, secret=secret) if repeated else copied
+    if not repeated:
+        return copied
+    return _Copy(repeated.union(secrets), only_likely).of(value, secret=secret)
 
 
 def secrets_in(value: object) -> Iterator[str]:
@@ -122,12 +131,18 @@ def secrets_in(value: object) -> Iterator[str]:
     yield from filter(None, copy.hidden)
 
 
+def _may_open_a_door(text: str) -> bool:
+    """Tell whether it is like a code, a token or a URL, and not like `404` or `not_found`."""
+    return len(text) >= 32 or sum(char.isdecimal() for char in text) >= 4
+
+
 class _Copy:
     """Makes a copy without secrets. `hidden`: those that it met under their names."""
 
-    def __init__(self, secrets: Collection[str]) -> None:
+    def __init__(self, secrets: Collection[str], only_likely: bool = False) -> None:
         self.hidden: list[str] = []
         self._secrets = secrets
+        self._only_likely = only_likely
 
     def of(self, value: object, *, secret: bool) -> object:
         if isinstance(value, bytes):
@@ -137,7 +152,9 @@ class _Copy:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int | float):
-            return self._dots(str(value)) if secret else self._number(value)
+            if not secret or (self._only_likely and not _may_open_a_door(str(value))):
+                return self._number(value)
+            return self._dots(str(value))
         if isinstance(value, datetime):
             return value.isoformat().replace("+00:00", "Z")
         if isinstance(value, BaseModel):
@@ -172,6 +189,8 @@ class _Copy:
         return _encode(self.of(inner, secret=False))
 
     def _dots(self, secret: str) -> str:
+        if self._only_likely and not _may_open_a_door(secret):
+            return secret
         self.hidden.append(secret)
         return DOTS
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -17,6 +16,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from bellhop.connections import SOCKET_TIMEOUT, is_outage, reason
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Arrival, AsyncLedger, Quarantined, Receipt
+from bellhop.logs import get_logger
 from bellhop.notices import Notice
 from bellhop.outages import Outages
 from bellhop.queue import ShiftBell
@@ -30,7 +30,7 @@ LONGEST_CALL = SOCKET_TIMEOUT + 1
 LONGEST_WAIT = 14.0
 """Seconds until a delivery is answered, whatever Redis does: the sender gives up after 15."""
 
-_log = structlog.get_logger("receiver")
+_log = get_logger("receiver")
 
 Item = Arrival | Quarantined
 

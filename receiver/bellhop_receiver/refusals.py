@@ -8,7 +8,7 @@ not configured.
 import asyncio
 import re
 
-import structlog
+from bellhop.logs import get_logger
 
 PAUSE = 60.0
 """Seconds between two lines that tell how many more were refused."""
@@ -17,7 +17,7 @@ MOST_KINDS = 100
 
 _NUMBER = re.compile(r"\d+")
 
-_log = structlog.get_logger("receiver")
+_log = get_logger("receiver")
 
 
 class Tally:

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-import structlog
 import uvicorn
 
 from bellhop.errors import BellhopError
 from bellhop.events.catalogue import build_validators
+from bellhop.logs import get_logger
 from bellhop.processes import StopSignals, end_with_parent, forked
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
@@ -30,7 +30,7 @@ _TO_END = 0.5
 
 _MOST_FILES = 65_536
 
-_log = structlog.get_logger("receiver")
+_log = get_logger("receiver")
 
 
 class CannotListen(BellhopError):

@@ -12,10 +12,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import structlog
-
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Quarantined
+from bellhop.logs import get_logger
 from bellhop.notices import Notice, read_notice
 from bellhop.signature import Delivery, InvalidSignature, Verifier
 from bellhop_receiver.answers import ANSWERS, AT_ONCE, Verdict, not_found
@@ -23,7 +22,7 @@ from bellhop_receiver.body import BodyReader, Disconnected, TooLarge, TooSlow
 from bellhop_receiver.intake import Intake, Unavailable
 from bellhop_receiver.refusals import Refusals
 
-_log = structlog.get_logger("receiver")
+_log = get_logger("receiver")
 
 _KEPT = (
     *(f"{sender}-{part}" for sender in ("svix", "webhook") for part in ("id", "timestamp")),

@@ -3,13 +3,16 @@
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import pytest
 import structlog
 
-from bellhop.logs import ABOUT, configure_logs
+from bellhop import SeamEvent
+from bellhop.handler import Context
+from bellhop.known_secrets import known_secrets
+from bellhop.logs import configure_logs, get_logger
 from bellhop.signature import Delivery
 from bellhop.testing import make_event
 
@@ -95,10 +98,15 @@ def test_libraries_lines_have_the_same_form(capsys: pytest.CaptureFixture[str]) 
     assert (line["message"], line["logger"]) == ("boom 1", "uvicorn.error")
 
 
+def context(event: SeamEvent) -> Context:
+    return Context(event, "h", 1, "m1", datetime(2026, 1, 31, tzinfo=UTC))
+
+
 @pytest.mark.parametrize("format", ["json", "console"])
 def test_door_codes_are_dots(capsys: pytest.CaptureFixture[str], format: str) -> None:
     configure_logs(format, "info")  # type: ignore[arg-type]
     event = make_event("access_code.set_on_device", code="739155")
+    known_secrets.remember(event.raw)
     structlog.get_logger().info("event", code="739155", seen=event)
     logging.getLogger("mine").info("seen %r", event)
     try:
@@ -162,7 +170,7 @@ def test_in_a_line_about_an_event_its_codes_are_dots_wherever_they_stand(
 ) -> None:
     configure_logs(format, "info")  # type: ignore[arg-type]
     event = make_event("access_code.set_on_device", code="739155")
-    log = structlog.get_logger().bind(**{ABOUT: event})
+    log = context(event).log
     log.warning("used 739155", value=value, all=event.model_dump(), raw=event.raw)
     try:
         raise ValueError("used 739155")  # noqa: TRY301
@@ -171,6 +179,43 @@ def test_in_a_line_about_an_event_its_codes_are_dots_wherever_they_stand(
     text = capsys.readouterr().err
     assert "739155" not in text
     assert "••••" in text
+
+
+@pytest.mark.parametrize("code", [404, -32601, "not_found"])
+def test_the_code_of_an_error_is_no_door_code(
+    capsys: pytest.CaptureFixture[str], code: object
+) -> None:
+    configure_logs("json", "info")
+    log = context(make_event("access_code.set_on_device", code="739155")).log
+    log.info("failed", code=code, answer={"error": {"code": "not_found"}}, body='{"code": 404}')
+    [line] = lines(capsys)
+    assert (line["code"], line["answer"]) == (code, {"error": {"code": "not_found"}})
+    assert "404" in str(line["body"])
+
+
+@pytest.mark.parametrize(
+    "configure",
+    [
+        lambda: structlog.configure(processors=[structlog.stdlib.filter_by_level]),
+        lambda: structlog.configure(processors=[], logger_factory=lambda: 1 / 0),
+        structlog.reset_defaults,
+        lambda: logging.basicConfig(handlers=[logging.NullHandler()], force=True),
+        lambda: logging.disable(logging.CRITICAL),
+    ],
+)
+def test_our_own_lines_do_not_depend_on_what_others_configure(
+    capsys: pytest.CaptureFixture[str], configure: Callable[[], None]
+) -> None:
+    early = get_logger("workers")
+    configure_logs("json", "info")
+    configure()
+    early.info("here", number=1)
+    early.debug("not here")
+    context(make_event("access_code.set_on_device", code="739155")).log.warning("code 739155")
+    logging.disable(logging.NOTSET)
+    first, second = lines(capsys)
+    assert (first["message"], first["number"]) == ("here", 1)
+    assert second["message"] == "code ••••"
 
 
 class Broken:
@@ -204,7 +249,7 @@ def test_a_log_never_fails_for_what_it_is_given(
     configure_logs(format, "info")  # type: ignore[arg-type]
     log = structlog.get_logger()
     if about_an_event:
-        log = log.bind(**{ABOUT: make_event("access_code.set_on_device", code="739155")})
+        log = context(make_event("access_code.set_on_device", code="739155")).log
     log.info("seen", value=value, other=1)
     assert "seen" in capsys.readouterr().err
 

@@ -15,11 +15,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
-import structlog
-
 from bellhop.attempts import ActionAttempt
 from bellhop.connections import connect
 from bellhop.ledger import Errand, Ledger, Unfetched, keys
+from bellhop.logs import get_logger
 from bellhop.outages import Outages, wait_out
 from bellhop.retries import ATTEMPTS, backoff
 from bellhop.sdk import ApiAway, ApiRefuses, SeamApi
@@ -30,7 +29,7 @@ LEASE = timedelta(minutes=1)
 
 _LONGEST_PAUSE = 2.0
 
-_log = structlog.get_logger("fetcher")
+_log = get_logger("fetcher")
 
 
 class Api(Protocol):

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Sequence
 
-import structlog
 from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Ledger
+from bellhop.logs import get_logger
 from bellhop.outages import Outages
 from bellhop.queue import enqueue_shift, queued_shifts
 
@@ -27,7 +27,7 @@ _SWEEPING = 0.25
 _INDEXING = 0.25
 """Seconds of each period that the foreman makes events findable, at most."""
 
-_log = structlog.get_logger("foreman")
+_log = get_logger("foreman")
 
 
 class Foreman:

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
-import structlog
-
 from bellhop.errors import BellhopError
 from bellhop.events.parsing import parse_again
 from bellhop.handler import Handler
+from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
+from bellhop.logs import get_logger
 from bellhop.routing import Registry
 from bellhop.vault import Kind, Sealed, Vault
 from bellhop_workers.past import Past, in_ms
@@ -25,7 +25,7 @@ from bellhop_workers.running import Run
 DEATHS = 3
 """How many workers may die under an entry before it goes to the dead letters."""
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 class Unrunnable(BellhopError):
@@ -165,6 +165,7 @@ class Lane:
             return []
         try:
             body = self._vault.open(entry.body, Kind.EVENT, entry.event_id)
+            known_secrets.remember(body)
             event = parse_again(body, entry.about.event_type)
             return [
                 Run(

@@ -9,14 +9,13 @@ from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
 
-import structlog
-
+from bellhop.logs import get_logger
 from bellhop_workers.async_run import AsyncRun
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lanes import Lane
 from bellhop_workers.running import Run
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 class HandlerLoop:

@@ -5,7 +5,6 @@ With an API key of Seam's, a fetcher is beside them, too.
 
 import faulthandler
 import gc
-import io
 import os
 import random
 import signal
@@ -15,13 +14,14 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
-import structlog
-
 from bellhop import forks
 from bellhop.connections import connect
 from bellhop.events.catalogue import build_validators
+from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
+from bellhop.logs import configure_logs, get_logger
+from bellhop.masked_output import mask_output
 from bellhop.processes import Process, StopSignals, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
@@ -41,7 +41,7 @@ _TO_END = PATIENCE
 _TO_SHOW_WHERE = 0.2
 """Seconds that a worker has to write the traceback of what keeps it, before it is killed."""
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 def run_pool(settings: Settings, redis_url: str, workers: int) -> int:
@@ -129,12 +129,12 @@ def _work(
 ) -> None:
     """Be one worker of a pool until a signal."""
     forks.guard()
+    mask_output(known_secrets.mask)  # before the user's code is loaded, which may keep a stream
+    configure_logs(settings.log_format, settings.log_level)
     faulthandler.enable()
     faulthandler.register(signal.SIGQUIT)
     random.seed()
     gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth
-    if isinstance(sys.stdout, io.TextIOWrapper):  # what handlers print is seen when they print it
-        sys.stdout.reconfigure(line_buffering=True)
     try:
         load_handlers(settings.handlers)
     except HandlersNotLoaded:

@@ -6,7 +6,6 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
-import structlog
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 from rq import Queue, SimpleWorker
@@ -19,6 +18,7 @@ from rq.worker import WorkerStatus
 
 from bellhop.connections import SOCKET_TIMEOUT
 from bellhop.errors import BellhopError
+from bellhop.logs import get_logger
 from bellhop.processes import StopSignals
 from bellhop.queue import QUEUE, SHIFT, shift_queue
 from bellhop_workers import alarm, shift
@@ -28,7 +28,7 @@ from bellhop_workers.runtime import Runtime
 _MAINTENANCE = 60
 _SIGNALS_TO_LET_GO = 2
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 class ForeignJob(BellhopError):

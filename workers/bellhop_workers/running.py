@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import structlog
-
 from bellhop import forks
 from bellhop.callables import unfinished
 from bellhop.events import SeamEvent
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
+from bellhop.logs import get_logger
 from bellhop.retries import backoff, planned_wait
 from bellhop_workers import alarm
 from bellhop_workers.records import Attempts, describe, told
@@ -32,7 +31,7 @@ from bellhop_workers.records import Attempts, describe, told
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 @dataclass(slots=True)

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple
 
-import structlog
-
 from bellhop.ledger import Ledger
+from bellhop.logs import get_logger
 from bellhop.outages import Outages
 from bellhop.routing import Registry
 from bellhop_workers.deadlines import Deadlines
@@ -27,7 +26,7 @@ REST = 1.0
 _AT_A_TIME = 16
 """Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 class Appetite(NamedTuple):

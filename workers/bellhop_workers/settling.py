@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import structlog
 from redis.exceptions import RedisError
 
 from bellhop.connections import reason
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Mail, Settled, SettledMail
+from bellhop.logs import get_logger
 from bellhop.queue import enqueue_shift
 from bellhop_workers.lanes import Lane
 from bellhop_workers.runtime import Appetite, Runtime
@@ -31,7 +31,7 @@ _LISTEN = 0.25
 SETTLE_EVERY = 1.0
 """Seconds after which results are settled at the latest."""
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 
 
 class LeaseLost(Exception):

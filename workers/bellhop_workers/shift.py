@@ -25,10 +25,9 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 
-import structlog
-
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Outcome
+from bellhop.logs import get_logger
 from bellhop.vault import Sealed
 from bellhop_workers.lanes import Lane
 from bellhop_workers.running import Run, give_up, run_sync
@@ -38,7 +37,7 @@ from bellhop_workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
 _LOOK_FOR_MAIL_EVERY = 0.1
 _BEAT_EVERY = 10.0
 
-_log = structlog.get_logger("workers")
+_log = get_logger("workers")
 _runtime: Runtime | None = None
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
-import structlog
 from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
+from bellhop.logs import get_logger
 from bellhop.outages import Outages
 from bellhop_receiver.answers import Answer
 from bellhop_receiver.api.answers import found, refused
@@ -32,7 +32,7 @@ LONGEST_CALL = 6.0
 
 MOST_BODY = 128 * 1024
 
-_log = structlog.get_logger("receiver")
+_log = get_logger("receiver")
 
 
 class Desk:
