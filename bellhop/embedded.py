@@ -13,7 +13,6 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +21,7 @@ from urllib.parse import quote
 
 import bellhop.guard
 from bellhop.errors import BellhopError
+from bellhop.private_folder import is_own_socket, is_private, make_private, usable
 from bellhop.valkey import ServerNotStarted, ValkeyProcess
 
 CONFIG = {
@@ -31,6 +31,8 @@ CONFIG = {
     "save": "",
     "hash-max-listpack-value": "4096",  # an event and its record in one piece of memory
 }
+
+_SOCKETS = Path("/tmp")  # noqa: S108 - what is not private there is not used
 
 # A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
 _LONGEST_PATH = 100
@@ -45,18 +47,28 @@ class EmbeddedRedisFailed(BellhopError):
 
 
 def socket_path(state: Path) -> Path:
-    """Return where the server of a state directory listens, the same every time."""
+    """Return where the server of a state directory listens, the same every time.
+
+    Where that path is too long, a folder in /tmp holds the socket. Anybody can make one there of
+    that name, so it is used only if it is private.
+    """
     path = state.resolve() / "redis.sock"
     if len(os.fsencode(path)) <= _LONGEST_PATH:
         return path
     digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"bellhop-{os.getuid()}-{digest}" / "redis.sock"
+    # Not where TMPDIR says: it may be another one in the next terminal.
+    return _SOCKETS / f"bellhop-{os.geteuid()}-{digest}" / "redis.sock"
 
 
 def embedded_url(state: Path) -> str | None:
-    """Return the URL of the server that runs on a state directory, if one does."""
+    """Return the URL of the server that runs on a state directory, if one does.
+
+    Raises `UnusableFolder` if its socket may be somebody else's.
+    """
+    if not is_private(state):
+        return None
     path = socket_path(state)
-    return _url(path) if path.exists() else None
+    return _url(path) if is_private(path.parent) and is_own_socket(path) else None
 
 
 def _url(path: Path) -> str:
@@ -66,7 +78,8 @@ def _url(path: Path) -> str:
 class EmbeddedRedis:
     """A Valkey server on the data in a state directory, which it locks for itself.
 
-    Raises `AlreadyRunning` or `EmbeddedRedisFailed` on `start`.
+    The directory is made private. Raises `AlreadyRunning`, `UnusableFolder` or
+    `EmbeddedRedisFailed` on `start`.
     """
 
     def __init__(self, state: Path) -> None:
@@ -89,10 +102,14 @@ class EmbeddedRedis:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
+        # What is not to be trusted is seen before anything is ours to put away.
+        make_private(self._state)
+        make_private(self._socket.parent)
+        has_orphan = is_own_socket(self._socket)
         self._take_lock()
         self._lifeline = os.pipe()
-        self._make_private(self._socket.parent)
-        self._end_orphan()
+        if has_orphan:
+            self._end_orphan()
         self._launch()
 
     def restart(self) -> None:
@@ -169,28 +186,24 @@ class EmbeddedRedis:
         self._lock = None
 
     def _take_lock(self) -> None:
-        self._make_private(self._state)
-        (self._state / ".gitignore").write_text("*\n", encoding="utf-8")
-        lock = (self._state / "lock").open("a", encoding="utf-8")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            lock.close()
-            raise AlreadyRunning(
-                f"bellhop up is running on {self._state.resolve()} already: use that one, stop it, "
-                "or start this one in another directory"
-            ) from error
+        with usable(self._state):
+            (self._state / ".gitignore").write_text("*\n", encoding="utf-8")
+            lock = (self._state / "lock").open("a", encoding="utf-8")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                lock.close()
+                raise AlreadyRunning(
+                    f"bellhop up is running on {self._state.resolve()} already: use that one, "
+                    "stop it, or start this one in another directory"
+                ) from error
+            except OSError:
+                lock.close()
+                raise
         self._lock = lock
-
-    def _make_private(self, directory: Path) -> None:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if directory.stat().st_uid != os.getuid():
-            raise EmbeddedRedisFailed(f"{directory} belongs to another user")
 
     def _end_orphan(self) -> None:
         """Stop a server whose `bellhop up` was killed: we hold the lock, so it is nobody's."""
-        if not self._socket.exists():
-            return
         from redis import Redis
         from redis.backoff import NoBackoff
         from redis.exceptions import RedisError

@@ -33,8 +33,9 @@ from bellhop.vault import Vault
 NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
 """Seam's SDKs take no key that does not begin with `seam_`."""
 
-STATE = Path(".bellhop")
-"""Where `bellhop up` keeps its Redis and its signing secret."""
+STATE = Path(".bellhop/private")
+"""Where `bellhop up` keeps its Redis and its signing secret: a folder that it makes itself, since
+`.bellhop` may be a volume that others can read."""
 
 _OTHER_LEVELS = {"warn": "warning", "fatal": "critical", "trace": "debug", "notset": "debug"}
 """What `logging`, and other programs, call the levels."""

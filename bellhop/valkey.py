@@ -78,6 +78,7 @@ class ValkeyProcess:
                     stdout=log,
                     stderr=log,
                     cwd=data,
+                    umask=0o077,
                     env={"GLIBC_TUNABLES": _MALLOC, **os.environ},
                 )
             finally:

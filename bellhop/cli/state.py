@@ -3,13 +3,13 @@
 import base64
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from bellhop.errors import BellhopError
+from bellhop.private_folder import UnusableFolder, is_private, make_private, usable
 from bellhop.settings import STATE, Settings
 
 if TYPE_CHECKING:
@@ -134,29 +134,28 @@ def signing_secret(settings: Settings) -> str | None:
     """Return the first configured secret, or the one that `bellhop up` made."""
     if settings.secrets:
         return settings.secrets[0]
-    path = STATE / _SECRET
-    return path.read_text(encoding="ascii").strip() if path.exists() else None
+    return _kept(_SECRET)
 
 
 def made_secret() -> str:
     """Return the secret of this directory, made if it has none yet."""
-    path = STATE / _SECRET
-    if not path.exists():
-        write_private(path, f"whsec_{base64.b64encode(os.urandom(24)).decode()}\n")
-    return path.read_text(encoding="ascii").strip()
+    if secret := _kept(_SECRET):
+        return secret
+    secret = f"whsec_{base64.b64encode(os.urandom(24)).decode()}"
+    _keep(_SECRET, secret)
+    return secret
 
 
 def keep_webhook_url(url: str) -> None:
     """Note where `bellhop up` listens, for `bellhop send`."""
-    write_private(STATE / _URL, f"{url}\n")
+    _keep(_URL, url)
 
 
 def webhook_url(settings: Settings) -> str:
     """Return where `bellhop up` listens, or where the receiver would."""
-    path = STATE / _URL
-    if path.exists():
-        return path.read_text(encoding="utf-8").strip()
-    return f"http://{local_host(settings.host)}:{settings.port}{settings.webhook_path}"
+    return (
+        _kept(_URL) or f"http://{local_host(settings.host)}:{settings.port}{settings.webhook_path}"
+    )
 
 
 def local_host(host: str) -> str:
@@ -165,11 +164,35 @@ def local_host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def write_private(path: Path, text: str) -> None:
+def make_state() -> None:
+    """Make the folder that `bellhop up` keeps everything in. Raises `UnusableFolder`."""
+    make_private(STATE)
+    before = STATE.parent / "redis"
+    with usable(before):
+        if before.exists() and not (STATE / "redis").exists():
+            raise UnusableFolder(
+                f"{before} holds what an earlier version of Bellhop kept: move it and "
+                f"{STATE.parent / _SECRET} into {STATE}, or delete it"
+            )
+
+
+def _kept(name: str) -> str | None:
+    """Return what was kept in a file, if anything was."""
+    path = STATE / name
+    with usable(path):
+        if is_private(STATE) and path.exists():
+            return path.read_text(encoding="utf-8").strip()
+    return None
+
+
+def _keep(name: str, text: str) -> None:
     """Write a file that only its owner may read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private(STATE)
+    path = STATE / name
     temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    temporary.replace(path)
+    with usable(path):
+        temporary.unlink(missing_ok=True)
+        new = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(new, "w") as file:
+            file.write(f"{text}\n")
+        temporary.replace(path)

@@ -19,6 +19,7 @@ from bellhop.cli.state import (
     keep_webhook_url,
     local_host,
     made_secret,
+    make_state,
     public_url,
     require_fit_redis,
 )
@@ -54,13 +55,14 @@ def up(
 ) -> None:
     """Start everything: receiver, workers and, unless BELLHOP_REDIS_URL is set, a Redis.
 
-    Its data and signing secret are kept in .bellhop/.
+    Its data and signing secret are kept in .bellhop/private/.
     """
     settings = load_settings(host=host, port=port, processes=processes)
     if sys.stderr.isatty() and settings.origins["BELLHOP_LOG_LEVEL"] == "default":
         settings.log_level = "debug"
     configure_logs(settings.log_format, settings.log_level)
     read_failpoints(os.environ)
+    make_state()
     embedded = None if settings.redis_url else EmbeddedRedis(STATE)
     try:
         if embedded:

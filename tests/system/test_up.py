@@ -54,7 +54,7 @@ def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -
     assert "201" not in house.run("send", "lock.unlocked", "-s", "event_id=once").stdout
     house.await_lines(1)
     started = descendants(pid)
-    secret = (house.path / ".bellhop/signing-secret").read_text()
+    secret = (house.path / ".bellhop/private/signing-secret").read_text()
 
     os.kill(pid, signal.SIGINT)
     eventually(lambda: not any(command_line(one) for one in started), "all processes are gone")
@@ -63,7 +63,7 @@ def test_it_stops_all_it_started_and_finds_its_data_again(lonely_house: House) -
     start_up(house)
     again = house.run("send", "lock.unlocked", "-s", "event_id=once")
     assert again.stdout.startswith("200 known already")
-    assert (house.path / ".bellhop/signing-secret").read_text() == secret
+    assert (house.path / ".bellhop/private/signing-secret").read_text() == secret
     assert house.lines() == ["once from the file False"]
 
 
@@ -161,7 +161,7 @@ def test_the_signing_secret_is_not_in_output_that_may_be_kept(lonely_house: Hous
         lonely_house.output()
     )
 
-    secret = (lonely_house.path / ".bellhop/signing-secret").read_text().strip()
+    secret = (lonely_house.path / ".bellhop/private/signing-secret").read_text().strip()
     assert secret.startswith("whsec_")
     assert secret not in lonely_house.output()
-    assert (lonely_house.path / ".bellhop/signing-secret").stat().st_mode & 0o077 == 0
+    assert (lonely_house.path / ".bellhop/private/signing-secret").stat().st_mode & 0o077 == 0
