@@ -228,10 +228,10 @@ def _mail(condition: Condition) -> Finding:
 
 
 def judge_alarms(alarms: Sequence[Alarm], now: datetime) -> Finding:
-    """Say what Svix complained of lately. `now` is aware."""
+    """Say what Svix complained of in the last week. `alarms`: the latest first. `now` is aware."""
     lately = [alarm for alarm in alarms if now - alarm.at < _ALARM_IS_OVER]
     if not lately:
-        return Finding(Level.OK, "complaints of Svix: 0")
+        return Finding(Level.OK, "complaints of Svix: 0", check="svix", count=0)
     named = "; ".join(
         f"{alarm.type} {alarm.endpoint}".rstrip() + f" {_span(now - alarm.at)} ago"
         for alarm in lately[:_NAMED]
@@ -241,6 +241,9 @@ def judge_alarms(alarms: Sequence[Alarm], now: datetime) -> Finding:
         f"complaints of Svix: {len(lately)} ({named}{' …' if len(lately) > _NAMED else ''})",
         "look at the endpoint in Seam's console (Developer › Webhooks): enable it, and resend what "
         "failed",
+        check="svix",
+        count=len(lately),
+        measured={"latest": lately[0].at},
     )
 
 

@@ -173,4 +173,5 @@ def test_the_doctor_names_the_latest_and_forgets_old_ones() -> None:
     assert found.level is Level.PROBLEM
     assert found.text == "complaints of Svix: 1 (endpoint.disabled ep_1 2 h ago)"
     assert "Seam's console" in found.remedy
+    assert (found.check, found.count) == ("svix", 1)
     assert judge_alarms([old], now).level is Level.OK
