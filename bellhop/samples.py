@@ -10,15 +10,16 @@ import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
 from typing import Final
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic_core import from_json
 
 from bellhop.errors import BellhopError
 from bellhop.events.base import SeamEvent, SeamModel
-from bellhop.events.catalogue import TYPES
+from bellhop.events.catalogue import TYPES, base_of
 from bellhop.events.drift import schema_of
 from bellhop.events.nearest import nearest
 from bellhop.events.parsing import NotASeamEvent, parse
@@ -94,16 +95,20 @@ _ISSUES: Final[Mapping[str, str]] = {
 }
 """What the code of an error or a warning is, where it is not the end of the event's type."""
 
+_TYPE: Final = re.compile(r"[^\s.*]+(\.[^\s.*]+)+")
+_TYPO: Final = 0.9
+"""How alike a name is to a known one that it must be a typo of: `metod` to `method`."""
+
 _FEW: Final = 25
 """Up to how many fields of a type a message names."""
 
 
 class UnknownEventType(BellhopError):
-    """A sample was asked for of a type that Seam is not known to send."""
+    """A sample was asked for of what can be no type of event, or is a typo of one."""
 
 
 class UnknownField(BellhopError):
-    """A sample was asked for with a field that its type does not have."""
+    """A sample was asked for with a field whose name is a typo of one that its type has."""
 
 
 class InvalidField(BellhopError):
@@ -119,11 +124,13 @@ def sample(
 ) -> dict[str, object]:
     """Return an event of that type as Seam would send it, created at `now`.
 
-    `fields` replaces values, or adds fields that the type has; the values are taken as they are.
-    Raises UnknownEventType, UnknownField, or an InvalidField for another `event_type`.
+    `fields` replaces values, or adds fields; the values are taken as they are, and times and UUIDs
+    as JSON has them. A type that nobody knows yet has the fields that all of its resource have.
+    Raises UnknownEventType, UnknownField, or an InvalidField for another `event_type` and for what
+    JSON cannot hold.
     """
     cls = _class_of(event_type)
-    given = fields or {}
+    given = {name: _as_json(name, value) for name, value in (fields or {}).items()}
     for name, value in given.items():
         _check_field(event_type, name, value)
     occurred_at = given.get("occurred_at", _written(now - timedelta(seconds=1.5)))
@@ -136,20 +143,47 @@ def sample(
         **_issue(event_type, occurred_at),
         **_of_type(event_type, given),
     }
-    return _filled(cls, chosen, given)
+    return {**_filled(cls, chosen, given), **given}
+
+
+def is_typo(name: str, known: Collection[str]) -> bool:
+    """Tell whether a name is none of the known ones, but nearly one of them."""
+    return name not in known and bool(get_close_matches(name, known, n=1, cutoff=_TYPO))
+
+
+def _as_json(field: str, value: object) -> object:
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(field, inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_as_json(field, inner) for inner in value]
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise InvalidField(
+                f"{field}: expected a time with its offset, such as datetime.now(UTC), got {value}"
+            )
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    if isinstance(value, UUID | date):
+        return str(value)
+    if isinstance(value, SeamModel):
+        return value.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    raise InvalidField(f"{field}: JSON has nothing for a value of the type {type(value).__name__}")
 
 
 def read_field(event_type: str, name: str, text: str) -> object:
     """Turn what was typed on a command line into a value of that field.
 
-    Where a string fits it is taken as it stands; else it is read as JSON. Raises UnknownEventType,
-    UnknownField, or an InvalidField that says what is expected.
+    Where a string fits it is taken as it stands; else it is read as JSON. In a field that the type
+    does not have, JSON goes first. Raises UnknownEventType, UnknownField, or an InvalidField that
+    says what is expected.
     """
     _check_field(event_type, name, text)
+    names = schema_of(_class_of(event_type)).names.values()
     candidates: list[object] = [text]
     with suppress(ValueError):
         candidates.append(from_json(text, allow_inf_nan=False))
-    if text[:1] in ("[", "{"):
+    if text[:1] in ("[", "{") or name not in names:
         candidates.reverse()
     problems: list[str] = []
     for value in candidates:
@@ -169,16 +203,19 @@ def _problems_of(event_type: str, name: str, value: object) -> list[str]:
 
 
 def _class_of(event_type: str) -> type[SeamEvent]:
+    """Return the class of an event type; of one that is not known yet, what `parse` makes of it."""
     if event_type in TYPES:
         return TYPES[event_type]
-    raise UnknownEventType(
-        f"Seam sends no {event_type!r}.{_hint(event_type, TYPES)} `bellhop types` lists all."
-    )
+    if is_typo(event_type, TYPES) or not _TYPE.fullmatch(event_type):
+        raise UnknownEventType(
+            f"Seam sends no {event_type!r}.{_hint(event_type, TYPES)} `bellhop types` lists all."
+        )
+    return base_of(event_type)
 
 
 def _check_field(event_type: str, name: str, value: object) -> None:
     names = schema_of(_class_of(event_type)).names.values()
-    if name not in names:
+    if is_typo(name, names):
         known = f" It has {', '.join(names)}." if len(names) <= _FEW else ""
         raise UnknownField(f"{event_type} has no field {name!r}.{_hint(name, names)}{known}")
     if name == "event_type" and value != event_type:
@@ -210,14 +247,15 @@ def _issue(event_type: str, occurred_at: object) -> dict[str, object]:
     resource, *_, what = event_type.split(".")
     kind = "warning" if what.startswith(("delay_", "connection_")) else "error"
     code = _ISSUES.get(event_type, what)
-    means = re.split("[.:;]", TYPES[event_type].__doc__ or event_type)[0] + "."
+    means = re.split("[.:;]", _class_of(event_type).__doc__ or event_type)[0] + "."
     issue = {f"{kind}_code": code, "message": means, "created_at": occurred_at}
     return {"description": means, "error_code": code, f"{resource}_{kind}s": [issue]}
 
 
 def _of_type(event_type: str, given: Mapping[str, object]) -> dict[str, object]:
     """Return what the name of a type says about the values in its events."""
-    resource, what = event_type.split(".")[:2]
+    resource, _, what = event_type.partition(".")
+    what = what.partition(".")[0]
     kind = "camera" if what == "doorbell_rang" else resource
     values: dict[str, object] = {
         "device_id": _device(kind),

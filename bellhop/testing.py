@@ -13,10 +13,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from bellhop.events import EventType, parse
+from bellhop.events import EventType, SeamEvent, parse
+from bellhop.handler import Context
 from bellhop.samples import sample
 
-__all__ = ["SignedRequest", "make_event", "signed_request"]
+__all__ = ["SignedRequest", "make_context", "make_event", "signed_request"]
 
 
 class SignedRequest(NamedTuple):
@@ -27,12 +28,38 @@ class SignedRequest(NamedTuple):
 
 
 def make_event(event_type: EventType | str, /, **fields: object) -> Any:
-    """Return a plausible event of a known type, with `fields` as in Seam's JSON.
+    """Return a plausible event, with `fields` as in Seam's JSON; times may be `datetime`s.
 
-    It is of the type's own class. Raises `UnknownEventType`, `UnknownField`, or `NotASeamEvent` if
-    a field cannot have the value.
+    It is of the type's own class, or, of a type that is not known yet, such as `lock.jammed`, of
+    the class that a handler would get. Fields may be new, too. Raises `UnknownEventType` or
+    `UnknownField` for a typo, `InvalidField` or `NotASeamEvent` if a field cannot have the value.
     """
     return parse(_body(event_type, fields)).event
+
+
+def make_context(
+    event: SeamEvent,
+    /,
+    *,
+    handler: str = "tests.handler",
+    attempt: int = 1,
+    delivery_id: str | None = None,
+    received_at: datetime | None = None,
+    earlier_pending: bool = False,
+    stale: bool = False,
+    replay: bool = False,
+) -> Context:
+    """Return the context that a handler of `event` would get at its first attempt."""
+    return Context(
+        event=event,
+        handler=handler,
+        attempt=attempt,
+        delivery_id=delivery_id or _new_delivery_id(),
+        received_at=received_at or datetime.now(UTC),
+        earlier_pending=earlier_pending,
+        stale=stale,
+        replay=replay,
+    )
 
 
 def signed_request(
@@ -42,8 +69,12 @@ def signed_request(
     from bellhop.signature import sign
 
     body = _body(event_type, fields)
-    headers = sign(f"msg_{os.urandom(12).hex()}", datetime.now(UTC), body, secret)
+    headers = sign(_new_delivery_id(), datetime.now(UTC), body, secret)
     return SignedRequest(body, {**headers, "content-type": "application/json"})
+
+
+def _new_delivery_id() -> str:
+    return f"msg_{os.urandom(12).hex()}"
 
 
 def _body(event_type: str, fields: dict[str, object]) -> bytes:

@@ -6,17 +6,23 @@ import os
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import IO
 from urllib.parse import SplitResult, urlsplit
 
 import click
 
 from bellhop.cli.state import NotConfigured, signing_secret, webhook_url
 from bellhop.errors import BellhopError
+from bellhop.events import TYPES
+from bellhop.events.masking import printable
+from bellhop.events.nearest import did_you_mean
 from bellhop.samples import read_field, sample
 from bellhop.settings import load_settings
 from bellhop.signature import sign
+from bellhop.times import UnreadableTime, read_time
 
 _MEANINGS = {
     200: "known already, not handled again",
@@ -37,30 +43,40 @@ class NotAccepted(BellhopError):
 
 
 @click.command()
-@click.argument("event_type")
+@click.argument("event_type", metavar="[TYPE]", required=False)
 @click.option("-s", "--set", "fields", multiple=True, metavar="FIELD=VALUE", help="Set a field.")
+@click.option(
+    "--file",
+    type=click.File("rb"),
+    metavar="PATH",
+    help="Send what is in a file, as it is, instead; - is the standard input.",
+)
 @click.option("--url", help="Where to post.  [the bellhop up of this directory]")
 @click.option("--secret", help="Signing secret.  [BELLHOP_WEBHOOK_SECRETS, or that of bellhop up]")
 @click.option("--count", type=click.IntRange(1), default=1, help="How many events.  [1]")
 @click.option("--repeat-id", is_flag=True, help="Send one delivery --count times (2 unless given).")
 def send(
-    event_type: str,
+    event_type: str | None,
     fields: tuple[str, ...],
+    file: IO[bytes] | None,
     url: str | None,
     secret: str | None,
     count: int,
     repeat_id: bool,
 ) -> None:
-    """Post a made-up event of EVENT_TYPE, and show the answer.
+    """Send an event to the receiver, made up or from a file, and show the answer.
 
     \b
     bellhop send lock.unlocked -s method=keycode
     bellhop send device.battery_status_changed -s battery_level=0.1 --count 3
+    bellhop send lock.jammed -s occurred_at=2h -s lucky_number=7
+    bellhop send --file event.json
 
-    `bellhop types` lists what there is to send, `bellhop types EVENT_TYPE` its fields.
+    `bellhop types` lists the types that Seam sends, `bellhop types TYPE` the fields of one; others
+    are sent, too. A time may be given as 2h (ago).
     """
     settings = load_settings()
-    values = dict(_field(event_type, text) for text in fields)
+    make = _made_up(event_type, fields, file)
     key = secret or signing_secret(settings)
     if not key:
         raise NotConfigured(
@@ -70,12 +86,12 @@ def send(
     if repeat_id and count == 1:
         count = 2
     connection = _connection(target)
-    delivery = _delivery(event_type, values, key)
+    delivery = _signed(make(), key)
     try:
         statuses = []
         for number in range(count):
             if number and not repeat_id:
-                delivery = _delivery(event_type, values, key)
+                delivery = _signed(make(), key)
             statuses.append(_post(connection, target, *delivery))
     finally:
         connection.close()
@@ -83,21 +99,49 @@ def send(
         raise NotAccepted(f"the receiver at {target.geturl()} did not take it")
 
 
+def _made_up(
+    event_type: str | None, fields: tuple[str, ...], file: IO[bytes] | None
+) -> Callable[[], bytes]:
+    """Return what makes the body of the next delivery."""
+    if file:
+        if event_type or fields:
+            raise click.UsageError("--file sends what is in it: give neither TYPE nor -s")
+        body = file.read()
+        return lambda: body
+    if not event_type:
+        raise click.UsageError("give the TYPE of an event, such as lock.unlocked, or --file")
+    values = dict(_field(event_type, text) for text in fields)
+
+    def make() -> bytes:
+        now = datetime.now(UTC)
+        event = sample(event_type, values, now=now, new_id=lambda: str(uuid.uuid4()))
+        return json.dumps(event).encode()
+
+    make()  # an unknown name is refused before anything is sent
+    if event_type not in TYPES:
+        hint = did_you_mean(event_type, TYPES, "`bellhop types` lists those", patterns=True)
+        click.echo(f"bellhop: Seam is not known to send {event_type}; {hint}", err=True)
+    return make
+
+
 def _field(event_type: str, text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise click.UsageError(f"-s takes FIELD=VALUE, not {text!r}")
+    if name.endswith("_at"):
+        with suppress(UnreadableTime):
+            return name, read_time(value, datetime.now(UTC))
     return name, read_field(event_type, name, value)
 
 
-def _delivery(
-    event_type: str, values: Mapping[str, object], secret: str
-) -> tuple[str, bytes, dict[str, str]]:
-    now = datetime.now(UTC)
-    event = sample(event_type, values, now=now, new_id=lambda: str(uuid.uuid4()))
-    body = json.dumps(event).encode()
-    headers = sign(f"msg_{os.urandom(12).hex()}", now, body, secret)
-    return str(event["event_id"]), body, headers
+def _signed(body: bytes, secret: str) -> tuple[str, bytes, dict[str, str]]:
+    """Return the id of the event, the body, and the headers of a new delivery."""
+    try:
+        event = json.loads(body)
+        event_id = str(event["event_id"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        event_id = "(none)"
+    return event_id, body, sign(f"msg_{os.urandom(12).hex()}", datetime.now(UTC), body, secret)
 
 
 def _target(url: str, path: str) -> SplitResult:
@@ -144,5 +188,5 @@ def _post(
         status = click.style(str(response.status), fg=color, bold=True)
     else:
         status = str(response.status)
-    click.echo(f"{status} {meaning} ({took:.1f} ms)  event {event_id}")
+    click.echo(f"{status} {meaning} ({took:.1f} ms)  event {printable(event_id)}")
     return response.status

@@ -2,10 +2,11 @@ import json
 from datetime import datetime, timedelta, timezone
 from itertools import count
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from bellhop.events import TYPES, parse
+from bellhop.events import TYPES, LockEvent, parse
 from bellhop.samples import InvalidField, UnknownEventType, UnknownField, read_field, sample
 
 NOW = datetime(2026, 1, 31, 14, tzinfo=timezone(timedelta(hours=2)))
@@ -224,4 +225,33 @@ def test_reading_a_field_refuses_unknown_names() -> None:
     with pytest.raises(UnknownEventType):
         read_field("lock.lockd", "code", "1")
     with pytest.raises(UnknownField):
-        read_field("lock.locked", "codes", "1")
+        read_field("lock.locked", "metod", "1")
+
+
+def test_a_type_that_nobody_knows_yet_has_what_all_of_its_resource_have() -> None:
+    event = make("lock.jammed", {"jammed_for": 7})
+    assert event["device_id"] == make("lock.locked")["device_id"]
+    assert event["jammed_for"] == 7
+    assert isinstance(parse(json.dumps(event).encode()).event, LockEvent)
+    for event_type in ("robot.exploded", "device.unmanaged.vanished", "acs_system.on_fire"):
+        assert parse(json.dumps(make(event_type)).encode()).event.event_type == event_type
+
+
+def test_values_of_python_stand_in_json_as_seam_writes_them() -> None:
+    noon = datetime(2026, 1, 31, 13, tzinfo=timezone(timedelta(hours=1)))
+    event = make("lock.unlocked", {"occurred_at": noon, "guest": {"id": UUID(int=7), "at": [noon]}})
+    assert event["occurred_at"] == "2026-01-31T12:00:00Z"
+    assert event["guest"] == {"id": str(UUID(int=7)), "at": ["2026-01-31T12:00:00Z"]}
+    with pytest.raises(InvalidField, match="occurred_at: expected a time with its offset"):
+        make("lock.unlocked", {"occurred_at": datetime(2026, 1, 31)})
+    with pytest.raises(InvalidField, match="guest: JSON has nothing for a value of the type objec"):
+        make("lock.unlocked", {"guest": [object()]})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("7", 7), ("seven", "seven"), ("[1]", [1]), ("07", "07")]
+)
+def test_a_field_that_a_type_does_not_have_is_read_as_json_if_it_is(
+    text: str, value: object
+) -> None:
+    assert read_field("lock.locked", "lucky", text) == value

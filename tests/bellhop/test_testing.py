@@ -1,11 +1,13 @@
 """What users' own tests import."""
 
+from datetime import UTC, datetime
+
 import pytest
 
-from bellhop import LockUnlockedEvent
+from bellhop import LockEvent, LockUnlockedEvent
 from bellhop.samples import UnknownField
 from bellhop.signature import Verifier
-from bellhop.testing import make_event, signed_request
+from bellhop.testing import make_context, make_event, signed_request
 from tests.conftest import SECRET
 
 
@@ -21,9 +23,30 @@ def test_make_event_refuses_a_field_that_the_type_does_not_have() -> None:
         make_event("lock.unlocked", metod="card")
 
 
-def test_a_signed_request_is_accepted_with_its_secret() -> None:
-    from datetime import UTC, datetime
+def test_make_event_takes_times_new_types_and_new_fields() -> None:
+    noon = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+    event = make_event("lock.jammed", occurred_at=noon, lucky_number=7)
+    assert isinstance(event, LockEvent)
+    assert (event.event_type, event.occurred_at) == ("lock.jammed", noon)
+    assert getattr(event, "lucky_number") == 7  # noqa: B009 - no class has it
 
+
+def test_make_context_gives_that_of_a_first_attempt() -> None:
+    event = make_event("lock.unlocked", code="73915842")
+    context = make_context(event)
+    assert (context.event, context.attempt, context.stale, context.replay) == (
+        event,
+        1,
+        False,
+        False,
+    )
+    assert context.delivery_id.startswith("msg_")
+    assert context.received_at.tzinfo
+    context.log.info("works without a set-up")
+    assert make_context(event, attempt=3, replay=True).attempt == 3
+
+
+def test_a_signed_request_is_accepted_with_its_secret() -> None:
     request = signed_request("lock.unlocked", secret=SECRET, device_id="front")
     verifier = Verifier([SECRET])
 

@@ -2,10 +2,12 @@
 
 import json
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from bellhop.testing import make_event
 from tests.conftest import SECRET
 from tests.system.conftest import House, free_port
 
@@ -76,6 +78,33 @@ def test_send_shows_what_the_receiver_answered(house: House) -> None:
     assert wrong.returncode == 1
     assert wrong.stdout.startswith("400 refused: the receiver does not know this secret")
     assert "did not take it" in wrong.stderr
+
+
+def test_send_takes_new_types_times_and_files(house: House) -> None:
+    house.start("receiver")
+    house.await_ready()
+
+    sent = house.run("send", "lock.jammed", "-s", "occurred_at=2h", "-s", "lucky_number=7")
+    assert sent.stdout.startswith("202 accepted")
+    assert "did you mean lock.locked?" in sent.stderr
+    [row] = map(json.loads, house.run("events").stdout.splitlines())
+    assert (row["event_type"], row["event"]["lucky_number"]) == ("lock.jammed", 7)
+
+    path = house.path / "event.json"
+    path.write_bytes(make_event("lock.unlocked", event_id="e1").raw)
+    assert "202 accepted" in (said := house.run("send", "--file", str(path)).stdout)
+    assert said.endswith("event e1\n")
+    again = subprocess.run(
+        house.command("send", "--file", "-"),
+        input=path.read_bytes(),
+        cwd=house.path,
+        env=house.environment,
+        capture_output=True,
+        timeout=60,
+    )
+    assert again.stdout.startswith(b"200 known already")
+    for arguments in ((), ("lock.unlocked", "--file", str(path)), ("--file", "nowhere.json")):
+        refuses(house, "send", *arguments, code=2)
 
 
 def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
