@@ -5,6 +5,7 @@ import threading
 
 from bellhop.embedded import embedded_url
 from bellhop.environment import PLATFORMS, SEAMS_OWN
+from bellhop.ledger import keys
 from bellhop.listener import Listener, Wait
 from bellhop.redis_url import parse_redis_url
 from bellhop.sdk import require_sdk
@@ -13,7 +14,12 @@ from bellhop.settings import STATE, InvalidSettings, Settings, load_settings
 _VARIABLES = (
     *(
         name + end
-        for name in ("BELLHOP_REDIS_URL", "BELLHOP_ENCRYPTION_KEYS", *SEAMS_OWN)
+        for name in (
+            "BELLHOP_REDIS_URL",
+            "BELLHOP_KEY_PREFIX",
+            "BELLHOP_ENCRYPTION_KEYS",
+            *SEAMS_OWN,
+        )
         for end in ("", "_FILE")
     ),
     *PLATFORMS["BELLHOP_REDIS_URL"],
@@ -35,6 +41,7 @@ def listen(action_attempt_id: str, redis_url: str | None) -> Wait:
         if wait is None:
             settings = load_settings()
             require_sdk(settings)
+            keys.use(settings.key_prefix)
             listener = Listener(_url(redis_url, settings), settings)
             wait = listener.add(action_attempt_id)
             assert wait

@@ -12,8 +12,7 @@ from redis.asyncio import Redis as AsyncRedis
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
-QUEUE = "bellhop"
-"""The one queue. A worker on several would pop unreliably (BLPOP instead of BLMOVE)."""
+from bellhop.ledger import keys
 
 SHIFT = "bellhop_workers.shift.work"
 """The one function that a worker runs."""
@@ -23,8 +22,12 @@ _A_SIGN_OF_LIFE = timedelta(seconds=30)
 
 
 def shift_queue(connection: Any, **options: Any) -> Queue:
-    """Return RQ's queue of shifts. Arguments are JSON: a pickle in Redis is code execution."""
-    queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer, **options)
+    """Return RQ's queue of shifts, which has the name of the ledger's namespace.
+
+    A worker has no other: it would pop from several unreliably (BLPOP instead of BLMOVE). Arguments
+    are JSON: a pickle in Redis is code execution.
+    """
+    queue = Queue(keys.NAMESPACE, connection=connection, serializer=JSONSerializer, **options)
     # RQ would ask the server, blocking, for every queue object; we need 7.0 anyway.
     queue.redis_server_version = (7, 0, 0)
     return queue

@@ -115,6 +115,7 @@ _EXPECTED = {
         "redis://host:6379/0, rediss://…, unix:///path/to/socket or "
         "redis+sentinel://host:26379,host2:26379/mymaster/0"
     ),
+    "key_prefix": "1 to 64 letters, digits, dots, hyphens and underscores of ASCII",
     "encryption_keys": "one or several keys, separated by commas or spaces",
     "durability": "redis, fsync or replica",
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
@@ -146,6 +147,7 @@ class Settings(BaseModel):
 
     webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
     redis_url: SecretStr | None = None
+    key_prefix: str = Field("bellhop", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
     encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
     durability: Annotated[Literal["redis", "fsync", "replica"], BeforeValidator(_lower)] = "redis"
     handlers: ImportPaths = Field(("handlers",), min_length=1)

@@ -75,12 +75,14 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     from redis.exceptions import BusyLoadingError, RedisError
 
     from bellhop.connections import reason
-    from bellhop.ledger import Ledger
+    from bellhop.ledger import Ledger, keys
     from bellhop.logs import get_logger
     from bellhop.outages import Outages, wait_out
     from bellhop.redis_checks import Level, judge, read_facts
 
     log = get_logger("redis")
+
+    keys.use(settings.key_prefix)
 
     def loaded() -> "Redis":
         try:
@@ -119,6 +121,9 @@ def _refuse(findings: Sequence["Finding"]) -> None:
 
 def opened_redis(settings: Settings) -> "Redis":
     """Return a client of the configured Redis, closed when the command that is running ends."""
+    from bellhop.ledger import keys
+
+    keys.use(settings.key_prefix)
     client: Redis = click.get_current_context().with_resource(reachable_redis(redis_url(settings)))
     return client
 

@@ -1,7 +1,8 @@
 """The names of the ledger's keys. No other module, and no script, makes one up.
 
 All share the hash tag `{bellhop}`: they live in one slot of a Redis Cluster, so that a script may
-change several of them at once. The scripts append the names below to `PREFIX`.
+change several of them at once. The scripts append the names below to `PREFIX`. Another Bellhop on
+the same database has another tag: a process works with one ledger, and `use` says which.
 
 | key                     | type       | holds                                                     |
 | ----------------------- | ---------- | --------------------------------------------------------- |
@@ -53,7 +54,21 @@ change several of them at once. The scripts append the names below to `PREFIX`.
 | `probe`                 | string     | written by the readiness check                            |
 """
 
-PREFIX = "{bellhop}:"
+NAMESPACE = "bellhop"
+PREFIX = f"{{{NAMESPACE}}}:"
+
+
+def use(namespace: str) -> None:
+    """Have this process work with the ledger, and the queue of RQ's, that has this name.
+
+    To be called before Redis is. Names are read from this module at each use, never copied.
+    """
+    global NAMESPACE, PREFIX
+    old = PREFIX
+    NAMESPACE, PREFIX = namespace, f"{{{namespace}}}:"
+    for name, key in list(globals().items()):
+        if isinstance(key, str) and key.startswith(old):
+            globals()[name] = PREFIX + key.removeprefix(old)
 
 
 def event(event_id: str) -> str:

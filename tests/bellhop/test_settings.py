@@ -27,6 +27,7 @@ def value(name: str) -> Any:
 DEFAULTS = {
     "webhook_secrets": (),
     "redis_url": None,
+    "key_prefix": "bellhop",
     "encryption_keys": (),
     "durability": "redis",
     "handlers": ("handlers",),
@@ -69,6 +70,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("handlers", "rooms", ("rooms",)),
     ("handlers", "rooms,halls.lobby porches", ("rooms", "halls.lobby", "porches")),
     ("host", "0.0.0.0", "0.0.0.0"),
+    ("key_prefix", "hotel-2.north_A", "hotel-2.north_A"),
     ("host", "::1", "::1"),
     ("port", "80", 80),
     ("port", "0", 0),

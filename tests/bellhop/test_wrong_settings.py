@@ -31,6 +31,11 @@ BAD = [
     ("handlers", "handlers/mine.py"),
     ("handlers", " "),
     ("handlers", ", ,"),
+    ("key_prefix", "{hotel}"),
+    ("key_prefix", "a:b"),
+    ("key_prefix", "two words"),
+    ("key_prefix", "hôtel"),
+    ("key_prefix", "x" * 65),
     ("port", "http"),
     ("port", "-1"),
     ("port", "65536"),
@@ -89,6 +94,7 @@ EXPECTED = {
         "redis://host:6379/0, rediss://…, unix:///path/to/socket or "
         "redis+sentinel://host:26379,host2:26379/mymaster/0"
     ),
+    "key_prefix": "1 to 64 letters, digits, dots, hyphens and underscores of ASCII",
     "durability": "redis, fsync or replica",
     "handlers": "import paths such as handlers or hotel.doors, separated by commas or spaces",
     "port": "a port number from 0 to 65535",

@@ -10,13 +10,14 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from bellhop.connections import connect
-from bellhop.queue import QUEUE, enqueue_shift
+from bellhop.queue import enqueue_shift
 from bellhop_workers import shift
 from bellhop_workers.rq_worker import ShiftJob, ShiftWorker
 from tests.workers.conftest import Workplace
 
 ID = "a-strangers-job"
 JOB = f"rq:job:{ID}"
+QUEUE = "bellhop"
 WAITS, TAKEN = f"rq:queue:{QUEUE}", f"rq:queue:{QUEUE}:intermediate"
 A_SHIFT: dict[Any, Any] = {
     "data": b'["bellhop_workers.shift.work", null, [], {}]',

@@ -20,7 +20,7 @@ from bellhop.connections import SOCKET_TIMEOUT
 from bellhop.errors import BellhopError
 from bellhop.logs import get_logger
 from bellhop.processes import StopSignals
-from bellhop.queue import QUEUE, SHIFT, shift_queue
+from bellhop.queue import SHIFT, shift_queue
 from bellhop_workers import alarm, shift
 from bellhop_workers.patience import PatientRedis
 from bellhop_workers.runtime import Runtime
@@ -134,7 +134,7 @@ class ShiftWorker(SimpleWorker):
         try:
             job.func  # noqa: B018 - the check is in the property
         except ForeignJob:
-            _log.error("refused a foreign job", queue=QUEUE, job=job.id)
+            _log.error("refused a foreign job", queue=queue.name, job=job.id)
             self.connection.lrem(queue.intermediate_queue_key, 1, job.id)
             # RQ's own way reads more of what a stranger wrote.
             self.connection.delete(job.key, job.dependents_key, job.dependencies_key)
