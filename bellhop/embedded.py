@@ -10,23 +10,28 @@ it to finish: see `bellhop.guard`.
 import fcntl
 import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
+import structlog
+
 import bellhop.guard
 from bellhop.errors import BellhopError
 from bellhop.private_folder import is_own_socket, is_private, make_private, usable
-from bellhop.valkey import ServerNotStarted, ValkeyProcess
+from bellhop.valkey import ServerNotStarted, ValkeyProcess, connect_socket
 
 CONFIG = {
     "appendonly": "yes",
     "appendfsync": "always",
+    "aof-timestamp-enabled": "yes",  # so that `bellhop repair` knows what a damage cost
     "maxmemory-policy": "noeviction",
     "save": "",
     "hash-max-listpack-value": "4096",  # an event and its record in one piece of memory
@@ -36,6 +41,10 @@ _SOCKETS = Path("/tmp")  # noqa: S108 - what is not private there is not used
 
 # A Unix socket's path has room for 104 (macOS) or 108 (Linux) bytes.
 _LONGEST_PATH = 100
+
+_CUT = re.compile(r"Truncating the AOF (\S+) at offset ([0-9]+)")
+
+_log = structlog.get_logger("redis")
 
 
 class AlreadyRunning(BellhopError):
@@ -102,14 +111,8 @@ class EmbeddedRedis:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        # What is not to be trusted is seen before anything is ours to put away.
-        make_private(self._state)
-        make_private(self._socket.parent)
-        has_orphan = is_own_socket(self._socket)
-        self._take_lock()
+        self._take_over()
         self._lifeline = os.pipe()
-        if has_orphan:
-            self._end_orphan()
         self._launch()
 
     def restart(self) -> None:
@@ -122,18 +125,55 @@ class EmbeddedRedis:
         """Say whether the server's process is gone. One that is merely slow is not."""
         return self._server is None or self._server.ended
 
+    @contextmanager
+    def kept_from_running(self) -> Iterator[None]:
+        """Hold the lock, with no server at work. Raises `AlreadyRunning`."""
+        self._take_over()
+        try:
+            yield
+        finally:
+            if self._lock:
+                self._lock.close()
+                self._lock = None
+
+    def _take_over(self) -> None:
+        # What is not to be trusted is seen before anything is ours to put away.
+        make_private(self._state)
+        make_private(self._socket.parent)
+        has_orphan = is_own_socket(self._socket)
+        self._take_lock()
+        if has_orphan:
+            self._end_orphan()
+
     def _launch(self) -> None:
+        from bellhop import appendonly
+
+        data = self._state / "redis"
+        if appendonly.would_start_empty(data):
+            raise EmbeddedRedisFailed(
+                "the embedded Redis would start empty, since the manifest or the snapshot in "
+                f"{data} is damaged: `bellhop repair` mends that"
+            )
         try:
             self._server = ValkeyProcess(
-                self._state / "redis",
+                data,
                 {**CONFIG, "port": "0", "unixsocket": self._bound(), "unixsocketperm": "700"},
             )
             self._server.wait_until_ready(self._connect)
         except (ServerNotStarted, OSError) as error:
             self._server = None
+            damaged = isinstance(error, ServerNotStarted) and appendonly.find_damage(data)
+            advice = "; its files are damaged: `bellhop repair` mends them" if damaged else ""
             raise EmbeddedRedisFailed(
-                f"the embedded Redis does not start on {self._state / 'redis'}: {error}"
+                f"the embedded Redis does not start on {data}: {error}{advice}"
             ) from error
+        for line in self._server.log():
+            if cut := _CUT.search(line):  # which was not acknowledged
+                _log.warning(
+                    "the embedded Redis dropped its last command, which a crash had cut off",
+                    file=cut[1],
+                    at_byte=int(cut[2]),
+                )
         self._start_guard()
 
     def _bound(self) -> str:
@@ -145,14 +185,7 @@ class EmbeddedRedis:
         return f"../{self._socket.name}" if beside else str(self._socket)
 
     def _connect(self) -> socket.socket:
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.settimeout(1)
-            connection.connect(str(self._socket))
-        except OSError:
-            connection.close()
-            raise
-        return connection
+        return connect_socket(self._socket)
 
     def _start_guard(self) -> None:
         self._end_guard()

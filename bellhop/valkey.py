@@ -144,3 +144,15 @@ def _ping(connect: Callable[[], socket.socket]) -> bytes:
             return connection.recv(256).partition(b"\r\n")[0]
     except OSError:
         return b""
+
+
+def connect_socket(path: Path) -> socket.socket:
+    """Open a connection to a server's Unix socket."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(1)
+        connection.connect(str(path))
+    except OSError:
+        connection.close()
+        raise
+    return connection

@@ -41,6 +41,7 @@ _COMMANDS = {
     "tail": _Entry("tail:tail", "Show events as they arrive, and what becomes of them."),
     "replay": _Entry("replay:replay", "Give events on record to handlers again."),
     "doctor": _Entry("doctor:doctor", "Check settings, Redis, workers and handlers."),
+    "repair": _Entry("repair:repair", "Mend the files of the Redis that `up` brings."),
     "dead": _Entry("dead:dead", "List, retry or drop what handlers gave up."),
     "drift": _Entry("drift:drift", "Report where events differ from Seam's schema."),
     "encrypt": _Entry("encrypt:encrypt", "Store all with the first encryption key."),
