@@ -1,7 +1,7 @@
 """Seam's API, through Seam's own SDK: what it says of an action attempt.
 
-The SDK is an extra (`bellhop[seam]`), and takes long to import: nothing here does so before it is
-used.
+The SDK is an extra (`seam-bellhop[seam]`), and takes long to import: nothing here does so before it
+is used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -45,7 +45,7 @@ class ApiAway(BellhopError):
 def require_sdk(settings: Settings) -> None:
     """Return if what `SEAM_API_KEY` needs is installed, or if it is not set. Raises `NoSdk`."""
     if settings.seam_api_key and find_spec("seam") is None:
-        raise NoSdk('SEAM_API_KEY needs Seam\'s SDK: pip install "bellhop[seam]"')
+        raise NoSdk("SEAM_API_KEY needs Seam's SDK: pip install seam")
 
 
 class SeamApi:

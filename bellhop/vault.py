@@ -213,7 +213,7 @@ def _cipher(place: int, key: str) -> _Cipher:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ImportError as error:
         raise NoCryptography(
-            'BELLHOP_ENCRYPTION_KEYS needs cryptography: pip install "bellhop[encryption]"'
+            "BELLHOP_ENCRYPTION_KEYS needs cryptography: pip install cryptography"
         ) from error
     try:
         secret = urlsafe_b64decode(key.encode("ascii"))

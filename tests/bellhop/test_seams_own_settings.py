@@ -56,6 +56,6 @@ def test_without_the_sdk_a_key_is_refused_with_what_to_install(env: pytest.Monke
     env.setenv("SEAM_API_KEY", API_KEY)
     with pytest.raises(NoSdk) as caught:
         require_sdk(load_settings())
-    assert str(caught.value) == 'SEAM_API_KEY needs Seam\'s SDK: pip install "bellhop[seam]"'
+    assert str(caught.value) == "SEAM_API_KEY needs Seam's SDK: pip install seam"
     with pytest.raises(NoSdk):
         SeamApi(load_settings())
