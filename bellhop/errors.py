@@ -11,3 +11,7 @@ class BellhopError(Exception):
 
 class InvalidSettings(BellhopError):
     """A setting has a wrong value; the message names each, and what is expected."""
+
+
+class Terminated(SystemExit):
+    """A signal asked a command to end before it had its own way to do so."""

@@ -6,13 +6,13 @@ import os
 import sys
 import sysconfig
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from bellhop import forks
 from bellhop.discovery import modules_in, passed_over
-from bellhop.errors import BellhopError
+from bellhop.errors import BellhopError, Terminated
 from bellhop.project import add_project, in_project
 
 
@@ -30,17 +30,21 @@ _LIBRARIES = tuple(
 )
 
 
-def load_handlers(paths: Sequence[str]) -> list[str]:
+def load_handlers(
+    paths: Sequence[str], begin: Callable[[str], None] = lambda _module: None
+) -> list[str]:
     """Import each module or package in `paths`, packages with all their modules, and name them.
 
     `@on` registers what they hold. A directory of modules is a package, with `__init__.py` or
-    without. Which of its files are loaded, `bellhop.discovery` knows. Raises `HandlersNotLoaded`.
+    without. Which of its files are loaded, `bellhop.discovery` knows. `begin` is called with the
+    name of each module before it is imported. Raises `HandlersNotLoaded`.
     """
     add_project(paths)
     for path in paths:
         _require_own(path)
-        _load(path)
-    return list(dict.fromkeys(name for path in paths for name in _load_all(path, frozenset())))
+        _load(path, begin)
+    names = (name for path in paths for name in _load_all(path, frozenset(), begin))
+    return list(dict.fromkeys(names))
 
 
 def passed_over_handlers(paths: Sequence[str]) -> list[str]:
@@ -78,18 +82,19 @@ def _place(spec: ModuleSpec) -> str:
     return str(Path(place).resolve()) if place else spec.name
 
 
-def _load_all(name: str, above: frozenset[str]) -> Iterator[str]:
-    package = _load(name)
+def _load_all(name: str, above: frozenset[str], begin: Callable[[str], None]) -> Iterator[str]:
+    package = _load(name, begin)
     yield name
     folders = {os.path.realpath(folder) for folder in getattr(package, "__path__", ())}
     if folders & above:
         return  # a link that leads back
     for module in modules_in(folders):
-        yield from _load_all(f"{name}.{module}", above | folders)
+        yield from _load_all(f"{name}.{module}", above | folders, begin)
 
 
-def _load(name: str) -> object:
+def _load(name: str, begin: Callable[[str], None]) -> object:
     error: BaseException | None = None
+    begin(name)
     try:
         return _import(name)
     except BaseException as raised:
@@ -102,7 +107,7 @@ def _load(name: str) -> object:
 
 def _import(name: str) -> object:
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise HandlersNotLoaded(
@@ -110,8 +115,28 @@ def _import(name: str) -> object:
                 "holds it, or set BELLHOP_HANDLERS"
             ) from error
         raise HandlersNotLoaded(f"cannot load {name}: {_reason(error)}") from error
+    except Terminated:
+        raise
     except (Exception, SystemExit) as error:
+        _refuse_patched_threads(name)  # that may be why
         raise HandlersNotLoaded(f"cannot load {name}: {_reason(error)}") from error
+    _refuse_patched_threads(name)
+    return module
+
+
+def _refuse_patched_threads(name: str) -> None:
+    """Refuse handlers that replaced Python's threads by green ones: a worker hangs with those."""
+    gevent = sys.modules.get("gevent.monkey")
+    eventlet = sys.modules.get("eventlet.patcher")
+    if gevent and gevent.is_module_patched("threading"):
+        what = "gevent.monkey.patch_all() (patch_all(thread=False) can stay)"
+    elif eventlet and eventlet.is_monkey_patched("thread"):
+        what = "eventlet.monkey_patch()"
+    else:
+        return
+    raise HandlersNotLoaded(
+        f"cannot load {name}: it replaces Python's threads, which a worker needs; remove {what}"
+    )
 
 
 def _reason(error: BaseException) -> str:

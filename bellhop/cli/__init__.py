@@ -14,10 +14,15 @@ import click
 
 from bellhop.cli.output import open_streams, tell_unwritable
 from bellhop.coredumps import switch_off_core_dumps
-from bellhop.errors import BellhopError
+from bellhop.errors import BellhopError, Terminated
+
+
+def _terminate(number: int, _frame: object) -> NoReturn:
+    raise Terminated(128 + number)
+
 
 # The first process of a container ignores signals without a handler; much is still to be imported.
-signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+signal.signal(signal.SIGTERM, _terminate)
 switch_off_core_dumps()
 
 

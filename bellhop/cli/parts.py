@@ -48,7 +48,8 @@ def receiver(host: str | None, port: int | None, processes: int | None, checked:
     help="Worker processes.",
 )
 @click.option("--checked", is_flag=True, hidden=True)
-def worker(workers: int, checked: bool) -> None:
+@click.option("--ready", type=int, hidden=True)
+def worker(workers: int, checked: bool, ready: int | None) -> None:
     """Start worker processes, which run your handlers.
 
     You may start this on several machines with the same Redis. Needs BELLHOP_REDIS_URL, and loads
@@ -71,10 +72,7 @@ def worker(workers: int, checked: bool) -> None:
 
         for sentence in passed_over_handlers(settings.handlers):
             get_logger("workers").warning(sentence)
-    code = run_pool(settings, url, workers)
-    if code == os.EX_CONFIG and not checked:
-        start_check("--json").communicate()  # once, and not in every worker, says why
-    sys.exit(code)
+    sys.exit(run_pool(settings, url, workers, ready=ready))
 
 
 def _begin(settings: Settings) -> None:
@@ -92,4 +90,5 @@ def start_check(*options: str) -> "subprocess.Popen[str]":
         env={**os.environ, "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns)},
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,  # a terminal's Ctrl-C is for whoever waits for it
     )

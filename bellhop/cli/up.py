@@ -8,13 +8,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import click
 
 from bellhop.cli.parts import start_check
+from bellhop.cli.readiness import Readiness
 from bellhop.cli.state import (
     keep_webhook_url,
     local_host,
@@ -103,23 +102,32 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
         grace=settings.grace.total_seconds(),
         tick=_watch(embedded) if embedded else None,
         patient=reload,
+        on_stop=lambda: _say_stopping(settings),
     )
+    workers_ready, tells_ready = os.pipe()
+    os.set_blocking(tells_ready, False)
+    host = local_host(settings.host).strip("[]")
+    readiness = Readiness(check, workers_ready, host, settings.port, _hint())
     # While one of them lives, so does the embedded Redis, even if we are killed.
     keep = (embedded.lifeline,) if embedded else ()
     receive = [*BELLHOP, "receiver", "--checked"]
-    work = [*BELLHOP, "worker", "-n", str(workers), "--checked"]
+    work = [*BELLHOP, "worker", "-n", str(workers), "--checked", "--ready", str(tells_ready)]
     supervisor.add("receiver", process(receive, environment, keep=keep))
-    pool = supervisor.add("workers", process(work, environment, keep=keep))
-    if table := check.communicate()[0].rstrip():
-        click.echo(f"{table}\n")
-    elif reload:
-        click.echo("bellhop: no handler runs until that is mended", err=True)
-    threading.Thread(target=_tell_when_ready, args=(settings,), daemon=True).start()
+    pool = supervisor.add("workers", process(work, environment, keep=(*keep, tells_ready)))
+    readiness.start()
     if reload:
         threading.Thread(target=_reload, args=(settings, supervisor, pool), daemon=True).start()
     code = supervisor.run()
+    readiness.stop(code)
     click.echo("bellhop: stopped", err=True)
     return code
+
+
+def _say_stopping(settings: Settings) -> None:
+    seconds = f"{settings.grace.total_seconds():g} s"
+    click.echo(
+        f"bellhop: stopping; handlers under way have {seconds}, or until the next Ctrl-C", err=True
+    )
 
 
 def _start_check() -> "subprocess.Popen[str]":
@@ -149,21 +157,11 @@ def _introduce(settings: Settings, webhook: str, secret: str, url: str, *, embed
     sys.stdout.flush()
 
 
-def _tell_when_ready(settings: Settings) -> None:
-    wait = threading.Event()
-    while not wait.wait(0.1):
-        connection = HTTPConnection(local_host(settings.host).strip("[]"), settings.port, timeout=2)
-        try:
-            connection.request("GET", "/health/ready")
-            if connection.getresponse().status == HTTPStatus.OK:
-                break
-        except (OSError, HTTPException):
-            continue
-        finally:
-            connection.close()
-    hint = f"{_own_name()} send lock.unlocked"
-    hint = click.style(hint, bold=True) if sys.stdout.isatty() else hint
-    click.echo(f"Ready. Try, in another terminal: {hint}    (Ctrl-C stops)")
+def _hint() -> str:
+    """Return what is printed when all is ready."""
+    command = f"{_own_name()} send lock.unlocked"
+    command = click.style(command, bold=True) if sys.stdout.isatty() else command
+    return f"Ready. Try, in another terminal: {command}    (Ctrl-C stops)"
 
 
 def _own_name() -> str:

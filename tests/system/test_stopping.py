@@ -200,3 +200,49 @@ def half_sent(house: House) -> Iterator[Callable[[], bytes]]:
             return connection.recv(1000)
 
         yield send_the_rest
+
+
+AT_THE_END = """
+import atexit, threading
+
+stopped = threading.Event()
+
+def end_of_thread():
+    stopped.wait()
+    ran("thread")
+    if os.path.exists("endless"): time.sleep(1000)
+
+def at_exit(): ran("atexit")
+
+@on("lock.*")
+def handle(event):
+    threading.Thread(target=end_of_thread, name="never-ends").start()
+    atexit.register(at_exit)
+    signal.signal(signal.SIGUSR1, lambda *_: stopped.set())
+    ran("handled", os.getpid())
+"""
+
+
+def test_threads_and_callbacks_for_the_end_of_a_process_run_within_the_grace(house: House) -> None:
+    house.handlers(AT_THE_END)
+    house.environment["BELLHOP_GRACE"] = "4s"
+    house.start("receiver")
+    house.await_ready()
+    for endless, lines in ((False, ["thread", "atexit"]), (True, ["thread"])):
+        if endless:
+            (house.path / "endless").touch()
+            (house.path / "ran").unlink()
+        pool = house.start("worker")
+        house.post()
+        house.await_lines(1)
+        worker = int(house.lines()[0].split()[1])
+        os.kill(worker, signal.SIGUSR1)
+        eventually(lambda: "thread" in house.lines(), "the thread goes on")
+        asked = time.monotonic()
+        pool.terminate()
+        assert pool.wait(30) == 0
+        assert time.monotonic() - asked < 5 + slack()
+        assert house.lines()[1:] == lines
+        assert ("did not end in time" in house.output()) == endless
+        assert ("never-ends" in house.output()) == endless
+    assert "died_of" not in house.output()

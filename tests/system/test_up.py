@@ -92,6 +92,12 @@ def test_two_signals_end_it_at_once_and_leave_nothing(lonely_house: House) -> No
 
     os.kill(pid, signal.SIGTERM)
     eventually(lambda: not house.listens(), "it takes nothing new")
+    eventually(
+        lambda: "waiting for a handler" in house.output() and "mine.handle" in house.output(),
+        "it says what it waits for",
+        shown=house.output,
+    )
+    assert "bellhop: stopping" in house.output()
     time.sleep(0.5)  # two signals at the same moment count as one
     os.kill(pid, signal.SIGTERM)
     eventually(lambda: "bellhop: stopped" in house.output(), "it stops", within=10 + slack())

@@ -62,6 +62,11 @@ class Hand:
         return bool(self._lanes or self._ledger.unanswered)
 
     @property
+    def name(self) -> str:
+        """The name of the shift."""
+        return self._ledger.shift
+
+    @property
     def dropped(self) -> bool:
         """Whether what is in hand is no longer ours to write."""
         return self._broken is not None

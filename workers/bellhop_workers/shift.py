@@ -21,7 +21,6 @@
 
 import math
 import os
-import threading
 import time
 from queue import Empty, SimpleQueue
 
@@ -29,13 +28,13 @@ from bellhop.failpoints import failpoint
 from bellhop.ledger import Outcome
 from bellhop.logs import get_logger
 from bellhop.vault import Sealed
+from bellhop_workers.keeper import Keeper
 from bellhop_workers.lanes import Lane
 from bellhop_workers.running import Run, give_up, run_sync
 from bellhop_workers.runtime import BATCH, MOST_ENTRIES, Runtime
 from bellhop_workers.settling import NONE, SETTLE_EVERY, Hand, LeaseLost
 
 _LOOK_FOR_MAIL_EVERY = 0.1
-_BEAT_EVERY = 10.0
 
 _log = get_logger("workers")
 _runtime: Runtime | None = None
@@ -91,8 +90,6 @@ class Shift:
         self._away: dict[Lane, tuple[float, int]] = {}
         """Lanes that the event loop has: since when, and what was done before."""
         self._running: tuple[Run, float] | None = None
-        self._over = threading.Event()
-        self._overdue: list[Run] = []
         self.sealed: Sealed | None = None
         """Why this worker must not go on after the shift: it lacks the key to an event."""
 
@@ -101,8 +98,8 @@ class Shift:
         self._hand.claim(self._runtime.appetite(0))
         if not self._hand and not self._rest():
             return
-        keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
-        self._runtime.deadlines.start(keeper)
+        keeper = Keeper(self._runtime, self._hand, self._under_way, self._patience)
+        self._runtime.deadlines.start(keeper.thread)
         try:
             self._empty_mailboxes()
             while self._rest():
@@ -113,8 +110,7 @@ class Shift:
             self._runtime.loop.cancel_all()
             raise
         finally:
-            self._over.set()
-            keeper.join()
+            keeper.stop()
 
     def _empty_mailboxes(self) -> None:
         self._look_ahead()
@@ -276,47 +272,6 @@ class Shift:
         while self._away:
             self._welcome_returned(wait=BATCH)
         self._hand.give_up()
-
-    def _keep(self) -> None:
-        """Settle while a handler keeps the main thread, and end what cannot be interrupted."""
-        beaten = time.monotonic()
-        while not self._over.wait(SETTLE_EVERY / 4):
-            self._end_if_stuck()
-            late = time.monotonic() > self._runtime.deadlines.stop + self._patience
-            if late and self._under_way():
-                self._leave()
-            if time.monotonic() - beaten > _BEAT_EVERY:
-                beaten = time.monotonic()
-                self._runtime.beat()
-            try:
-                if self._hand:
-                    self._hand.settle(give_back=True, age=SETTLE_EVERY)
-            except Exception:
-                return  # the main thread meets it, too
-
-    def _leave(self) -> None:
-        """Give all mail back, and end this worker while a handler runs."""
-        try:
-            self._hand.give_up()
-        finally:
-            _log.warning("a handler did not end in time to stop; its mail was given back")
-            os._exit(os.EX_OK)
-
-    def _end_if_stuck(self) -> None:
-        overdue = [
-            run for run, began in self._under_way() if time.monotonic() > run.deadline(began)
-        ]
-        # One that merely slept with the machine has a moment to come round.
-        for run in overdue:
-            if run in self._overdue:
-                _log.critical(
-                    "a handler cannot be interrupted; ending its worker",
-                    handler=run.handler.name,
-                    event_id=run.event.event_id,
-                    timeout=run.handler.timeout,
-                )
-                os._exit(os.EX_SOFTWARE)
-        self._overdue = overdue
 
     def _under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when."""

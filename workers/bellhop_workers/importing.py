@@ -1,0 +1,70 @@
+"""What a worker imports, in memory that it shares with its pool.
+
+Handlers are imported in the worker. If that takes its time, or ends the process without a word
+(`os._exit`, a crash in C code), only the pool is left to tell which module it was.
+"""
+
+import mmap
+import os
+import struct
+import time
+from contextlib import suppress
+
+_LONGEST_NAME = 200
+_SLOT = struct.Struct(f"d{_LONGEST_NAME}s")
+
+
+class Importing:
+    """The module of handlers that is being imported, and since when; made before the fork."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _SLOT.size)
+
+    def begin(self, module: str) -> None:
+        """Say that a module is about to be imported."""
+        _SLOT.pack_into(self._memory, 0, time.monotonic(), module.encode()[:_LONGEST_NAME])
+
+    def end(self) -> None:
+        """Say that nothing is imported any more."""
+        _SLOT.pack_into(self._memory, 0, 0.0, b"")
+
+    @property
+    def module(self) -> str:
+        """The module's name, empty if there is none."""
+        return self._read()[1].rstrip(b"\0").decode(errors="replace")
+
+    @property
+    def seconds(self) -> float:
+        """How long it has taken so far."""
+        return time.monotonic() - self._read()[0]
+
+    def _read(self) -> tuple[float, bytes]:
+        since, name = _SLOT.unpack_from(self._memory)
+        return since, name
+
+
+class Loaded:
+    """Whether any worker of a pool has loaded the handlers, and whether it was told why not.
+
+    Made before the forks. `ready`: a file descriptor to which each worker that has writes a byte.
+    """
+
+    def __init__(self, ready: int | None = None) -> None:
+        self._memory = mmap.mmap(-1, 2)
+        self._ready = ready
+
+    def once(self) -> bool:
+        """Return whether they were loaded once."""
+        return bool(self._memory[0])
+
+    def note(self) -> None:
+        """Say that they were."""
+        self._memory[0] = 1
+        if self._ready is not None:
+            with suppress(OSError):  # nobody reads it any more, or it is full
+                os.write(self._ready, b".")
+
+    def first_to_tell(self) -> bool:
+        """Return whether nobody told yet why they cannot be loaded, and take it on."""
+        told, self._memory[1] = self._memory[1], 1
+        return not told

@@ -1,0 +1,132 @@
+"""The keeper of a shift: a thread that looks after it while a handler keeps the main one.
+
+It settles, says what a worker that stops waits for, and ends the worker if a handler cannot be
+interrupted.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+from bellhop.connections import reason
+from bellhop.logs import get_logger
+from bellhop_workers.running import Run
+from bellhop_workers.runtime import Runtime
+from bellhop_workers.settling import SETTLE_EVERY, Hand
+
+_BEAT_EVERY = 10.0
+_MOST_TOLD = 5
+"""Of the handlers that a worker waits for before it stops, how many are named."""
+
+_log = get_logger("workers")
+
+
+class Keeper:
+    """Looks after one shift.
+
+    `under_way` returns the runs that have begun, and since when. `patience`: seconds after the time
+    to stop that a handler which no interrupt reaches has its worker ended, its mail given back.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        hand: Hand,
+        under_way: Callable[[], list[tuple[Run, float]]],
+        patience: float,
+    ) -> None:
+        self._runtime = runtime
+        self._hand = hand
+        self._under_way = under_way
+        self._patience = patience
+        self._over = threading.Event()
+        self._overdue: list[Run] = []
+        self.thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
+
+    def stop(self) -> None:
+        """End the thread: the shift is over."""
+        self._over.set()
+        self.thread.join()
+
+    def _keep(self) -> None:
+        """Watch in a thread while a handler keeps the main one. If this fails, the worker ends."""
+        try:
+            self._watch()
+        except BaseException:
+            try:
+                _log.exception("what watches a shift failed; ending the worker")
+            finally:
+                os._exit(os.EX_SOFTWARE)
+
+    def _watch(self) -> None:
+        """Settle while a handler keeps the main thread, and end what cannot be interrupted."""
+        beaten = time.monotonic()
+        told = False
+        settles = True
+        while not self._over.wait(SETTLE_EVERY / 4):
+            self._end_if_stuck()
+            if self._runtime.stopping and not told:
+                told = self._tell_what_runs()
+            if self._is_late() and self._under_way():
+                self._leave()
+            if time.monotonic() - beaten > _BEAT_EVERY:
+                beaten = time.monotonic()
+                self._runtime.beat()
+            settles = settles and self._settle_meanwhile()
+
+    def _settle_meanwhile(self) -> bool:
+        """Settle what the main thread did not for long, and return whether to do so again."""
+        try:
+            if self._hand:
+                self._hand.settle(give_back=True, age=SETTLE_EVERY)
+        except Exception as error:  # the main thread meets it, too, when its handler is through
+            _log.error(
+                "cannot write what was done; the shift ends when its handlers do",
+                shift=self._hand.name,
+                error=reason(error),
+            )
+            return False
+        return True
+
+    def _tell_what_runs(self) -> bool:
+        """Tell which handlers the worker waits for before it stops, if it does."""
+        under_way = self._under_way()
+        now = time.monotonic()
+        for run, began in under_way[:_MOST_TOLD]:
+            _log.info(
+                "stopping; waiting for a handler",
+                handler=run.handler.name,
+                event_id=run.event.event_id,
+                running=f"{now - began:.1f}s",
+                at_most=f"{max(self._runtime.deadlines.stop - now, 0):.0f}s",
+                **({"others": others} if (others := len(under_way) - _MOST_TOLD) > 0 else {}),
+            )
+        return bool(under_way)
+
+    def _leave(self) -> None:
+        """Give all mail back, and end this worker while a handler runs."""
+        try:
+            self._hand.give_up()
+        finally:
+            _log.warning("a handler did not end in time to stop; its mail was given back")
+            os._exit(os.EX_OK)
+
+    def _end_if_stuck(self) -> None:
+        overdue = [
+            run for run, began in self._under_way() if time.monotonic() > run.deadline(began)
+        ]
+        # One that merely slept with the machine has a moment to come round.
+        for run in overdue:
+            if run in self._overdue:
+                _log.critical(
+                    "a handler cannot be interrupted; ending its worker",
+                    handler=run.handler.name,
+                    event_id=run.event.event_id,
+                    timeout=run.handler.timeout,
+                )
+                os._exit(os.EX_SOFTWARE)
+        self._overdue = overdue
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._runtime.deadlines.stop + self._patience

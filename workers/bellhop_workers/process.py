@@ -1,0 +1,163 @@
+"""One worker's process, and what its pool does for it from outside."""
+
+import faulthandler
+import gc
+import math
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from bellhop import forks
+from bellhop.connections import connect
+from bellhop.known_secrets import known_secrets
+from bellhop.ledger import Ledger
+from bellhop.loading import HandlersNotLoaded, load_handlers
+from bellhop.logs import configure_logs, get_logger
+from bellhop.masked_output import mask_output
+from bellhop.processes import StopSignals, forked
+from bellhop.routing import registry
+from bellhop.settings import Settings
+from bellhop.supervisor import ASKED_TO_END
+from bellhop_workers import ending
+from bellhop_workers.deadlines import Deadlines
+from bellhop_workers.importing import Importing, Loaded
+from bellhop_workers.rq_worker import ShiftWorker
+from bellhop_workers.runtime import REST, Runtime
+
+_TO_GIVE_BACK = 2.0
+"""Seconds before the end of the grace period that a worker gives back what still runs."""
+
+_TO_SHOW_WHERE = 0.2
+"""Seconds that a worker has to write the traceback of what keeps it, before it is killed."""
+
+_SLOW_IMPORT = 10.0
+"""Seconds of an import after which it is told, and again whenever it has taken twice as long."""
+
+_LONGEST_IMPORT = 300.0
+"""Seconds after which a worker that still imports is ended: another may fare better."""
+
+_log = get_logger("workers")
+
+
+class WorkerProcess:
+    """A worker's process, and what it shares with its pool: deadlines, signals, what it imports."""
+
+    def __init__(self, settings: Settings, redis_url: str, name: str, loaded: Loaded) -> None:
+        self._name = name
+        self._deadlines = Deadlines()
+        self._signals = StopSignals()
+        self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
+        self._importing = Importing()
+        self._slow_after = _SLOW_IMPORT
+        self._seen_stuck = 0
+        self._process = forked(partial(self._work, settings, redis_url, loaded))(name)
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code, or `None` while it runs."""
+        return self._process.poll()
+
+    def terminate(self) -> None:
+        """Ask it to finish."""
+        # In memory, too: while C code runs, a signal reaches no thread of the worker.
+        self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
+        self._time_to_stop = 0.0
+        self._signals.pass_on()
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
+
+    def look_after(self) -> None:
+        """Tell what it cannot tell itself, and end it if it is stuck. To be called every second."""
+        code = self.poll()
+        if code is not None:
+            if self._importing.module and code not in ASKED_TO_END:
+                _log.error(
+                    "a worker ended while it imported handlers",
+                    module=self._importing.module,
+                    worker=self._name,
+                )
+        else:
+            self._tell_slow_import()
+            self._end_if_stuck()
+
+    def _tell_slow_import(self) -> None:
+        module, seconds = self._importing.module, self._importing.seconds
+        if module and seconds > self._slow_after:
+            self._slow_after = 2 * seconds
+            _log.warning(
+                "a worker still imports handlers; it handles nothing until that is done",
+                module=module,
+                seconds=round(seconds),
+                worker=self._name,
+            )
+
+    def _end_if_stuck(self) -> None:
+        """End it if what it runs keeps all its threads, so that none of them can do so.
+
+        One that slept with the machine has a second to come round. It writes first where it is:
+        that needs neither Python's lock nor a core dump.
+        """
+        overdue = time.monotonic() > self._deadlines.handlers
+        self._seen_stuck = self._seen_stuck + 1 if overdue else 0
+        if self._seen_stuck == 2:
+            module = self._importing.module
+            what = (
+                f"the import of {module} does not end"
+                if module
+                else "a handler keeps its whole worker"
+            )
+            _log.critical(f"{what}; ending it", worker=self._name)
+            os.kill(self.pid, signal.SIGQUIT)
+            time.sleep(_TO_SHOW_WHERE)
+        if self._seen_stuck >= 2:
+            self.kill()
+
+    def _work(self, settings: Settings, redis_url: str, loaded: Loaded, name: str) -> None:
+        """Be the worker until a signal."""
+        forks.guard()
+        ending.begin()
+        mask_output(known_secrets.mask)  # before the user's code is loaded, which may keep a stream
+        configure_logs(settings.log_format, settings.log_level)
+        faulthandler.enable()
+        faulthandler.register(signal.SIGQUIT)
+        random.seed()
+        gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth
+        self._load(settings.handlers, loaded)
+        runtime = Runtime(
+            Ledger(connect(redis_url), settings.retention, settings.vault),
+            registry,
+            worker=name,
+            concurrency=settings.concurrency,
+            slice=settings.slice.total_seconds(),
+            rest=REST,
+            deadlines=self._deadlines,
+        )
+        # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
+        worker = ShiftWorker(connect(redis_url), runtime, self._time_to_stop, self._signals)
+        _log.info("worker ready", worker=name, handlers=len(registry))
+        worker.run()
+        ending.end_in_order(self._deadlines)
+
+    def _load(self, handlers: Sequence[str], loaded: Loaded) -> None:
+        """Load the handlers, or end this process."""
+        self._deadlines.set_main(time.monotonic() + _LONGEST_IMPORT)
+        try:
+            load_handlers(handlers, self._importing.begin)
+        except HandlersNotLoaded as error:
+            self._importing.end()
+            if loaded.once():
+                _log.error("the handlers cannot be loaded any more", error=str(error))
+                sys.exit(os.EX_SOFTWARE)
+            if loaded.first_to_tell():
+                _log.critical("the handlers cannot be loaded", error=str(error))
+            sys.exit(os.EX_CONFIG)
+        self._importing.end()
+        self._deadlines.set_main(math.inf)
+        loaded.note()
