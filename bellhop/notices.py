@@ -106,11 +106,13 @@ def read_notice(body: bytes) -> Notice | None:
     kind, data = sent.get("type"), sent.get("data")
     if not isinstance(kind, str) or not isinstance(data, dict | list):
         return None
-    known = _KNOWN.get(kind.removeprefix("ingest."))
-    if known is None:
+    bare = kind.removeprefix("ingest.")
+    if bare not in _KNOWN:
         return None
-    urgency, says, advice, ends = known
-    return Notice(kind, urgency, says, advice, _about(data), ends)
+    urgency, says, advice, ends = _KNOWN[bare]
+    prefix = kind.removesuffix(bare)
+    about = _about(data)
+    return Notice(kind, urgency, says, advice, about, tuple(f"{prefix}{end}" for end in ends))
 
 
 def _about(data: Any) -> dict[str, str | int]:

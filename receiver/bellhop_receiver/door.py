@@ -227,8 +227,9 @@ class Door(Framing):
 
     @property
     def file(self) -> int:
-        """The number of its file."""
-        return int(self.transport.get_extra_info("socket").fileno())
+        """The number of its file, or -1 if it has none any more."""
+        socket = self.transport.get_extra_info("socket")
+        return int(socket.fileno()) if socket else -1
 
     def abort(self) -> None:
         """Close it now, whatever is under way."""

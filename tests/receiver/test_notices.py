@@ -107,6 +107,14 @@ def test_an_alarm_ends_when_its_endpoint_works_again(receiver: Receiver, redis: 
     assert alarms(redis) == ["endpoint.disabled ep_2"]
 
 
+def test_an_alarm_of_svix_ingest_ends_likewise(receiver: Receiver, redis: Redis) -> None:
+    told(receiver, notice("ingest.message.attempt.failing", ATTEMPT))
+    told(receiver, notice("message.attempt.recovered", ATTEMPT))
+    assert alarms(redis) == ["ingest.message.attempt.failing ep_1"]
+    told(receiver, notice("ingest.message.attempt.recovered", ATTEMPT))
+    assert alarms(redis) == []
+
+
 def test_one_that_comes_again_is_the_same_alarm(receiver: Receiver, redis: Redis) -> None:
     delivery = notice("endpoint.disabled")
     for _ in range(2):
