@@ -1,8 +1,8 @@
-# make up      runs Bellhop on this machine, with a Redis of its own unless BELLHOP_REDIS_URL is set
+# make up      runs Bellhop here, with its own Redis unless one is configured
 # make test    runs the tests
-# make soak    breaks everything for SOAK seconds (300), by SEED: is the promise held?
+# make soak    breaks all for SOAK seconds (300), by SEED: is the promise kept?
 # make check   format, lint, types, import directions
-# make bench   measures Bellhop beside its peers (QUICK=1, ONLY=intake, PEERS=bellhop)
+# make bench   compares Bellhop with its peers (QUICK=1, ONLY=…, PEERS=…)
 # make lock    pins the newest versions that pyproject.toml allows (needs uv)
 # make lowest  runs the tests with the oldest versions allowed (needs uv)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -47,6 +48,21 @@ def _fields(
             raise click.BadParameter(f"{text!r}: give FIELD=ID, such as access_code_id=6f1a…")
         found.append((field, value))
     return tuple(found)
+
+
+def type_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the type of event as its argument, or as `--type`: its `pattern`."""
+
+    @wraps(command)
+    def with_type(*, pattern: str | None, of_type: str | None, **others: Any) -> Any:
+        if pattern and of_type:
+            raise click.UsageError("give TYPE once, with --type or without")
+        return command(pattern=pattern or of_type, **others)
+
+    option = click.option(
+        "--type", "of_type", metavar="TYPE", help='The same: "lock.*", for example.'
+    )
+    return click.argument("pattern", metavar="[TYPE]", required=False)(option(with_type))
 
 
 def about_options(command: F) -> F:

@@ -61,7 +61,7 @@ def _filtered(command: F) -> F:
     for option in (
         click.option("--device", metavar="ID", help="Only those of a device."),
         click.option("--handler", metavar="NAME", help="Only those of a handler."),
-        click.option("--type", "pattern", metavar="PATTERN", help='Such as "lock.*".'),
+        click.option("--type", "pattern", metavar="TYPE", help='Such as "lock.*".'),
     ):
         command = option(command)
     return command

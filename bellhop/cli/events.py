@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from bellhop.cli.asking import about_options, asked, opened_record, time_options
+from bellhop.cli.asking import about_options, asked, opened_record, time_options, type_argument
 from bellhop.cli.eventlines import Lines, row
 from bellhop.cli.listing import listing, print_json
 
@@ -13,7 +13,7 @@ _STATES = ("accepted", "done", "retrying", "dead", "unhandled")
 
 
 @click.command()
-@click.argument("pattern", required=False)
+@type_argument
 @about_options
 @time_options
 @click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="Only those.")

@@ -28,7 +28,7 @@ class NothingMatches(BellhopError):
 
 @click.command()
 @click.option(
-    "--match", "event_type", metavar="TYPE", help="Only those that run for a type, in order."
+    "--type", "event_type", metavar="TYPE", help="Only those that run for a type, in order."
 )
 @listing
 @click.option("--color", is_flag=True, hidden=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellhop.cli.asking import about_options, asked, opened_record, time_options
+from bellhop.cli.asking import about_options, asked, opened_record, time_options, type_argument
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
 from bellhop.events.nearest import did_you_mean
@@ -29,7 +29,7 @@ class NobodyAtWork(BellhopError):
 
 
 @click.command()
-@click.argument("pattern", required=False)
+@type_argument
 @about_options
 @time_options
 @click.option("--handler", metavar="NAME", help="Only to that handler.")
@@ -49,7 +49,7 @@ def replay(handler: str | None, only_failed: bool, dry_run: bool, yes: bool, **c
     again, is left alone.
     """
     if not (handler or only_failed or any(chosen.values())):
-        raise click.UsageError('say which events: PATTERN, --device, --since …; all of them: "*"')
+        raise click.UsageError('say which events: --type, --device, --since …; all of them: "*"')
     from bellhop.ledger import Ledger
 
     settings = load_settings()

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bellhop.cli.asking import about_options, check_pattern, opened_record, whole_if_known
+from bellhop.cli.asking import (
+    about_options,
+    check_pattern,
+    opened_record,
+    type_argument,
+    whole_if_known,
+)
 from bellhop.cli.eventlines import Lines, opened, row
 from bellhop.cli.listing import listing, print_json
 from bellhop.events.subjects import subjects_of
@@ -29,7 +35,7 @@ _MOST_OPEN = 100
 
 
 @click.command()
-@click.argument("pattern", required=False)
+@type_argument
 @about_options
 @listing
 def tail(

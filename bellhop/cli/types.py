@@ -57,7 +57,7 @@ class FieldFacts:
 
 
 @click.command()
-@click.argument("pattern", default="*")
+@click.argument("pattern", metavar="[TYPE]", default="*")
 @listing
 def types(pattern: str, as_json: bool) -> None:
     """List the types of event, or show one with its fields and a sample.
@@ -99,7 +99,7 @@ def _print_list(event_types: list[str]) -> None:
         click.echo(page.getvalue())
     click.echo(
         f"{len(event_types)} of {len(TYPES)} types.\n"
-        f"`bellhop types {event_types[0]}` shows what is in it."
+        f"`bellhop types {event_types[0]}` shows its fields."
     )
 
 

@@ -126,7 +126,7 @@ def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
     }
     assert (second["handler"], second["patterns"]) == ("second-one", ["lock.unlocked"])
 
-    matched = house.run("handlers", "--match", "device.tampered")
+    matched = house.run("handlers", "--type", "device.tampered")
     assert json.loads(matched.stdout) == first
 
 
@@ -161,9 +161,9 @@ def test_handlers_shows_a_table_to_a_person(house: House) -> None:
 
 def test_handlers_match_names_the_nearest_types_for_an_unknown_one(house: House) -> None:
     house.handlers('@on("lock.*")\ndef first(event): ...\n')
-    assert "did you mean device.removed" in refuses(house, "handlers", "--match", "device.remved")
+    assert "did you mean device.removed" in refuses(house, "handlers", "--type", "device.remved")
     assert "no handler runs for phone.deactivated" in refuses(
-        house, "handlers", "--match", "phone.deactivated"
+        house, "handlers", "--type", "phone.deactivated"
     )
 
 

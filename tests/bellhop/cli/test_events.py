@@ -55,7 +55,8 @@ def test_they_are_chosen_by_all_that_is_given(run: Run, ledger: Ledger) -> None:
     handled_by(ledger)
 
     assert ids(run) == ["e4", "e3", "e2", "e1"]
-    assert ids(run, "lock.*") == ["e3", "e1"]
+    assert ids(run, "lock.*") == ids(run, "--type", "lock.*") == ["e3", "e1"]
+    assert run("events", "lock.*", "--type", "lock.*").exit_code == 2
     assert ids(run, "lock.jammed") == ["e3"]
     assert ids(run, "--device", "d3") == ["e3"]
     assert ids(run, "--about", "access_code_id=a1") == ["e2"]
