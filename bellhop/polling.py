@@ -80,9 +80,20 @@ class Polls:
                 self._heard(said)
 
     async def _ask(self, action_attempt_id: str) -> ActionAttempt:
-        if self._api is None:  # in a thread, since the SDK takes half a second to import
-            made = asyncio.to_thread(AsyncSeamApi, self._settings)
-            self._api = asyncio.create_task(made)
-        api = await asyncio.shield(self._api)
+        api = await self._made_api()
         async with self._few:
             return await api.action_attempt(action_attempt_id)
+
+    async def _made_api(self) -> AsyncSeamApi:
+        """Return what asks Seam, made once. One that could not be made is made again next time."""
+        if self._api is None:  # in a thread, since the SDK takes half a second to import
+            self._api = asyncio.create_task(asyncio.to_thread(AsyncSeamApi, self._settings))
+        making = self._api
+        try:
+            return await asyncio.shield(making)
+        except Exception as error:
+            if self._api is making:
+                self._api = None
+            raise ApiAway(
+                f"Seam's API cannot be asked now: {type(error).__name__}: {error}"
+            ) from error

@@ -15,6 +15,8 @@ from bellhop.attempts import ActionAttempt
 from bellhop.errors import BellhopError
 
 if TYPE_CHECKING:
+    import asyncio
+
     from bellhop.listener import Wait
 
 TIMEOUT = 30.0
@@ -74,7 +76,16 @@ async def wait_for_action_attempt(
     import asyncio
 
     seconds = _seconds(timeout)
-    with _waiting(action_attempt_id, redis_url, seconds) as wait:
+    # In a thread: imports and settings would hold up the loop.
+    beginning = asyncio.get_running_loop().run_in_executor(
+        None, _begin, action_attempt_id, redis_url
+    )
+    try:
+        begun = await asyncio.shield(beginning)
+    except asyncio.CancelledError:
+        beginning.add_done_callback(_leave)
+        raise
+    with _waiting(begun, seconds) as wait:
         async with asyncio.timeout(seconds):
             return _success(await asyncio.wrap_future(wait.future))
 
@@ -87,17 +98,26 @@ def wait_for_action_attempt_sync(
 ) -> ActionAttempt:
     """Do the same as `wait_for_action_attempt`, and block meanwhile."""
     seconds = _seconds(timeout)
-    with _waiting(action_attempt_id, redis_url, seconds) as wait:
+    with _waiting(_begin(action_attempt_id, redis_url), seconds) as wait:
         return _success(wait.future.result(seconds))
 
 
-@contextmanager
-def _waiting(action_attempt_id: str, redis_url: str | None, seconds: float) -> "Iterator[Wait]":
+def _begin(action_attempt_id: str, redis_url: str | None) -> "Wait":
     if not 0 < len(action_attempt_id) <= _LONGEST_ID:
         raise ValueError(f"{action_attempt_id[:_LONGEST_ID]!r} is no id of an action attempt")
     from bellhop.listening import listen
 
-    wait = listen(action_attempt_id, redis_url)
+    return listen(action_attempt_id, redis_url)
+
+
+def _leave(begun: "asyncio.Future[Wait]") -> None:
+    """End a wait that nobody waits for any more."""
+    if not begun.cancelled() and begun.exception() is None:
+        begun.result().leave()
+
+
+@contextmanager
+def _waiting(wait: "Wait", seconds: float) -> "Iterator[Wait]":
     try:
         yield wait
     except TimeoutError:

@@ -30,7 +30,7 @@ def events(limit: int, as_json: bool, **chosen: Any) -> None:
     Times are in UTC. `bellhop show EVENT_ID` tells all about one.
     """
     record = opened_record()
-    page = record.page(asked(record, **chosen), limit=limit)
+    page = record.first(asked(record, **chosen), limit)
     if as_json:
         print_json(map(row, page.events))
     elif not page.events:
@@ -54,7 +54,7 @@ def device(device_id: str, limit: int, as_json: bool, **times: Any) -> None:
     Times are in UTC.
     """
     record = opened_record()
-    page = record.page(asked(record, None, device_id, **times), limit=limit)
+    page = record.first(asked(record, None, device_id, **times), limit)
     if page.next:
         click.echo(f"These are the newest {limit}; --limit shows more.", err=True)
     if as_json:

@@ -25,6 +25,10 @@ _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
 
 _PAGE = 500
+
+MOST_BYTES = 16 * 1024**2
+"""Bodies that are read at a time end with the one that makes them larger than this, together."""
+
 _LATER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -79,6 +83,9 @@ class Recorded:
         return self.vault.open(self.stored, Kind.EVENT, self.event_id)
 
 
+_Named = tuple[Place, str]
+
+
 class Page(NamedTuple):
     """Events in the order asked for, and from where to go on, if there are more."""
 
@@ -107,8 +114,23 @@ class Record:
         return lookup.ids(self.redis, field, start)
 
     def page(self, query: Query, *, limit: int, after: Place | None = None) -> Page:
-        """Return the first events that are asked for, or those after a place."""
+        """Return the first events that are asked for, or those after a place.
+
+        There may be fewer than `limit`, with a place from where to go on, if bodies are large.
+        """
         return take(self.redis, _page(query, limit, after, self._vault))
+
+    def first(self, query: Query, limit: int) -> Page:
+        """Return as many of the first events as there may be, however large they are."""
+        page = self.page(query, limit=limit)
+        while page.next and len(page.events) < limit:
+            more = self.page(query, limit=limit - len(page.events), after=page.next)
+            page = Page(page.events + more.events, more.next)
+        return page
+
+    def skip(self, query: Query, count: int, *, after: Place | None = None) -> Place | None:
+        """Return the place of the last of so many events, if there are more. No body is read."""
+        return take(self.redis, _skip(query, count, after))
 
     def all(self, query: Query) -> Iterator[Recorded]:
         """Return all events that are asked for; what arrives meanwhile does not matter."""
@@ -117,8 +139,10 @@ class Record:
         walk = Walk(query, None, _PAGE)
         while not walk.over:
             named = take(self.redis, _next(walk, query))
-            for start in range(0, len(named), _PAGE):
-                yield from take(self.redis, _read(named[start:][:_PAGE], self._vault))
+            while named:
+                count, _ = take(self.redis, _as_many_as_fit(named[:_PAGE], MOST_BYTES))
+                yield from take(self.redis, _read(named[:count], self._vault))
+                named = named[count:]
 
 
 class AsyncRecord:
@@ -155,18 +179,45 @@ def _page(query: Query, limit: int, after: Place | None, vault: Vault) -> Steps[
     picky = bool(query.about or query.types or query.states)
     walk = Walk(query, after, max(limit + 1, _STRIDE if picky else 0))
     found: list[Recorded] = []
-    while len(found) <= limit and not walk.over:
+    named: list[_Named] = []
+    room = MOST_BYTES
+    while len(found) <= limit and room > 0 and not walk.over:
         named = yield from _next(walk, query)
         # One more than is asked for tells that there are more.
-        while named and len(found) <= limit:
-            missing = limit + 1 - len(found)
-            found += yield from _read(named[:missing], vault)
-            named = named[missing:]
+        while named and len(found) <= limit and room > 0:
+            count, room = yield from _as_many_as_fit(named[: limit + 1 - len(found)], room)
+            found += yield from _read(named[:count], vault)
+            named = named[count:]
     events = tuple(found[:limit])
-    return Page(events, events[-1].place if len(found) > limit else None)
+    more = len(found) > limit or (room <= 0 and (named or not walk.over))
+    return Page(events, events[-1].place if more else None)
 
 
-_Named = tuple[Place, str]
+def _skip(query: Query, count: int, after: Place | None) -> Steps[Place | None]:
+    yield from index_all()
+    query = yield from _by_id_if_dead(query)
+    walk = Walk(query, after, max(count + 1, _STRIDE))
+    last: Place | None = None
+    while not walk.over:
+        named = yield from _next(walk, query)
+        there = yield [methodcaller("hexists", keys.event(one), "body") for _, one in named]
+        for (place, _), exists in zip(named, there, strict=True):
+            if not exists:
+                continue
+            if count == 0:
+                return last
+            last, count = place, count - 1
+    return None
+
+
+def _as_many_as_fit(named: Sequence[_Named], room: int) -> Steps[tuple[int, int]]:
+    """Return how many of the events to read, at least one, and how much room is left then."""
+    sizes = yield [methodcaller("hstrlen", keys.event(event_id), "body") for _, event_id in named]
+    for count, size in enumerate(sizes, 1):
+        room -= size
+        if room < 0:
+            return count, 0
+    return len(named), room or 1
 
 
 def _by_id_if_dead(query: Query) -> Steps[Query]:

@@ -1,9 +1,11 @@
 """Whoever waits for an action attempt hears of its end."""
 
 import asyncio
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from bellhop import (
     wait_for_action_attempt,
     wait_for_action_attempt_sync,
 )
+from bellhop.listening import listen
 from bellhop.redis_url import InvalidRedisUrl
 from bellhop.settings import InvalidSettings
 from tests.bellhop.waits import Way, both_ways, wait_in_loop
@@ -136,3 +139,53 @@ def test_what_can_be_no_id_is_refused(name: str) -> None:
 def test_a_timeout_that_is_none_is_refused(timeout: float | timedelta) -> None:
     with pytest.raises(ValueError, match="a timeout is more than 0 s"):
         wait_for_action_attempt_sync("a1", timeout=timeout)
+
+
+def test_the_first_who_waits_does_not_hold_up_its_loop(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.hear(UNLOCKED)
+    turns = threading.Event()
+
+    def slow(*arguments: Any) -> Any:
+        assert turns.wait(10), "the loop was held up"
+        return listen(*arguments)
+
+    monkeypatch.setattr(listening, "listen", slow)
+
+    async def wait_beside() -> None:
+        waits = asyncio.create_task(wait_for_action_attempt("a1"))
+        await asyncio.sleep(0)
+        turns.set()
+        assert (await waits).succeeded
+
+    asyncio.run(wait_beside())
+
+
+def test_who_is_cancelled_while_it_begins_to_wait_leaves_nothing_behind(
+    told: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begins, goes_on = threading.Event(), threading.Event()
+    left: list[str] = []
+
+    class Begun:
+        def leave(self) -> None:
+            left.append("a1")
+
+    def slow(*_: Any) -> Any:
+        begins.set()
+        assert goes_on.wait(10)
+        return Begun()
+
+    monkeypatch.setattr(listening, "listen", slow)
+
+    async def cancelled() -> None:
+        waits = asyncio.create_task(wait_for_action_attempt("a1"))
+        await asyncio.to_thread(begins.wait, 10)
+        waits.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waits
+        goes_on.set()
+
+    asyncio.run(cancelled())
+    assert left == ["a1"]

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from bellhop.attempts import ActionAttempt
-from bellhop.ledger import Attempts, Page, Place, Query, Record, Recorded
+from bellhop.ledger import Attempts, Page, Place, Query, Record
 from bellhop_receiver.api.cursors import Cursors
 from bellhop_receiver.api.parameters import (
     ActionAttemptsGet,
@@ -25,11 +25,6 @@ EVENTS_LIST: Final = "/events/list"
 EVENTS_GET: Final = "/events/get"
 ACTION_ATTEMPTS_LIST: Final = "/action_attempts/list"
 ACTION_ATTEMPTS_GET: Final = "/action_attempts/get"
-
-MOST_BYTES: Final = 16 * 1024**2
-"""A page ends with the event that makes it larger than this."""
-
-_SKIP: Final = 500
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -55,10 +50,7 @@ class Calls:
         if asked.page_cursor is not None:
             after = Place(*self._places.read(asked.page_cursor))
         page = self._page(asked, after)
-        events = _as_many_as_fit(page.events)
-        if len(events) < len(page.events):
-            page = Page(events, events[-1].place)
-        bodies = b",".join([event.body for event in events])
+        bodies = b",".join([event.body for event in page.events])
         cursor = self._places.write(*page.next) if page.next else None
         return b'{"events":[%s],"pagination":%s,"ok":true}' % (
             bodies,
@@ -105,13 +97,10 @@ class Calls:
         query = _query(asked)
         if query is None:
             return Page((), None)
-        left = asked.unstable_offset
-        while left:
-            skipped = self._record.page(query, limit=min(left, _SKIP), after=after)
-            if skipped.next is None:
+        if asked.unstable_offset:
+            after = self._record.skip(query, asked.unstable_offset, after=after)
+            if after is None:
                 return Page((), None)
-            left -= len(skipped.events)
-            after = skipped.next
         return self._record.page(query, limit=asked.limit, after=after)
 
 
@@ -138,15 +127,6 @@ def _query_of_one(asked: EventsGet) -> Query:
         types=[asked.event_type] if asked.event_type else (),
         event_ids=[asked.event_id] if asked.event_id else None,
     )
-
-
-def _as_many_as_fit(events: Sequence[Recorded]) -> tuple[Recorded, ...]:
-    size = 0
-    for number, event in enumerate(events, 1):
-        size += len(event.stored)
-        if size > MOST_BYTES:
-            return tuple(events[:number])
-    return tuple(events)
 
 
 def _sent(attempt: ActionAttempt) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.client import Pipeline
 
 from bellhop.connections import connect_async
-from bellhop.ledger import Arrival, AsyncRecord, Ledger, Page, Place, Query, Record, Recorded
+from bellhop.ledger import Arrival, AsyncRecord, Ledger, Page, Place, Query, Record, Recorded, keys
 from bellhop.vault import Sealed, Vault
 from tests.bellhop.ledger.conftest import Desk, box, dead, done, failed
 
@@ -242,3 +243,46 @@ def test_all_goes_on_from_page_to_page(desk: Desk, record: Record) -> None:
     desk.accept(*(arrival(f"e{number}") for number in range(1_100)))
     found = [one.event_id for one in record.all(Query())]
     assert found == [f"e{number}" for number in reversed(range(1_100))]
+
+
+@pytest.mark.parametrize("most", [1, 2500, 10_000])
+def test_no_more_bodies_are_read_at_a_time_than_fit(
+    desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr("bellhop.ledger.record.MOST_BYTES", most)
+    desk.accept(*(arrival(f"e{number}")._replace(body=b"x" * 1000) for number in range(7)))
+    desk.accept(*(arrival(f"e{number}")._replace(body=b"x" * 10) for number in range(7, 10)))
+    read: list[int] = []
+    hgetall = Pipeline.hgetall
+
+    def counted(self: Pipeline, name: str) -> Any:
+        read.append(int(redis.hstrlen(name, "body")))
+        return hgetall(self, name)
+
+    monkeypatch.setattr(Pipeline, "hgetall", counted)
+    newest_first = [f"e{number}" for number in reversed(range(10))]
+    record = Record(redis)
+    page = record.page(Query(), limit=1000)
+    assert sum(read) <= most + 1000
+    found = [*page.events]
+    while page.next:
+        page = record.page(Query(), limit=1000, after=page.next)
+        found += page.events
+    assert [one.event_id for one in found] == newest_first
+    assert [one.event_id for one in record.first(Query(), 8).events] == newest_first[:8]
+    assert [one.event_id for one in record.all(Query())] == newest_first
+
+
+def test_events_are_skipped_without_their_bodies(
+    desk: Desk, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.deliver(*(f"e{number}" for number in range(10)))
+    redis.delete(keys.event("e7"))
+    monkeypatch.setattr(Pipeline, "hgetall", None, raising=False)
+    record = Record(redis)
+    place = record.skip(Query(), 4)
+    monkeypatch.undo()
+    assert place
+    assert record.page(Query(), limit=1, after=place).events[0].event_id == "e4"
+    assert record.skip(Query(), 9) is None
+    assert record.skip(Query(), 100) is None

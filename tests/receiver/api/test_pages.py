@@ -95,7 +95,7 @@ def _schema(api: Api) -> dict[str, Any]:
 
 
 def test_a_page_of_huge_events_ends_early(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "MOST_BYTES", 2500)
+    monkeypatch.setattr("bellhop.ledger.record.MOST_BYTES", 2500)
     newest_first = api.deliver_some(5, ballast="x" * 1000)
     found = pages(api, since=ago(hours=1))
     assert found == [newest_first[:2], newest_first[2:4], newest_first[4:]]
