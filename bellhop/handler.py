@@ -8,7 +8,7 @@ from typing import Any
 
 from bellhop.errors import BellhopError
 from bellhop.events import SeamEvent
-from bellhop.retries import Backoff
+from bellhop.retries import Backoff, as_wait
 
 
 @dataclass
@@ -83,16 +83,12 @@ class InvalidHandler(BellhopError):
 class Retry(BellhopError):
     """Raise it in a handler to be called again later; it is no error, and not logged as one.
 
-    after: seconds or `timedelta`; without it the usual wait.
+    after: seconds or `timedelta`, up to a year; without it the usual wait.
     """
 
     def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
         super().__init__(reason or "asked to be tried again")
-        if after is not None and not isinstance(after, timedelta):
-            after = timedelta(seconds=after)
-        if after is not None and after < timedelta():
-            raise ValueError(f"Retry(after={after!s}) lies in the past")
-        self.after = after
+        self.after = None if after is None else as_wait(after)
 
 
 class Drop(BellhopError):

@@ -39,5 +39,7 @@ def as_wait(wait: object) -> timedelta:
     if isinstance(wait, int | float) and not isinstance(wait, bool) and abs(wait) <= 366 * 86400:
         read = timedelta(seconds=wait)
     if not isinstance(read, timedelta) or not timedelta() <= read <= timedelta(days=366):
-        raise ValueError(f"a wait is seconds or a timedelta, up to a year, not {wait!r}")
-    return read
+        huge = isinstance(wait, int) and abs(wait) > 10**20  # Python refuses to write some of them
+        got = "so large a number" if huge else repr(wait)
+        raise ValueError(f"a wait is seconds or a timedelta, up to a year, not {got}")
+    return timedelta(seconds=timedelta.total_seconds(read))  # a subclass may say something else

@@ -21,6 +21,7 @@ from bellhop.events.nearest import nearest
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import shown
+from bellhop.tracebacks import without_libraries
 from bellhop.vault import Kind
 
 if TYPE_CHECKING:
@@ -116,8 +117,9 @@ def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
 @dead.command()
 @click.argument("event_id")
 @click.option("--handler", metavar="NAME", help="Only that of a handler.")
+@click.option("--traceback", "full", is_flag=True, help="With the frames of libraries.")
 @listing
-def show(event_id: str, handler: str | None, as_json: bool) -> None:
+def show(event_id: str, handler: str | None, full: bool, as_json: bool) -> None:
     """Show each attempt, the last error and the event.
 
     Secrets are masked.
@@ -132,12 +134,12 @@ def show(event_id: str, handler: str | None, as_json: bool) -> None:
         print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
         return
     for letter in letters:
-        _show(letter)
+        _show(letter, full=full)
     click.echo(click.style("\nevent", bold=True))
     click.echo(json.dumps(_event(letters[0]), indent=2, ensure_ascii=False))
 
 
-def _show(letter: "DeadLetter") -> None:
+def _show(letter: "DeadLetter", *, full: bool) -> None:
     about = {
         "event": f"{letter.event_id}  {letter.event_type}",
         "mailbox": letter.mailbox,
@@ -153,7 +155,7 @@ def _show(letter: "DeadLetter") -> None:
         time = shown(datetime.fromtimestamp(started / 1000, UTC))
         click.echo(f"{number:>4}  {time}  {took:>9,.1f} ms  {error or ''}")
     click.echo(click.style("\nlast error", bold=True))
-    click.echo(letter.error.rstrip())
+    click.echo((letter.error if full else without_libraries(letter.error)).rstrip())
 
 
 @dead.command()

@@ -11,6 +11,7 @@ from bellhop.cli.ids import short_id
 from bellhop.errors import BellhopError
 from bellhop.events import Parsed, SeamEvent, masked, parse
 from bellhop.events.masking import printable
+from bellhop.tracebacks import first_line
 
 if TYPE_CHECKING:
     from bellhop.ledger import Handled, Recorded
@@ -139,7 +140,7 @@ def outcome(handled: "Handled", event: "Recorded") -> str:
         ended = last.started_at + last.took - event.received_at
         when = "in a replay" if last.replay else f"{duration(ended)} after it came"
         return f"done in {duration(last.took)}, {when}{attempts}"
-    why = printable((handled.error or last.error or "").strip().rpartition("\n")[2])
+    why = printable(last.error or first_line(handled.error or ""))
     word = {"dead": "gave up", "dropped": "dropped it"}.get(handled.state, handled.state)
     return f"{word}{attempts}{': ' if why else ''}{why}"
 

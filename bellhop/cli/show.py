@@ -14,6 +14,7 @@ from bellhop.cli.listing import json_text, listing, print_json
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
 from bellhop.times import shown
+from bellhop.tracebacks import without_libraries
 
 if TYPE_CHECKING:
     from bellhop.ledger import Handled, Record, Recorded
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("event_id")
+@click.option("--traceback", "full", is_flag=True, help="With the frames of libraries.")
 @listing
-def show(event_id: str, as_json: bool) -> None:
+def show(event_id: str, full: bool, as_json: bool) -> None:
     """Show an event, how it came, and each handler's attempts.
 
     EVENT_ID may be its first characters. Secrets are masked. Times are in UTC, with the delay
@@ -38,7 +40,7 @@ def show(event_id: str, as_json: bool) -> None:
     for line in _steps(event):
         click.echo(line)
     for handled in event.handled():
-        _print_handled(handled, event)
+        _print_handled(handled, event, full=full)
     if drift:
         click.secho("\ndrift", bold=True)
         for line in drift:
@@ -97,7 +99,7 @@ def _steps(event: "Recorded") -> Iterator[str]:
         before = time if exact else before
 
 
-def _print_handled(handled: "Handled", event: "Recorded") -> None:
+def _print_handled(handled: "Handled", event: "Recorded", *, full: bool) -> None:
     click.echo(f"\n{click.style(printable(handled.handler), bold=True)}  {handled.state}")
     before = event.received_at
     for attempt in handled.attempts:
@@ -111,7 +113,7 @@ def _print_handled(handled: "Handled", event: "Recorded") -> None:
             click.echo(f"     {printable(attempt.error)}")
         before = attempt.started_at + attempt.took
     if handled.error and "\n" in handled.error.strip():
-        click.echo(printable_text(handled.error))
+        click.echo(printable_text(handled.error if full else without_libraries(handled.error)))
 
 
 def printable_text(text: str) -> str:

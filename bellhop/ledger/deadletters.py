@@ -11,6 +11,7 @@ from redis import Redis
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
 from bellhop.ledger.handled import opened, sealed_anew
+from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
 _PAGE = 200
@@ -68,8 +69,9 @@ class DeadLetter:
 
     @property
     def summary(self) -> str:
-        """The last line of the error."""
-        return self.error.strip().rpartition("\n")[2]
+        """The error in a line: its class, and the first line of its message."""
+        attempts = self.record.get("attempts", ())
+        return str((attempts[-1][2] if attempts else "") or first_line(self.error))
 
     def tried_again(self) -> Resolution:
         """Have the handler tried again: the attempts so far are kept, but no longer count."""

@@ -73,12 +73,15 @@ class AsyncRun:
         """Return what became of it, or `None` if it counts as not run."""
         error = self._error
         end_if_forked(self.run, error)
-        if error and self.interrupted:
+        if error is not None and self.interrupted:
             return None
-        if self._expired and isinstance(error, TimeoutError | asyncio.CancelledError):
-            error = HandlerTimeout().with_traceback(error.__traceback__)
-        elif isinstance(error, asyncio.CancelledError) and not error.args:
-            error.args = (_CANCELLED,)
+        # By the class itself: an error may lie about its own.
+        kind = type(error)
+        if error is not None and issubclass(kind, TimeoutError | asyncio.CancelledError):
+            if self._expired:
+                error = HandlerTimeout().with_traceback(error.__traceback__)
+            elif kind is asyncio.CancelledError and not error.args:
+                error.args = (_CANCELLED,)
         outcome = outcome_of(self.run, error, self._started_ms, self._took * 1000)
         failpoint("async_handler.after")
         return outcome

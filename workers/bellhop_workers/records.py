@@ -9,21 +9,19 @@ again. An attempt of a replay has "replay" as its fourth; `replay` is how many w
 """
 
 import json
-import traceback
 from datetime import timedelta
 from math import ceil
-from pathlib import Path
 from typing import Any
 
 from bellhop.events import SeamEvent
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Outcome
 from bellhop.ledger.handled import sealed_anew
+from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
-_OURS = Path(__file__).parent
 _LONGEST_ERROR = 300
-_LONGEST_TEXT = 8_000
+LONGEST_TEXT = 8_000
 _MOST_MASKED = 64_000
 _CUT = "\n  […]\n"
 _ATTEMPTS_KEPT = 50
@@ -86,10 +84,16 @@ class Attempts:
         )
 
     def retry(
-        self, handler: str, started_ms: int, took_ms: float, error: str, wait: timedelta
+        self,
+        handler: str,
+        started_ms: int,
+        took_ms: float,
+        error: str,
+        wait: timedelta,
+        summary: str = "",
     ) -> Outcome:
-        """The handler is to be tried again."""
-        record = self._record(handler, "retrying", started_ms, took_ms, error)
+        """The handler is to be tried again. `summary`: the error in a line, if not its first."""
+        record = self._record(handler, "retrying", started_ms, took_ms, error, summary)
         # A retry may be late, but never early.
         return Outcome(handler, "retry", max(0, ceil(wait.total_seconds() * 1000)), record)
 
@@ -98,19 +102,26 @@ class Attempts:
         read = sealed_anew(self._read, self._event_id, handler, self._vault)
         return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
 
-    def dead(self, handler: str, started_ms: int, took_ms: float, error: str) -> Outcome:
-        """The handler used up its attempts."""
-        return Outcome(
-            handler, "dead", 0, self._record(handler, "dead", started_ms, took_ms, error)
-        )
+    def dead(
+        self, handler: str, started_ms: int, took_ms: float, error: str, summary: str = ""
+    ) -> Outcome:
+        """The handler used up its attempts. `summary` as of `retry`."""
+        record = self._record(handler, "dead", started_ms, took_ms, error, summary)
+        return Outcome(handler, "dead", 0, record)
 
     def _record(
-        self, handler: str, state: str, started_ms: int, took_ms: float, error: str | None
+        self,
+        handler: str,
+        state: str,
+        started_ms: int,
+        took_ms: float,
+        error: str | None,
+        summary: str = "",
     ) -> str:
         def said(text: str, kind: Kind) -> str:
             return self._vault.seal_text(text, kind, self._event_id, handler)
 
-        short = error.strip().rpartition("\n")[2][:_LONGEST_ERROR] if error else None
+        short = (summary or first_line(error) or error)[:_LONGEST_ERROR] if error else None
         told = short and said(short, Kind.ATTEMPT)
         attempt = [started_ms, round(took_ms, 2), told, *(["replay"] if self.replay else [])]
         before = sealed_anew({"attempts": self._attempts}, self._event_id, handler, self._vault)
@@ -128,15 +139,6 @@ class Attempts:
         return json.dumps(record)
 
 
-def describe(error: BaseException, event: SeamEvent) -> str:
-    """Return the error with its traceback, without our own frames, and without door codes."""
-    report = traceback.TracebackException.from_exception(error)
-    report.stack = traceback.StackSummary.from_list(
-        [frame for frame in report.stack if Path(frame.filename).parent != _OURS]
-    )
-    return told("".join(report.format()), event)
-
-
 def told(text: str, event: SeamEvent) -> str:
     """Return what is kept and logged of what a handler said: without door codes, and bounded.
 
@@ -149,7 +151,7 @@ def told(text: str, event: SeamEvent) -> str:
 
 def cut(text: str) -> str:
     """Return a text of at most 8,000 characters, with a mark where its middle is missing."""
-    if len(text) <= _LONGEST_TEXT:
+    if len(text) <= LONGEST_TEXT:
         return text
-    half = (_LONGEST_TEXT - len(_CUT)) // 2
+    half = (LONGEST_TEXT - len(_CUT)) // 2
     return f"{text[:half]}{_CUT}{text[-half:]}"

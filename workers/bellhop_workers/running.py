@@ -11,6 +11,7 @@ Another handler of the same event sees nothing of it.
 
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +25,17 @@ from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
 from bellhop.logs import get_logger
-from bellhop.retries import backoff, planned_wait
+from bellhop.retries import Backoff, as_wait, backoff, planned_wait
+from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers import alarm
-from bellhop_workers.records import Attempts, describe, told
+from bellhop_workers.failures import Failure, failure_of, message_of
+from bellhop_workers.records import Attempts, told
 
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
+
+_LONGEST_PLANNING = 2.0
+"""Seconds that a handler's own backoff function may take: fewer than `KILL_AFTER`."""
 
 _log = get_logger("workers")
 
@@ -101,7 +107,7 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
         error = raised
     end_if_forked(run, error)
     took = time.perf_counter() - clock
-    early = isinstance(error, HandlerTimeout) and took < run.handler.timeout
+    early = issubclass(type(error), HandlerTimeout) and took < run.handler.timeout
     if early and time.monotonic() >= stop():
         return None
     outcome = outcome_of(run, error, started, took * 1000)
@@ -144,37 +150,56 @@ def outcome_of(run: Run, error: BaseException | None, started: int, took: float)
             ms=round(took, 2),
         )
         return run.attempts.done(name, started, took)
-    if isinstance(error, Drop):
-        reason = told(str(error), run.event)
+    # By the class itself: an error may lie about its own.
+    asked = issubclass(type(error), Retry)
+    if issubclass(type(error), Drop):
+        reason = told(message_of(error) or "no reason given", run.event)
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
-    if isinstance(error, Retry):
-        text = told(str(error), run.event)
-        wait = error.after
-    elif isinstance(error, HandlerTimeout):
-        where = describe(error, run.event).rpartition("\n")[0].strip()
-        limit = f"took longer than its timeout of {run.handler.timeout:g} s"
-        text = f"{where}\n{limit}" if error.__traceback__ else limit
-        wait = None
-    else:
-        text = describe(error, run.event)
-        wait = None
-
-    summary = text.strip().rpartition("\n")[2]
-    final = isinstance(error, run.handler.no_retry) and not isinstance(error, Retry)
-    if final or run.attempts.used + 1 >= run.handler.attempts:
-        _logger(run).error("handler gave up", error=summary, **_traceback(text, error))
-        return run.attempts.dead(name, started, took, text)
+    failure = _failure(run, error)
+    if (not asked and _is_final(run, error)) or run.attempts.used + 1 >= run.handler.attempts:
+        _logger(run).error("handler gave up", error=failure.summary, **_traceback(failure, asked))
+        return run.attempts.dead(name, started, took, failure.text, failure.summary)
+    wait = _wait_asked_for(run, error) if asked else None
     if wait is None:
         wait = _wait(run)
-    line = _logger(run).info if isinstance(error, Retry) else _logger(run).warning
+    line = _logger(run).info if asked else _logger(run).warning
     line(
-        "handler asked to be tried again" if isinstance(error, Retry) else "handler failed",
-        error=summary,
+        "handler asked to be tried again" if asked else "handler failed",
+        error=failure.summary,
         retry_in=_short(wait),
-        **_traceback(text, error),
+        **_traceback(failure, asked),
     )
-    return run.attempts.retry(name, started, took, text, wait)
+    return run.attempts.retry(name, started, took, failure.text, wait, failure.summary)
+
+
+def _failure(run: Run, error: BaseException) -> Failure:
+    if issubclass(type(error), Retry):
+        text = told(message_of(error) or "asked to be tried again", run.event)
+        return Failure(first_line(text), text)
+    failure = failure_of(error, run.event)
+    if issubclass(type(error), HandlerTimeout):
+        limit = f"took longer than its timeout of {run.handler.timeout:g} s"
+        where = failure.text.rpartition("\n")[0].rpartition("\n")[0].strip()
+        return Failure(limit, f"{where}\n{limit}" if error.__traceback__ else limit)
+    return failure
+
+
+def _is_final(run: Run, error: BaseException) -> bool:
+    try:
+        return isinstance(error, run.handler.no_retry)
+    except Exception:  # of a metaclass that is not ours
+        return False
+
+
+def _wait_asked_for(run: Run, error: BaseException) -> timedelta | None:
+    """Return the wait that a `Retry` asks for, if it asks for one and it is one."""
+    try:
+        after = getattr(error, "after", None)
+        return None if after is None else as_wait(after)
+    except Exception as problem:  # somebody set it, or a class of the author's makes it up
+        _tell_of_wait(run, "what Retry asked for is no wait; waiting as usual", problem)
+        return None
 
 
 def _wait(run: Run) -> timedelta:
@@ -182,17 +207,42 @@ def _wait(run: Run) -> timedelta:
     attempt = run.attempts.used + 1
     if run.handler.backoff is not None:
         try:
-            return planned_wait(run.handler.backoff, attempt)
-        except Exception as error:
-            _logger(run).error(
-                "the handler's backoff failed; waiting as usual",
-                error=told(f"{type(error).__name__}: {error}", run.event),
-            )
+            return _planned(run.handler.backoff, attempt)
+        except BaseException as problem:  # a function of the author's may raise anything
+            _tell_of_wait(run, "the handler's backoff failed; waiting as usual", problem)
     return backoff(attempt, jitter=random.random())
 
 
-def _traceback(text: str, error: BaseException) -> dict[str, str]:
-    return {} if isinstance(error, Retry) else {"exception": text.strip()}
+def _planned(plan: Backoff, attempt: int) -> timedelta:
+    """Return what a plan says. Raises what it raises, and `TimeoutError` if it takes too long."""
+    if not callable(plan):
+        return planned_wait(plan, attempt)
+    said: list[timedelta | BaseException] = []
+
+    def ask() -> None:
+        try:
+            said.append(planned_wait(plan, attempt))
+        except BaseException as error:
+            said.append(error)
+
+    # Only from another thread can a function be left that does not return, on an event loop, too.
+    thread = threading.Thread(target=ask, name="backoff", daemon=True)
+    thread.start()
+    thread.join(_LONGEST_PLANNING)
+    if not said:
+        raise TimeoutError(f"it took longer than {_LONGEST_PLANNING:g} s")
+    [answer] = said
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _tell_of_wait(run: Run, message: str, problem: BaseException) -> None:
+    _logger(run).error(message, error=failure_of(problem, run.event).summary)
+
+
+def _traceback(failure: Failure, asked: bool) -> dict[str, str]:
+    return {} if asked else {"exception": without_libraries(failure.text).strip()}
 
 
 def _short(wait: timedelta) -> str:
