@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote
 
-import structlog
-
 import bellhop.guard
 from bellhop.errors import BellhopError
+from bellhop.logs import get_logger
 from bellhop.private_folder import is_own_socket, is_private, make_private, usable
 from bellhop.valkey import ServerNotStarted, ValkeyProcess, connect_socket
 
@@ -44,7 +43,7 @@ _LONGEST_PATH = 100
 
 _CUT = re.compile(r"Truncating the AOF (\S+) at offset ([0-9]+)")
 
-_log = structlog.get_logger("redis")
+_log = get_logger("redis")
 
 
 class AlreadyRunning(BellhopError):
