@@ -9,7 +9,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
-from bellhop.vault import NO_KEYS, Kind, Vault
+from bellhop.vault import NO_KEYS, Damaged, Kind, Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Kept:
 class Quarantine:
     """The bodies in quarantine, newest first when iterated.
 
-    Raises `RedisError` and `CannotOpen`.
+    Raises `RedisError` and `Sealed`.
     """
 
     def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
@@ -54,11 +54,16 @@ class Quarantine:
         fields: Any = self.redis.hgetall(keys.quarantined(delivery_id))
         if not fields:
             return None
+        problems = tuple(fields[b"problems"].decode().split("\n"))
+        try:
+            body = self._vault.open(fields[b"body"], Kind.QUARANTINED, delivery_id)
+        except Damaged as error:  # it can be dropped, and hides no other
+            body, problems = b"", (str(error),)
         return Kept(
             delivery_id,
             datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
-            self._vault.open(fields[b"body"], Kind.QUARANTINED, delivery_id),
-            tuple(fields[b"problems"].decode().split("\n")),
+            body,
+            problems,
             json.loads(fields.get(b"headers", b"{}")),
         )
 
