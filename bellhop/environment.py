@@ -153,3 +153,10 @@ def without(environment: Mapping[str, str], variables: Iterable[str]) -> dict[st
     """Return an environment in which none of these settings is set, in no way there is."""
     gone = {other for name in variables for other in (name, f"{name}{_FILE}")}
     return {name: value for name, value in environment.items() if name.upper() not in gone}
+
+
+def drop_receivers_secrets() -> None:
+    """Take the receiver's secrets out of the environment of this process: handlers will read it."""
+    for name in list(os.environ):
+        if is_receivers(name):
+            del os.environ[name]

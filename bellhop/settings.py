@@ -231,6 +231,10 @@ class Settings(BaseModel):
             for name in type(self).model_fields
         }
 
+    def for_workers(self) -> "Settings":
+        """Return the same without the secrets that only a receiver needs."""
+        return self.model_copy(update={"webhook_secrets": (), "api_key": None})
+
     @property
     def vault(self) -> Vault:
         """What encrypts bodies, if there are keys for it."""

@@ -8,7 +8,7 @@ import sys
 import click
 
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
-from bellhop.environment import export_env_file
+from bellhop.environment import RECEIVER_ONLY, drop_receivers_secrets, export_env_file, without
 from bellhop.processes import BELLHOP
 from bellhop.settings import Settings, load_settings
 
@@ -56,7 +56,8 @@ def worker(workers: int, checked: bool, ready: int | None) -> None:
     the handlers from BELLHOP_HANDLERS (default: handlers). With SEAM_API_KEY, what events do not
     say of action attempts is fetched from Seam.
     """
-    settings = load_settings()
+    settings = load_settings().for_workers()
+    drop_receivers_secrets()
     export_env_file()
     _begin(settings)
     from bellhop.sdk import require_sdk
@@ -87,7 +88,10 @@ def start_check(*options: str) -> "subprocess.Popen[str]":
     """Load the handlers in a process of their own, which prints their table or what is wrong."""
     return subprocess.Popen(
         [*BELLHOP, "handlers", *options],
-        env={**os.environ, "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns)},
+        env={
+            **without(os.environ, RECEIVER_ONLY),
+            "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns),
+        },
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a terminal's Ctrl-C is for whoever waits for it

@@ -23,7 +23,7 @@ from bellhop.cli.state import (
     require_fit_redis,
 )
 from bellhop.embedded import EmbeddedRedis
-from bellhop.environment import without
+from bellhop.environment import RECEIVER_ONLY, without
 from bellhop.failpoints import read as read_failpoints
 from bellhop.logs import configure_logs, get_logger
 from bellhop.processes import BELLHOP
@@ -113,7 +113,8 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     receive = [*BELLHOP, "receiver", "--checked"]
     work = [*BELLHOP, "worker", "-n", str(workers), "--checked", "--ready", str(tells_ready)]
     supervisor.add("receiver", process(receive, environment, keep=keep))
-    pool = supervisor.add("workers", process(work, environment, keep=(*keep, tells_ready)))
+    workers_own = without(environment, RECEIVER_ONLY)
+    pool = supervisor.add("workers", process(work, workers_own, keep=(*keep, tells_ready)))
     readiness.start()
     if reload:
         threading.Thread(target=_reload, args=(settings, supervisor, pool), daemon=True).start()

@@ -8,6 +8,8 @@ import sys
 import psutil
 import pytest
 
+from bellhop.settings import load_settings
+from tests.conftest import SECRET
 from tests.system.conftest import House, command_line, descendants, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="asks what only Linux tells")
@@ -37,7 +39,7 @@ def test_no_process_of_bellhop_leaves_a_core_dump(lonely_house: House) -> None:
     assert house.lines() == ["0 0"]
 
     processes = [up.pid, *descendants(up.pid)]
-    for kind in ("cli up", "cli receiver", "cli worker", "valkey-server", "guard.py"):
+    for kind in (" up ", " receiver ", " worker ", "valkey-server", "guard.py"):
         assert any(kind in command_line(one) for one in processes), kind
     limits = {psutil.Process(one).rlimit(psutil.RLIMIT_CORE) for one in processes}
     assert limits == {(0, 0)}
@@ -53,3 +55,35 @@ def test_every_command_keeps_its_memory_to_itself() -> None:
     assert resource.RLIMIT_CORE == 4
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "0 (0, 0)\n"
+
+
+def test_workers_and_what_handlers_start_have_no_secret_of_the_receiver(
+    lonely_house: House, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = lonely_house
+    secrets = {
+        "BELLHOP_WEBHOOK_SECRETS": SECRET,
+        "BELLHOP_API_KEY": "seam_bellhop_0123456789abcdef",
+    }
+    house.environment |= secrets
+    house.handlers(
+        "import subprocess\n"
+        "program = subprocess.run('env', capture_output=True, text=True).stdout\n"
+        f"ran([name for name in {list(secrets)} if name in os.environ or name in program])\n"
+    )
+    up = house.start("up", "--port", str(house.port), "--workers", "1")
+    house.await_lines(2)  # by the worker, and for the table
+    pool = next(one for one in descendants(up.pid) if " worker " in command_line(one))
+    started_with = psutil.Process(pool).environ()
+    assert not set(secrets) & set(started_with)
+    assert not any(value in " ".join(started_with.values()) for value in secrets.values())
+
+    house.environment["BELLHOP_REDIS_URL"] = redis_url
+    house.start("worker")
+    house.await_lines(3)
+    assert house.lines() == ["[]"] * 3
+
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings().for_workers()
+    assert (settings.secrets, settings.api_key) == ((), None)
