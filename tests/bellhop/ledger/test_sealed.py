@@ -81,11 +81,11 @@ def live(redis: Redis, *of_keys: str) -> Ledger:
 
 def fails(vault: Vault, how: str) -> Outcome:
     attempts = HandlerAttempts(None, "e1", vault)
-    first = attempts.retry(how, 1, 1.0, f"Traceback\nError: first {CODE}", timedelta(0))
+    first = attempts.retry(how, 1, 1.0, f"Error: first {CODE}\nTraceback", timedelta(0))
     again = HandlerAttempts(first.record, "e1", vault)
     if how == "dead":
-        return again.dead(how, 1, 1.0, f"Traceback\nError: last {CODE}")
-    return again.retry(how, 1, 1.0, f"Traceback\nError: last {CODE}", timedelta(days=1))
+        return again.dead(how, 1, 1.0, f"Error: last {CODE}\nTraceback")
+    return again.retry(how, 1, 1.0, f"Error: last {CODE}\nTraceback", timedelta(days=1))
 
 
 def drops(vault: Vault) -> Outcome:
@@ -121,7 +121,7 @@ def check(redis: Redis, *of_keys: str) -> None:
     ]
     assert handled["drops"].error == f"because of {CODE}"
     [letter] = DeadLetters(redis, vault)
-    assert letter.error == f"Traceback\nError: last {CODE}"
+    assert letter.error == f"Error: last {CODE}\nTraceback"
     [kept] = Quarantine(redis, vault)
     assert kept.body == BROKEN
     attempt = Attempts(redis, vault).get("a1")
