@@ -15,6 +15,7 @@ from bellhop_workers.records import LONGEST_TEXT, told
 
 _OURS = (str(Path(__file__).parent), str(Path(bellhop.__file__).parent))
 _LONGEST_REPORT = 200_000
+_DEEPEST_GROUP = 5
 _UNTOLD = "(its message cannot be told)"
 
 
@@ -58,13 +59,14 @@ def name_of(error: BaseException) -> str:
 
 
 def _summary(error: BaseException) -> str:
-    line = first_line(message_of(error))
-    told = f"{name_of(error)}: {line}" if line else name_of(error)
-    try:
-        inner = BaseExceptionGroup.exceptions.__get__(error)
-    except (AttributeError, TypeError):  # it is no group
-        return told
-    return f"{told}: {_summary(inner[0])}"
+    parts = []
+    for _ in range(_DEEPEST_GROUP):
+        line = first_line(message_of(error))
+        parts.append(f"{name_of(error)}: {line}" if line else name_of(error))
+        if not issubclass(type(error), BaseExceptionGroup):
+            break
+        error = BaseExceptionGroup.exceptions.__get__(error)[0]
+    return ": ".join(parts)
 
 
 def _leave_out_our_frames(report: traceback.TracebackException) -> None:

@@ -89,6 +89,13 @@ def group(error: Exception) -> Exception:
     return ExceptionGroup("outer", [ExceptionGroup("inner", [error, error])])
 
 
+def deep_group() -> Exception:
+    error: Exception = ValueError("deep")
+    for _ in range(3_000):
+        error = ExceptionGroup("g", [error])
+    return error
+
+
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize(
     ("make", "state", "summary"),
@@ -110,6 +117,7 @@ def group(error: Exception) -> Exception:
         (lambda: ValueError(*["\ud800\x00\n"] * 9), "retrying", "ValueError: ("),
         (lambda: group(Mute()), "retrying", "ExceptionGroup: outer (1 sub-exception): Exc"),
         (lambda: BaseExceptionGroup("all", [SystemExit(1)]), "retrying", "BaseExceptionGroup"),
+        (deep_group, "retrying", "ExceptionGroup: g (1 sub-exception): ExceptionGroup"),
         (RecursionError, "retrying", "RecursionError"),
         (MemoryError, "retrying", "MemoryError"),
     ],
