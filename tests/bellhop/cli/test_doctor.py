@@ -82,7 +82,7 @@ def test_it_says_where_each_setting_comes_from_and_no_secret(
         "SEAM_ENDPOINT: from .env line 3",
     ):
         assert f"           {line}\n" in said
-    assert "by default: BELLHOP_ENCRYPTION_KEYS, BELLHOP_DURABILITY, " in said
+    assert "by default: BELLHOP_KEY_PREFIX, BELLHOP_ENCRYPTION_KEYS, " in said
     first = json.loads(run("doctor", "--json").stdout.splitlines()[0])
     assert first["settings"]["BELLHOP_GRACE"] == {"value": "30s", "origin": "default"}
     assert first["settings"]["BELLHOP_API_KEY"]["value"] is None
