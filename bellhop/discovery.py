@@ -26,13 +26,11 @@ def modules_in(folders: Iterable[str]) -> list[str]:
         names |= {
             entry.name
             for entry in place.glob("*/")
-            if not _is_something_else(entry)
+            if not is_something_else(entry)
             and not _why_not(entry.name, folder=True)
             and any(entry.rglob("*.py"))
         }
-    of_something_else = {
-        name for name in names if any(_is_something_else(p / name) for p in places)
-    }
+    of_something_else = {name for name in names if any(is_something_else(p / name) for p in places)}
     return sorted(names - of_something_else)
 
 
@@ -48,7 +46,7 @@ def _passed_over(folder: Path, why: str, above: set[Path]) -> Iterator[tuple[Pat
         return
     for entry in entries:
         if entry.is_dir():
-            if not _is_something_else(entry) and entry.resolve() not in above:
+            if not is_something_else(entry) and entry.resolve() not in above:
                 reason = why or _why_not(entry.name, folder=True)
                 yield from _passed_over(entry, reason, above | {entry.resolve()})
         elif entry.suffix == ".py":
@@ -70,7 +68,8 @@ def _why_not(name: str, *, folder: bool) -> str:
     return ""
 
 
-def _is_something_else(entry: Path) -> bool:
+def is_something_else(entry: Path) -> bool:
+    """Whether a folder is none of the project's own code."""
     return (
         entry.name in _SOMETHING_ELSE
         or entry.name.startswith(".")

@@ -14,6 +14,7 @@ import click
 
 from bellhop.cli.parts import start_check
 from bellhop.cli.readiness import Readiness
+from bellhop.cli.reload import module_changes
 from bellhop.cli.state import (
     keep_webhook_url,
     local_host,
@@ -48,7 +49,7 @@ _log = get_logger("up")
     show_default=True,
     help="Worker processes.",
 )
-@click.option("--reload", is_flag=True, help="Load the handlers anew when one is saved.")
+@click.option("--reload", is_flag=True, help="Load the handlers anew when a module is saved.")
 def up(
     host: str | None, port: int | None, processes: int | None, workers: int, reload: bool
 ) -> None:
@@ -185,12 +186,8 @@ def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
 
 
 def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
-    """Restart the workers whenever a handler module is saved."""
-    from watchfiles import PythonFilter, watch
-
-    for _ in watch(
-        *_folders(settings.handlers), watch_filter=PythonFilter(), raise_interrupt=False
-    ):
+    """Restart the workers whenever a module of the project is saved."""
+    for _ in module_changes([Path.cwd(), *_folders(settings.handlers)]):
         check = _start_check()
         if not (table := check.communicate()[0]):
             click.echo("bellhop: the old handlers stay until that is mended", err=True)

@@ -122,20 +122,25 @@ def test_after_a_kill_it_starts_again_on_the_same_data(lonely_house: House) -> N
     assert house.run("send", "lock.unlocked", "-s", "event_id=once").stdout.startswith("200")
 
 
-def test_with_reload_a_handler_is_picked_up_on_save(lonely_house: House) -> None:
+def test_with_reload_a_module_of_the_project_is_picked_up_on_save(lonely_house: House) -> None:
     house = lonely_house
     house.handlers('@on("lock.*")\ndef handle(event): ran("old")\n')
     start_up(house, "--reload")
     house.run("send", "lock.unlocked")
     house.await_lines(1)
 
-    house.handlers('@on("lock.*")\ndef handle(event): ran("new")\n')
-
-    def new_one_runs() -> bool:
+    def runs(word: str) -> bool:
         house.run("send", "lock.unlocked")
-        return "new" in house.lines()
+        return word in house.lines()
 
-    eventually(new_one_runs, "the new handler runs")
+    # First the handler, then what it imports, in a folder that was not there; then a change there.
+    house.handlers('from desk import bell\n@on("lock.*")\ndef handle(event): ran(bell.word)\n')
+    eventually(lambda: "No module named 'desk'" in house.output(), "the missing module is told")
+    (house.path / "desk").mkdir()
+    (house.path / "desk" / "bell.py").write_text("word = 'new'\n")
+    eventually(lambda: runs("new"), "the new handler runs")
+    (house.path / "desk" / "bell.py").write_text("word = 'newest'\n")
+    eventually(lambda: runs("newest"), "the handler runs with the module that was saved")
 
 
 def test_with_reload_a_broken_handler_is_told_and_the_old_one_stays(lonely_house: House) -> None:
