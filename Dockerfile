@@ -3,14 +3,20 @@
 #   docker build -t bellhop .
 #   docker run --init --read-only --tmpfs /tmp -v bellhop:/app/.bellhop -p 8000:8000 bellhop
 #
-# Your handlers: COPY them to /app/handlers in an image FROM this one, or mount them there.
+# Your handlers, and what they need (or mount them at /app/handlers):
+#
+#   FROM bellhop
+#   USER root
+#   RUN pip install --no-cache-dir twilio
+#   USER 10001:10001
+#   COPY handlers handlers
 
 ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim
 
 FROM ${PYTHON_IMAGE} AS builder
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN ["python", "-m", "venv", "--without-pip", "/opt/venv"]
+RUN ["python", "-m", "venv", "/opt/venv"]
 WORKDIR /src
 COPY requirements.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
