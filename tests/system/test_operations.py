@@ -65,6 +65,7 @@ LOOKED_AT = [
     "dead letters: 0",
     "bodies in quarantine: 0",
     "kinds of drift: 0",
+    "complaints of Svix: 0",
 ]
 
 
@@ -83,6 +84,7 @@ def test_the_doctor_finds_nothing_wrong_where_all_is_well(house: House) -> None:
     lines = [line for line in said.splitlines() if not line.startswith(" ")]
     levels, findings = zip(*(line.split(maxsplit=1) for line in lines), strict=True)
     assert set(levels) == {"ok"}
+    assert len(findings) == len(LOOKED_AT), said
     for finding, begins in zip(findings, LOOKED_AT, strict=True):
         assert finding.startswith(begins)
 
