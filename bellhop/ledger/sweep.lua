@@ -5,7 +5,8 @@
 --    `careful`, behind what is there, since it may kill again: from there it is taken one entry at a
 --    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
 --    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
---    that is counted.
+--    that is counted. But if no foreman has swept for five seconds, Redis was away, or its clock
+--    jumped: a worker that lives could not renew its lease, so what ended meanwhile gets 15 s more.
 -- 3. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them
 --    at a time, and it is noted that a foreman is at work.
 -- 4. If there is mail and RQ's queue is empty, a shift that rests is rung for, or the caller is told to
@@ -19,6 +20,8 @@
 --   whether there may be more that is due, or too old (0 or 1): then call it again}
 
 local MOST_CUT = 1000
+local AWAY_AFTER = 5000
+local TO_COME_BACK = 15000
 
 local now = clock(ARGV[1])
 
@@ -55,6 +58,12 @@ local function free(shift)
   redis.call('ZREM', key('shifts'), shift)
 end
 
+local swept = tonumber(redis.call('GET', key('swept')) or now)
+if now - swept > AWAY_AFTER then
+  for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. swept, now, 'BYSCORE')) do
+    redis.call('ZADD', key('shifts'), now + TO_COME_BACK, shift)
+  end
+end
 local ended = redis.call('ZRANGE', key('shifts'), '-inf', now, 'BYSCORE')
 if #ARGV > 4 then
   local dead = {}

@@ -32,6 +32,10 @@ A_SHIFT_IS_LATE_AFTER = 2_000
 """Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
 
 
+AWAY_AFTER = 5000
+TO_COME_BACK = 15_000
+
+
 class LedgerModel(Settling):
     """The ledger, in memory."""
 
@@ -102,6 +106,10 @@ class LedgerModel(Settling):
             del self.due[name]
             self._post(self.events[split(name)[0]].mailbox, name)
 
+        if self.swept is not None and now_ms - self.swept > AWAY_AFTER:
+            for held in self.shifts.values():
+                if self.swept < held.lease_ends <= now_ms:
+                    held.lease_ends = now_ms + TO_COME_BACK
         ended = self._shifts_by_lease(lambda shift, ends: ends <= now_ms)
         ended += self._shifts_by_lease(
             lambda shift, ends: ends > now_ms and worker_of(shift) in dead_workers

@@ -19,6 +19,31 @@ def test_what_a_shift_held_is_free_when_its_lease_ends(desk: Desk) -> None:
     assert names(desk.claim("v/1").mail) == {"device:1": ["e1"]}
 
 
+def test_an_outage_longer_than_the_lease_frees_nothing_of_a_worker_that_comes_back(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1")
+    desk.claim("w/1", entries=1)
+    desk.sweep()
+    desk.now += 2 * LEASE_MS
+    assert desk.sweep().ended == ()
+    assert desk.settle(box("end", done("e1")), shift="w/1").ours
+    assert desk.event("e1")["deaths"] == {}
+
+
+def test_a_worker_that_does_not_come_back_after_an_outage_loses_its_mail(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim("w/1", entries=1)
+    desk.sweep()
+    desk.now += 2 * LEASE_MS
+    assert desk.sweep().ended == ()
+    for _ in range(3):
+        desk.now += 4_999
+        assert desk.sweep().ended == ()
+    desk.now += 4_999
+    assert desk.sweep().ended == ("w/1",)
+
+
 def test_what_a_dead_worker_held_is_free_at_once(desk: Desk) -> None:
     for n in range(3):
         desk.deliver(f"e{n}", mailbox=f"device:{n}")
