@@ -1,7 +1,7 @@
 """What a handler is, what it may be given, and what it may say."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -33,6 +33,8 @@ class Context:
     earlier_pending: bool = False
     stale: bool = False
     replay: bool = False
+    _unchanged: Callable[[], SeamEvent] | None = field(default=None, repr=False, compare=False)
+    """Reads the event as it came: a handler may change the one that it was given."""
 
     @cached_property
     def log(self) -> Any:
@@ -44,11 +46,12 @@ class Context:
         from bellhop.known_secrets import known_secrets
         from bellhop.logs import get_logger  # a third of a second that most handlers do without
 
-        known_secrets.remember(self.event.raw)
+        event = self._unchanged() if self._unchanged else self.event
+        known_secrets.remember(event.raw)
         return get_logger("handlers").bind(
-            event_id=self.event.event_id,
-            event_type=self.event.event_type,
-            device_id=getattr(self.event, "device_id", None),
+            event_id=event.event_id,
+            event_type=event.event_type,
+            device_id=getattr(event, "device_id", None),
             handler=self.handler,
             attempt=self.attempt,
         )

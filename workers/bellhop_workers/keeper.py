@@ -97,7 +97,7 @@ class Keeper:
             _log.info(
                 "stopping; waiting for a handler",
                 handler=run.handler.name,
-                event_id=run.event.event_id,
+                event_id=run.event_id,
                 running=f"{now - began:.1f}s",
                 at_most=f"{max(self._runtime.deadlines.stop - now, 0):.0f}s",
                 **({"others": others} if (others := len(under_way) - _MOST_TOLD) > 0 else {}),
@@ -122,7 +122,7 @@ class Keeper:
                 _log.critical(
                     "a handler cannot be interrupted; ending its worker",
                     handler=run.handler.name,
-                    event_id=run.event.event_id,
+                    event_id=run.event_id,
                     timeout=run.handler.timeout,
                 )
                 os._exit(os.EX_SOFTWARE)

@@ -69,8 +69,8 @@ class Lane:
     def took(self, outcome: Outcome) -> None:
         """Take the outcome of `next`, and go on to the one after it."""
         with self._lock:
-            if self.next and self.next.handler.wants_context and self.next.event.occurred_at:
-                outcome = outcome._replace(occurred_ms=in_ms(self.next.event.occurred_at))
+            if self.next and self.next.occurred_ms is not None:
+                outcome = outcome._replace(occurred_ms=self.next.occurred_ms)
             self._note(outcome, self.next)
             if self.careful:
                 self._write_progress()
@@ -149,7 +149,10 @@ class Lane:
             if run.handler.in_order and run.earlier_pending:
                 self._note(run.attempts.behind(name), run)
                 continue
-            run.stale = self._past.has_newer(name, run.event.occurred_at)
+            occurred_at = run.event.occurred_at
+            run.stale = self._past.has_newer(name, occurred_at)
+            if occurred_at and run.handler.wants_context:
+                run.occurred_ms = in_ms(occurred_at)
             # The first that is run is the one under which they ended: those before it are written.
             run.doomed, doomed = doomed, ""
             yield run
@@ -167,16 +170,24 @@ class Lane:
             body = self._vault.open(entry.body, Kind.EVENT, entry.event_id)
             known_secrets.remember(body)
             event = parse_again(body, entry.about.event_type)
-            return [
-                Run(
-                    handler,
-                    event,
-                    Attempts(entry.records.get(handler.name), entry.event_id, self._vault),
-                    entry.about.delivery_id,
-                    entry.about.received_ms,
+            runs: list[Run] = []
+            for handler in self._handlers(entry, event.event_type):
+                if runs:  # each has an event of its own: to read it takes less than to copy it
+                    event = parse_again(body, entry.about.event_type)
+                attempts = Attempts(entry.records.get(handler.name), entry.event_id, self._vault)
+                runs.append(
+                    Run(
+                        handler,
+                        event,
+                        body,
+                        entry.event_id,
+                        event.event_type,
+                        getattr(event, "device_id", None),
+                        attempts,
+                        entry.about.delivery_id,
+                        entry.about.received_ms,
+                    )
                 )
-                for handler in self._handlers(entry, event.event_type)
-            ]
         except Sealed:
             raise
         except Unrunnable as error:
@@ -184,6 +195,8 @@ class Lane:
         except Exception as error:
             # Perhaps a version that understands less than the one that accepted it.
             problem = cut(f"cannot be read any more: {error}")
+        else:
+            return runs
         _log.error("handler gave up", event_id=entry.event_id, error=problem)
         name = entry.handler or "*"
         attempts = Attempts(None, entry.event_id, self._vault)

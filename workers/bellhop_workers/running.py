@@ -9,18 +9,21 @@
 Another handler of the same event sees nothing of it.
 """
 
+import contextvars
+import decimal
 import math
 import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bellhop import forks
 from bellhop.callables import unfinished
 from bellhop.events import SeamEvent
+from bellhop.events.parsing import parse_again
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
 from bellhop.ledger import Outcome
@@ -30,6 +33,15 @@ from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers import alarm
 from bellhop_workers.failures import Failure, failure_of, message_of
 from bellhop_workers.records import Attempts, told
+from bellhop_workers.surroundings import Surroundings
+
+
+def _variable_of_decimal() -> Any:
+    """Return the context variable that the module `decimal` keeps its context in."""
+    context = contextvars.Context()
+    context.run(decimal.getcontext)
+    return next(iter(context))
+
 
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
@@ -37,6 +49,9 @@ KILL_AFTER = 5.0
 _LONGEST_PLANNING = 2.0
 """Seconds that a handler's own backoff function may take: fewer than `KILL_AFTER`."""
 
+_DECIMALS: contextvars.ContextVar[decimal.Context] = _variable_of_decimal()
+
+_random = random.SystemRandom()  # a handler may seed the other
 _log = get_logger("workers")
 
 
@@ -44,14 +59,21 @@ _log = get_logger("workers")
 class Run:
     """One handler about to be called with one event.
 
-    `doomed`: why it is not to be called any more, but to go to the dead letters.
+    `event` is the handler's own, which it may change: after the call nobody else looks at it.
+    `body` is what it was read from. `doomed`: why it is not to be called any more, but to go to the
+    dead letters. `occurred_ms`: when the event occurred, if the ledger is to remember it.
     """
 
     handler: Handler
     event: SeamEvent
+    body: bytes = field(repr=False)
+    event_id: str
+    event_type: str
+    device_id: str | None
     attempts: Attempts
     delivery_id: str
     received_ms: int
+    occurred_ms: int | None = None
     doomed: str = ""
     earlier_pending: bool = False
     stale: bool = False
@@ -67,26 +89,34 @@ class Run:
             earlier_pending=self.earlier_pending,
             stale=self.stale,
             replay=self.attempts.replay,
+            _unchanged=self.unchanged,
         )
+
+    def unchanged(self) -> SeamEvent:
+        """Read the event again: what the handler has may have been changed by it."""
+        return parse_again(self.body, self.event_type)
 
     def deadline(self, began: float) -> float:
         """Return when its worker is ended if it still runs. `began` is on the same clock."""
         return began + self.handler.timeout + KILL_AFTER
 
     def call(self) -> Any:
-        """Call the function; for an async one, return its coroutine."""
+        """Call the function, in a context of its own; for an async one, return its coroutine."""
+        if decimals := _DECIMALS.get(None):  # set by a module of handlers: an object, not copied
+            decimal.setcontext(decimals.copy())
         if self.handler.wants_context:
             return self.handler.function(self.event, self.context())
         return self.handler.function(self.event)
 
 
-def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome | None:
+def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) -> Outcome | None:
     """Call a sync handler in the main thread, where its timeout can interrupt it.
 
     `stop` tells, on the monotonic clock, when this worker must let go of it. Returns `None` if it
     was interrupted for that: then it counts as not run.
     """
     failpoint("handler.before")
+    surroundings.enter(run.handler)
     started, clock = now_ms(), time.perf_counter()
     error: BaseException | None = None
     try:
@@ -94,7 +124,7 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
             alarm.set(run.handler.timeout)
             if (moment := stop()) < math.inf:  # who sets it from now on finds the alarm
                 alarm.hasten(moment)
-            check_result(run.call())
+            check_result(contextvars.copy_context().run(run.call))
         except HandlerTimeout:
             raise
         except BaseException as raised:
@@ -107,6 +137,7 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
         error = raised
     end_if_forked(run, error)
     took = time.perf_counter() - clock
+    surroundings.leave(run.handler, took, error)
     early = issubclass(type(error), HandlerTimeout) and took < run.handler.timeout
     if early and time.monotonic() >= stop():
         return None
@@ -118,7 +149,7 @@ def run_sync(run: Run, stop: Callable[[], float] = lambda: math.inf) -> Outcome 
 def end_if_forked(run: Run, error: BaseException | None) -> None:
     """End this process if it is one that the handler forked."""
     if forks.is_child():
-        forks.end_child(error, handler=run.handler.name, event_id=run.event.event_id)
+        forks.end_child(error, handler=run.handler.name, event_id=run.event_id)
 
 
 def check_result(result: object) -> None:
@@ -142,9 +173,9 @@ def outcome_of(run: Run, error: BaseException | None, started: int, took: float)
     if error is None:
         _log.debug(
             "handled",
-            event_id=run.event.event_id,
-            event_type=run.event.event_type,
-            device_id=getattr(run.event, "device_id", None),
+            event_id=run.event_id,
+            event_type=run.event_type,
+            device_id=run.device_id,
             handler=name,
             attempt=run.attempts.number,
             ms=round(took, 2),
@@ -153,7 +184,7 @@ def outcome_of(run: Run, error: BaseException | None, started: int, took: float)
     # By the class itself: an error may lie about its own.
     asked = issubclass(type(error), Retry)
     if issubclass(type(error), Drop):
-        reason = told(message_of(error) or "no reason given", run.event)
+        reason = told(message_of(error) or "no reason given", run.unchanged())
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
     failure = _failure(run, error)
@@ -175,9 +206,9 @@ def outcome_of(run: Run, error: BaseException | None, started: int, took: float)
 
 def _failure(run: Run, error: BaseException) -> Failure:
     if issubclass(type(error), Retry):
-        text = told(message_of(error) or "asked to be tried again", run.event)
+        text = told(message_of(error) or "asked to be tried again", run.unchanged())
         return Failure(first_line(text), text)
-    failure = failure_of(error, run.event)
+    failure = failure_of(error, run.unchanged())
     if issubclass(type(error), HandlerTimeout):
         limit = f"took longer than its timeout of {run.handler.timeout:g} s"
         where = failure.text.rpartition("\n")[0].rpartition("\n")[0].strip()
@@ -210,7 +241,7 @@ def _wait(run: Run) -> timedelta:
             return _planned(run.handler.backoff, attempt)
         except BaseException as problem:  # a function of the author's may raise anything
             _tell_of_wait(run, "the handler's backoff failed; waiting as usual", problem)
-    return backoff(attempt, jitter=random.random())
+    return backoff(attempt, jitter=_random.random())
 
 
 def _planned(plan: Backoff, attempt: int) -> timedelta:
@@ -238,7 +269,7 @@ def _planned(plan: Backoff, attempt: int) -> timedelta:
 
 
 def _tell_of_wait(run: Run, message: str, problem: BaseException) -> None:
-    _logger(run).error(message, error=failure_of(problem, run.event).summary)
+    _logger(run).error(message, error=failure_of(problem, run.unchanged()).summary)
 
 
 def _traceback(failure: Failure, asked: bool) -> dict[str, str]:

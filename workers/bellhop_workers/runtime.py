@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from bellhop.ledger import Ledger
@@ -11,6 +12,7 @@ from bellhop.outages import Outages
 from bellhop.routing import Registry
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.loop import HandlerLoop
+from bellhop_workers.surroundings import Surroundings
 
 LEASE_BEYOND_TIMEOUT = 15.0
 """Seconds that a lease outlasts the longest timeout of a handler."""
@@ -71,6 +73,11 @@ class Runtime:
         self._entry_cost = BATCH / 25
         self._entry_wait = BATCH
         self._shifts = 0
+
+    @cached_property
+    def surroundings(self) -> Surroundings:
+        """What this process was like when its first shift began."""
+        return Surroundings()
 
     @property
     def out_of_time(self) -> bool:

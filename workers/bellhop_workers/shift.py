@@ -95,6 +95,7 @@ class Shift:
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
+        self._runtime.surroundings.restore()
         self._hand.claim(self._runtime.appetite(0))
         if not self._hand and not self._rest():
             return
@@ -143,6 +144,7 @@ class Shift:
                 break
             worked = True
             entries += self._run_lane(lane)
+        self._runtime.surroundings.restore()
         if entries:
             self._runtime.learn_cost(time.monotonic() - began, entries)
 
@@ -205,7 +207,7 @@ class Shift:
         self._running = (run, began)
         deadlines.set_main(run.deadline(began))
         try:
-            return run_sync(run, lambda: deadlines.stop)
+            return run_sync(run, lambda: deadlines.stop, self._runtime.surroundings)
         finally:
             deadlines.set_main(math.inf)
             self._running = None
@@ -221,6 +223,7 @@ class Shift:
                 lane = self._returned.get(timeout=wait) if wait else self._returned.get_nowait()
             except Empty:
                 break
+            self._runtime.surroundings.restore()  # no handler is in this thread now
             wait = 0.0
             since, before = self._away.pop(lane)
             self._runtime.learn_wait(time.monotonic() - since, lane.entries_done - before)
