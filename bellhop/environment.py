@@ -134,11 +134,15 @@ def _read_file(named: Value) -> Value:
     return Value(text.strip(), named.variable, str(path))
 
 
-def export_env_file() -> None:
-    """Put what `.env` holds into the environment of this process, where handlers look for it.
+def enter_handlers_environment() -> None:
+    """Make the environment of this process the one that handlers are to find.
 
-    What is in the environment already stays as it is. Secrets of the receiver are left out.
+    To be called before they are loaded, and after the settings are. It holds what `.env` holds,
+    unless it holds another value already, and none of the receiver's secrets.
     """
+    for name in list(os.environ):
+        if is_receivers(name):
+            del os.environ[name]
     for name, line in read_env_file(ENV_FILE).items():
         if not is_receivers(name):
             os.environ.setdefault(name, line.value)
@@ -153,10 +157,3 @@ def without(environment: Mapping[str, str], variables: Iterable[str]) -> dict[st
     """Return an environment in which none of these settings is set, in no way there is."""
     gone = {other for name in variables for other in (name, f"{name}{_FILE}")}
     return {name: value for name, value in environment.items() if name.upper() not in gone}
-
-
-def drop_receivers_secrets() -> None:
-    """Take the receiver's secrets out of the environment of this process: handlers will read it."""
-    for name in list(os.environ):
-        if is_receivers(name):
-            del os.environ[name]

@@ -23,7 +23,7 @@ from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
 from bellhop.connections import reason
-from bellhop.environment import export_env_file
+from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger, read_alarms, read_condition
 from bellhop.loading import HandlersNotLoaded, load_handlers
@@ -108,7 +108,7 @@ def _findings() -> Iterator[Finding]:
         return
     yield tell_settings(settings)
     yield _secrets(settings)
-    export_env_file()
+    enter_handlers_environment()
     yield from _handlers(settings)
     try:
         redis = opened_redis(settings)

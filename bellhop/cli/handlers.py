@@ -8,7 +8,7 @@ import click
 
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
-from bellhop.environment import export_env_file
+from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.nearest import did_you_mean
@@ -37,7 +37,7 @@ def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     if as_json:
         keep_stdout()
     settings = load_settings()
-    export_env_file()
+    enter_handlers_environment()
     load_handlers(settings.handlers)
     for sentence in passed_over_handlers(settings.handlers):
         click.echo(f"bellhop: {sentence}", err=True)

@@ -8,7 +8,7 @@ import sys
 import click
 
 from bellhop.cli.state import NotConfigured, redis_url, require_fit_redis
-from bellhop.environment import RECEIVER_ONLY, drop_receivers_secrets, export_env_file, without
+from bellhop.environment import RECEIVER_ONLY, enter_handlers_environment, without
 from bellhop.processes import BELLHOP
 from bellhop.settings import Settings, load_settings
 
@@ -57,8 +57,7 @@ def worker(workers: int, checked: bool, ready: int | None) -> None:
     say of action attempts is fetched from Seam.
     """
     settings = load_settings().for_workers()
-    drop_receivers_secrets()
-    export_env_file()
+    enter_handlers_environment()
     _begin(settings)
     from bellhop.sdk import require_sdk
 

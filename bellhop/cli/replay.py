@@ -70,13 +70,13 @@ def replay(handler: str | None, only_failed: bool, dry_run: bool, yes: bool, **c
 def _planned(
     record: "Record", handler: str | None, only_failed: bool, **chosen: Any
 ) -> "list[Planned]":
-    from bellhop.environment import export_env_file
+    from bellhop.environment import enter_handlers_environment
     from bellhop.loading import load_handlers
     from bellhop.replaying import plan
     from bellhop.routing import registry
 
     settings = load_settings()
-    export_env_file()
+    enter_handlers_environment()
     load_handlers(settings.handlers)
     if handler and registry.get(handler) is None:
         names = [one.name for one in registry]

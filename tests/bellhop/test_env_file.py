@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bellhop.environment import export_env_file, is_receivers, without
+from bellhop.environment import enter_handlers_environment, is_receivers, without
 from tests.bellhop.environment import dotenv
 from tests.bellhop.test_settings import value
 from tests.bellhop.test_wrong_settings import refusal
@@ -117,7 +117,7 @@ def test_the_file_is_put_into_the_environment_which_goes_first(env: pytest.Monke
         f"SLACK_WEBHOOK_URL='https://x/${{KEPT}}'\nKEPT=ours\nEMPTY=no\nBELLHOP_SLICE=5s\n{LINE}\n"
         "BELLHOP_API_KEY=seam_bellhop_0123456789\nBELLHOP_WEBHOOK_SECRETS_FILE=\n"
     )
-    export_env_file()
+    enter_handlers_environment()
     assert os.environ["SLACK_WEBHOOK_URL"] == "https://x/theirs"
     assert (os.environ["KEPT"], os.environ["EMPTY"]) == ("theirs", "")
     assert os.environ["BELLHOP_SLICE"] == "5s"
