@@ -17,7 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, quote_plus, unquote
 
 from bellhop.events.masking import DOTS
@@ -57,6 +57,15 @@ _BASE64: Final = (
 _Span = tuple[int, int]
 
 
+class _Derived(NamedTuple):
+    """What is computed of all secrets, of which version of them."""
+
+    version: int
+    needles: tuple[str, ...]
+    lengths: tuple[int, ...]
+    longest: int
+
+
 class SecretIndex:
     """A collection of secrets, and their masks. Looks at each text once, however many there are.
 
@@ -67,10 +76,8 @@ class SecretIndex:
         self._numbers: Counter[str] = Counter()
         self._words: Counter[str] = Counter()
         self._texts: Counter[str] = Counter()
-        self._needles: tuple[str, ...] = ()
-        self._lengths: tuple[int, ...] = ()
-        self._longest = 0
-        self._changed = False
+        self._version = 0
+        self._derived = _Derived(0, (), (), 0)
 
     def __bool__(self) -> bool:
         return bool(self._numbers or self._words or self._texts)
@@ -79,7 +86,7 @@ class SecretIndex:
         """Mask these from now on."""
         for kind, form in self._forms(secrets):
             kind[form] += 1
-        self._changed = True
+        self._version += 1
 
     def remove(self, secrets: Iterable[str]) -> None:
         """Mask these no more."""
@@ -87,19 +94,14 @@ class SecretIndex:
             kind[form] -= 1
             if kind[form] <= 0:
                 del kind[form]
-        self._changed = True
+        self._version += 1
 
     def mask(self, text: str) -> str:
         """Return a text in which every secret is dots."""
         if not self:
             return text
-        if self._changed:
-            self._changed = False
-            self._needles = tuple(self._texts)
-            lengths = {len(code) for code in tuple(self._numbers)}
-            self._lengths = tuple(one for one in lengths if one >= _LONG_NUMBER)
-            codes = map(len, (*self._numbers, *self._words))
-            self._longest = min(max(codes, default=0), _LONGEST_SPELLED)
+        if self._derived.version != self._version:
+            self._derive()
         plain = _unescaped(text)
         if plain != text and len(list(self._spans(plain, 0))) > len(list(self._spans(text, 0))):
             text = plain
@@ -109,6 +111,18 @@ class SecretIndex:
                 masked += [text[end:start], DOTS]
             end = max(end, stop)
         return "".join([*masked, text[end:]]) if masked else text
+
+    def _derive(self) -> None:
+        # Replaced in one step: a thread that masks meanwhile does the same, and misses no secret.
+        version = self._version
+        codes = (*self._numbers, *self._words)
+        lengths = {len(code) for code in tuple(self._numbers)}
+        self._derived = _Derived(
+            version,
+            tuple(self._texts),
+            tuple(one for one in lengths if one >= _LONG_NUMBER),
+            min(max(map(len, codes), default=0), _LONGEST_SPELLED),
+        )
 
     def _forms(self, secrets: Iterable[str]) -> Iterator[tuple[Counter[str], str]]:
         for secret in secrets:
@@ -139,7 +153,7 @@ class SecretIndex:
         folded = text.lower()
         if len(folded) != len(text):  # a few letters have another number of them in lower case
             folded = "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
-        for needle in self._needles:
+        for needle in self._derived.needles:
             at = folded.find(needle)
             while at >= 0:
                 stop = at + len(needle)
@@ -173,7 +187,7 @@ class SecretIndex:
         joined = text[start:end]
         for place in range(first, len(gaps)):
             begins, ends = found[place + 1]
-            if not gaps[place] or begins < 0 or len(joined) + ends - begins > self._longest:
+            if not gaps[place] or begins < 0 or len(joined) + ends - begins > self._derived.longest:
                 return
             joined, end = joined + text[begins:ends], ends
             if joined in known and (
@@ -189,7 +203,7 @@ class SecretIndex:
         return part in known or (len(rest := part.lstrip("0")) >= _SHORTEST and rest in known)
 
     def _inside(self, number: str, offset: int) -> Iterator[_Span]:
-        for length in self._lengths:
+        for length in self._derived.lengths:
             for at in range(len(number) - length + 1):
                 if number[at : at + length] in self._numbers:
                     yield offset + at, offset + at + length

@@ -4,6 +4,8 @@ import base64
 import html
 import json
 import urllib.parse
+from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -102,3 +104,22 @@ def test_a_long_text_takes_no_more_than_its_length(index: SecretIndex, piece: st
 
     assert steps(200) <= 20 * max(steps(10), 1)
     index.mask(piece * 5_000)  # is over long before the test's time is up
+
+
+def test_two_threads_that_mask_at_once_both_know_a_new_secret(index: SecretIndex) -> None:
+    text = "open https://example.com/key/ab3 now"
+    seen: list[str] = []
+
+    class Interrupted(Counter[str]):
+        """Secrets; in the middle of a look at all of them, another thread masks a text."""
+
+        def __iter__(self) -> Iterator[str]:
+            if not seen:
+                seen.append("")
+                seen.append(index.mask(text))
+            return super().__iter__()
+
+    index._texts = Interrupted(index._texts)
+    index.add(["https://example.com/key/ab3"])
+    assert index.mask(text) == f"open {DOTS} now"
+    assert seen[1] == f"open {DOTS} now"
