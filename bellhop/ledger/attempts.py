@@ -40,7 +40,7 @@ class RecordedAttempt:
 
 
 class Attempts:
-    """The attempts on record. Raises `RedisError`, `Sealed` and `Damaged`."""
+    """The attempts on record. Raises `RedisError`, and `Sealed`."""
 
     def __init__(self, redis: Redis, vault: Vault = NO_KEYS) -> None:
         self._redis = redis
@@ -164,10 +164,18 @@ def _read(ids: Sequence[str], vault: Vault) -> Steps[list[RecordedAttempt]]:
     read = []
     for one, some, (fetched, given_up) in zip(ids, orders, answers[1::2], strict=True):
         if events := _events([bodies[order] for order in some if order in bodies], vault):
-            said = fetched and vault.open(fetched, Kind.FETCHED, one)
-            why = given_up and vault.open(given_up, Kind.GIVEN_UP, one)
+            said = fetched and _opened(fetched, vault, Kind.FETCHED, one)
+            why = given_up and _opened(given_up, vault, Kind.GIVEN_UP, one)
             read.append(_recorded(one, some[0], events, said, why))
     return read
+
+
+def _opened(stored: bytes, vault: Vault, kind: Kind, action_attempt_id: str) -> bytes | None:
+    """Return what Seam's API said of an attempt; what was changed in Redis, it did not say."""
+    try:
+        return vault.open(stored, kind, action_attempt_id)
+    except Damaged:
+        return None
 
 
 def _some(orders: list[int]) -> list[int]:

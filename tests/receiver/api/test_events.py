@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from redis import Redis
 
+from bellhop.ledger import keys
 from tests.receiver.api.conftest import Api, ago
 
 CALLERS = pytest.mark.parametrize("method", ["GET", "POST"])
@@ -199,3 +201,12 @@ def test_the_newest_event_of_a_device_is_got(api: Api, method: str) -> None:
         response = api.get("/events/get", asked)
         assert response.status_code == 404
         assert response.json()["error"]["type"] == "event_not_found"
+
+
+def test_an_event_that_was_changed_in_redis_is_left_out_and_hides_no_other(
+    api: Api, redis: Redis
+) -> None:
+    newest, changed, oldest = api.deliver_some(3)
+    redis.hset(keys.event(changed), "body", b"\0sealed:in an earlier way")
+    assert ids(call(api, "GET", "/events/list", since=ago(hours=1))) == [newest, oldest]
+    assert api.get("/events/get", {"event_id": changed}).status_code == 404
