@@ -250,5 +250,5 @@ def _problem(detail: ErrorDetails) -> str:
     if path == ("event_id",) and kind == "string_pattern_mismatch":
         expected = _EXPECTED_EVENT_ID
     else:
-        expected = _EXPECTED[kind]
+        expected = _EXPECTED.get(kind, "another value")
     return f"{field}: expected {expected}, got {shape_of(detail['input'])}"
