@@ -13,12 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ByteSize,
     ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
-    TypeAdapter,
     ValidationError,
     field_validator,
 )
@@ -28,6 +26,14 @@ from bellhop.errors import BellhopError
 from bellhop.errors import InvalidSettings as InvalidSettings
 from bellhop.redis_url import parse_redis_url
 from bellhop.secret import secret_problem
+from bellhop.setting_values import (
+    Duration,
+    ImportPaths,
+    read_byte_count,
+    read_log_level,
+    read_lower,
+    read_secrets,
+)
 from bellhop.vault import Vault
 
 NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
@@ -37,10 +43,6 @@ STATE = Path(".bellhop/private")
 """Where `bellhop up` keeps its Redis and its signing secret: a folder that it makes itself, since
 `.bellhop` may be a volume that others can read."""
 
-_OTHER_LEVELS = {"warn": "warning", "fatal": "critical", "trace": "debug", "notset": "debug"}
-"""What `logging`, and other programs, call the levels."""
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - only where a platform chooses the port
 _INSTEAD = "; set BELLHOP_REDIS_URL, which goes before it"
 
@@ -55,59 +57,8 @@ _TAKEN = (
 )
 """Paths where the receiver answers something else."""
 
-_IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _OWN_API_KEY = re.compile(r"[!-~]{16,1000}")
 
-
-def _words(value: Any) -> Any:
-    return tuple(re.findall(r"[^,\s]+", value)) if isinstance(value, str) else value
-
-
-def _secrets(value: Any) -> Any:
-    words = _words(value)
-    if value and not words:
-        raise ValueError("there is nothing between its commas")
-    return words
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
-
-
-def _log_level(value: Any) -> Any:
-    name = _lower(value)
-    return _OTHER_LEVELS.get(name, name) if isinstance(name, str) else name
-
-
-def _import_paths(value: Any) -> Any:
-    words = _words(value)
-    if not all(isinstance(word, str) and _IMPORT_PATH.fullmatch(word) for word in words):
-        raise ValueError("no import paths")
-    return words
-
-
-def read_duration(value: Any) -> Any:
-    """Turn `90s`, `15m`, `36h` or `14d`, or a plain number of seconds, into a `timedelta`."""
-    if isinstance(value, str):
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhd]?)", value.strip())
-        if not match:
-            raise ValueError("not a duration")
-        try:
-            return timedelta(**{_UNITS[match[2] or "s"]: float(match[1])})
-        except OverflowError as error:
-            raise ValueError("too long") from error
-    return value
-
-
-def _byte_count(value: Any) -> Any:
-    count = TypeAdapter(ByteSize).validate_python(value)
-    if not 1024 <= count <= 64 * 1024**2:
-        raise ValueError("out of range")
-    return int(count)
-
-
-Duration = Annotated[timedelta, BeforeValidator(read_duration)]
-ImportPaths = Annotated[tuple[str, ...], BeforeValidator(_import_paths)]
 
 _EXPECTED = {
     "webhook_secrets": "one or several of whsec_ followed by base64, separated by commas or spaces",
@@ -145,11 +96,13 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
+    webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(read_secrets)] = ()
     redis_url: SecretStr | None = None
     key_prefix: str = Field("bellhop", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_secrets)] = ()
-    durability: Annotated[Literal["redis", "fsync", "replica"], BeforeValidator(_lower)] = "redis"
+    encryption_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(read_secrets)] = ()
+    durability: Annotated[Literal["redis", "fsync", "replica"], BeforeValidator(read_lower)] = (
+        "redis"
+    )
     handlers: ImportPaths = Field(("handlers",), min_length=1)
     host: str = Field("127.0.0.1", min_length=1)
     port: int = Field(8000, ge=0, le=65535)
@@ -161,12 +114,12 @@ class Settings(BaseModel):
     retention: Duration = Field(
         timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
     )
-    max_body: Annotated[int, BeforeValidator(_byte_count)] = 512 * 1024
+    max_body: Annotated[int, BeforeValidator(read_byte_count)] = 512 * 1024
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
     api_key: SecretStr | None = None
     log_format: Literal["json", "console"] | None = None
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(_log_level)
+        Literal["debug", "info", "warning", "error", "critical"], BeforeValidator(read_log_level)
     ] = "info"
     seam_api_key: SecretStr | None = None
     seam_endpoint: str | None = Field(None, pattern="^https?://.")

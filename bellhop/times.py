@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from bellhop.errors import BellhopError
-from bellhop.settings import read_duration
+from bellhop.setting_values import read_duration
 
 _AGO = re.compile(r"[0-9]+(\.[0-9]+)?\s*[smhd]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?")

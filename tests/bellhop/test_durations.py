@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellhop.settings import read_duration
+from bellhop.setting_values import read_duration
 
 
 @given(
