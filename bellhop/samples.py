@@ -23,77 +23,8 @@ from bellhop.events.catalogue import TYPES, base_of
 from bellhop.events.drift import schema_of
 from bellhop.events.nearest import nearest
 from bellhop.events.parsing import NotASeamEvent, parse
-
-_USUAL: Final = frozenset(
-    {
-        "access_code_id",
-        "access_grant_key",
-        "change_reason",
-        "changed_properties",
-        "code",
-        "connected_account_id",
-        "connected_account_type",
-        "desired_temperature_celsius",
-        "desired_temperature_fahrenheit",
-        "device_id",
-        "device_name",
-        "ends_at",
-        "from",
-        "heating_set_point_celsius",
-        "heating_set_point_fahrenheit",
-        "hvac_mode_setting",
-        "image_url",
-        "missing_device_ids",
-        "noise_level_decibels",
-        "noise_threshold_id",
-        "noise_threshold_name",
-        "reason",
-        "starts_at",
-        "to",
-    }
-)
-"""Optional fields without which a sample would say little."""
-
-_VALUES: Final[Mapping[str, object]] = {
-    "access_grant_key": "reservation-7",
-    "activation_reason": "motion_detected",
-    "battery_level": 0.18,
-    "battery_status": "low",
-    "change_reason": "updated by the front desk",
-    "changed_properties": [{"property": "code", "from": "1234", "to": "5678"}],
-    "climate_preset_key": "away",
-    "code": "1234",
-    "connected_account_type": "august",
-    "desired_temperature_celsius": 21.5,
-    "device_name": "Front door",
-    "error_message": "Front door is offline.",
-    "heating_set_point_celsius": 21.5,
-    "hvac_mode_setting": "heat",
-    "image_url": "https://example.com/front-door.jpg",
-    "is_fallback_climate_preset": False,
-    "lower_limit_celsius": 16.0,
-    "noise_level_decibels": 72.5,
-    "noise_threshold_name": "Quiet hours",
-    "reason": {
-        "message": "No access code has these digits.",
-        "reason_code": "unknown_code",
-    },
-    "requested_mutations": [
-        {"mutation_code": "updating_code", "from": {"code": "1234"}, "to": {"code": "5678"}}
-    ],
-    "temperature_celsius": 21.5,
-    "upper_limit_celsius": 26.0,
-}
-
-_ISSUES: Final[Mapping[str, str]] = {
-    "acs_system.disconnected": "acs_system_disconnected",
-    "connected_account.disconnected": "account_disconnected",
-    "connected_account.reauthorization_requested": "account_disconnected",
-    "device.connection_became_flaky": "device_has_flaky_connection",
-    "device.disconnected": "device_disconnected",
-    "device.unmanaged.disconnected": "device_disconnected",
-}
-"""What the code of an error or a warning is, where it is not the end of the event's type."""
+from bellhop.sample_values import ISSUES, USUAL, VALUES
+from bellhop.times import written
 
 _TYPE: Final = re.compile(r"[^\s.*]+(\.[^\s.*]+)+")
 _TYPO: Final = 0.9
@@ -133,11 +64,11 @@ def sample(
     given = {name: _as_json(name, value) for name, value in (fields or {}).items()}
     for name, value in given.items():
         _check_field(event_type, name, value)
-    occurred_at = given.get("occurred_at", _written(now - timedelta(seconds=1.5)))
+    occurred_at = given.get("occurred_at", written(now - timedelta(seconds=1.5)))
     chosen = {
         "event_id": new_id(),
         "event_type": event_type,
-        "created_at": _written(now),
+        "created_at": written(now),
         "occurred_at": occurred_at,
         **_times(now),
         **_issue(event_type, occurred_at),
@@ -232,8 +163,8 @@ def _hint(name: str, known: Collection[str]) -> str:
 def _times(now: datetime) -> dict[str, object]:
     """Return a stay that begins tomorrow, and how it is changed: its name, its code, its end."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    starts_at = _written(today + timedelta(days=1, hours=15))
-    ends_at, later = (_written(today + timedelta(days=4, hours=hour)) for hour in (11, 12))
+    starts_at = written(today + timedelta(days=1, hours=15))
+    ends_at, later = (written(today + timedelta(days=4, hours=hour)) for hour in (11, 12))
     stay = {"starts_at": starts_at, "ends_at": ends_at}
     return {
         **stay,
@@ -246,7 +177,7 @@ def _issue(event_type: str, occurred_at: object) -> dict[str, object]:
     """Return what is wrong, if anything is, as the type's name and docstring tell it."""
     resource, *_, what = event_type.split(".")
     kind = "warning" if what.startswith(("delay_", "connection_")) else "error"
-    code = _ISSUES.get(event_type, what)
+    code = ISSUES.get(event_type, what)
     means = re.split("[.:;]", _class_of(event_type).__doc__ or event_type)[0] + "."
     issue = {f"{kind}_code": code, "message": means, "created_at": occurred_at}
     return {"description": means, "error_code": code, f"{resource}_{kind}s": [issue]}
@@ -289,7 +220,7 @@ def _filled(
             values[wire] = given[wire]
         elif wire in chosen and chosen[wire] is None:
             continue
-        elif field.is_required() or name in schema.promised or wire in _USUAL:
+        elif field.is_required() or name in schema.promised or wire in USUAL:
             value = _value(wire, known)
             values[wire] = _inside(schema.nested[name], value) if name in schema.nested else value
     return values
@@ -314,7 +245,7 @@ def _value(wire: str, known: Mapping[str, object]) -> object:
         return _id(wire)
     if unit == "ids":
         return [_id(f"{stem}_id")]
-    return [] if unit in ("errors", "warnings") else _VALUES[wire]
+    return [] if unit in ("errors", "warnings") else VALUES[wire]
 
 
 def _rounded(degrees: object, convert: Callable[[float], float]) -> object:
@@ -328,8 +259,3 @@ def _device(kind: str) -> str:
 
 def _id(name: str) -> str:
     return str(uuid5(NAMESPACE_URL, f"https://example.com/{name}"))
-
-
-def _written(time: datetime) -> str:
-    utc = time.astimezone(UTC).replace(tzinfo=None)
-    return f"{utc.isoformat(timespec='milliseconds')}Z"
