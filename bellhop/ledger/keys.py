@@ -54,6 +54,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `probe`                 | string     | written by the readiness check                            |
 """
 
+import re
+
 NAMESPACE = "bellhop"
 PREFIX = f"{{{NAMESPACE}}}:"
 
@@ -69,6 +71,11 @@ def use(namespace: str) -> None:
     for name, key in list(globals().items()):
         if isinstance(key, str) and key.startswith(old):
             globals()[name] = PREFIX + key.removeprefix(old)
+
+
+def glob(name: str) -> str:
+    """Return the pattern of SCAN that stands for names which begin like this one."""
+    return re.sub(r"([][*?\\])", r"\\\1", name) + "*"
 
 
 def event(event_id: str) -> str:

@@ -4,7 +4,6 @@ The Redis user that Bellhop needs may not SCAN, since that tells the names of al
 A whole id is found without.
 """
 
-import re
 from collections.abc import Iterator
 
 from redis import Redis
@@ -14,7 +13,6 @@ from bellhop.errors import BellhopError
 from bellhop.ledger import keys
 
 _AT_A_TIME = 5_000
-_SPECIAL = re.compile(r"[][*?\\]")
 
 
 class WholeIdNeeded(BellhopError):
@@ -35,9 +33,8 @@ def _ends(redis: Redis, place: str, start: str) -> Iterator[str]:
     if redis.exists(f"{place}{start}"):
         yield start
         return
-    pattern = _SPECIAL.sub(r"\\\g<0>", f"{place}{start}")
     try:
-        for key in redis.scan_iter(match=f"{pattern}*", count=_AT_A_TIME):
+        for key in redis.scan_iter(match=keys.glob(f"{place}{start}"), count=_AT_A_TIME):
             yield key.decode().removeprefix(place)
     except NoPermissionError:
         raise WholeIdNeeded(

@@ -6,7 +6,6 @@ have it in front by now.
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,8 +64,7 @@ def reseal(redis: Redis, vault: Vault) -> Resealed:
 
 def _names(redis: Redis, begin: str) -> Iterator[str]:
     """Yield the names of the ledger's keys that begin like that."""
-    pattern = re.sub(r"([*?\[\]\\])", r"\\\1", keys.PREFIX) + f"{begin}*"
-    for name in redis.scan_iter(match=pattern, count=_AT_A_TIME):
+    for name in redis.scan_iter(match=keys.glob(f"{keys.PREFIX}{begin}"), count=_AT_A_TIME):
         yield name.decode()
 
 
