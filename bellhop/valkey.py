@@ -115,8 +115,9 @@ class ValkeyProcess:
 
     def _last_words(self) -> str:
         """Return what it said before it ended, without dates."""
-        warnings = [line.partition(" # ")[2] or line for line in self.log() if " # " in line]
-        lines = warnings or self.log()
+        serious = [line.partition(" # ")[2] for line in self.log() if " # " in line]
+        # What begins so is advice about the machine, which it gives at every start.
+        lines = [line for line in serious if not line.startswith("WARNING ")] or self.log()
         return "; ".join(line.strip() for line in lines[-3:]) or "it says nothing"
 
     def stop(self, timeout: float) -> None:
