@@ -64,7 +64,7 @@ def _why_not(name: str, *, folder: bool) -> str:
     if name in ("__main__", "setup"):
         return "a file of that name is a program"
     if name != "__init__" and not name.isidentifier():
-        return "its name is no name in Python: use letters, digits and _"
+        return "Python cannot import a file of that name: use letters, digits and _"
     return ""
 
 

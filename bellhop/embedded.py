@@ -151,7 +151,7 @@ class EmbeddedRedis:
         if appendonly.would_start_empty(data):
             raise EmbeddedRedisFailed(
                 "the embedded Redis would start empty, since the manifest or the snapshot in "
-                f"{data} is damaged: `bellhop repair` mends that"
+                f"{data} is damaged: run `bellhop repair`"
             )
         try:
             self._server = ValkeyProcess(
@@ -162,7 +162,7 @@ class EmbeddedRedis:
         except (ServerNotStarted, OSError) as error:
             self._server = None
             damaged = isinstance(error, ServerNotStarted) and appendonly.find_damage(data)
-            advice = "; its files are damaged: `bellhop repair` mends them" if damaged else ""
+            advice = "; its files are damaged: run `bellhop repair`" if damaged else ""
             raise EmbeddedRedisFailed(
                 f"the embedded Redis does not start on {data}: {error}{advice}"
             ) from error

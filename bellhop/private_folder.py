@@ -41,7 +41,7 @@ def is_private(folder: Path) -> bool:
             return False
         if mode & 0o022:
             raise UnusableFolder(
-                f"{folder} can be changed by other users: look what is in it, and "
+                f"{folder} can be written to by other users: check what is in it, then "
                 f"chmod 700 {folder}"
             )
         return True
@@ -65,7 +65,7 @@ def usable(path: Path) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
-        raise UnusableFolder(f"{path} is in the way, and no folder: move it") from None
+        raise UnusableFolder(f"{path} exists and is not a folder: move it away") from None
     except OSError as error:
         raise UnusableFolder(
             f"{path} cannot be used ({error.strerror or error}): {_ADVICE}"
@@ -78,7 +78,7 @@ _ADVICE = "see that there is space, and that this user may write there, or start
 def _own(folder: Path) -> os.stat_result:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode):
-        raise UnusableFolder(f"{folder} is in the way, and no folder: move it")
+        raise UnusableFolder(f"{folder} exists and is not a folder: move it away")
     if found.st_uid != os.geteuid():
         raise UnusableFolder(
             f"{folder} belongs to another user ({found.st_uid}), and this one is {os.geteuid()}: "

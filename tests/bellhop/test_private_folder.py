@@ -79,7 +79,7 @@ def test_what_is_no_folder_is_in_the_way(tmp_path: Path, what: str) -> None:
         else:
             path.symlink_to(tmp_path / ("elsewhere" if what == "link" else "nowhere"))
     for act in (make_private, is_private):
-        with pytest.raises(UnusableFolder, match="is in the way, and no folder: move it"):
+        with pytest.raises(UnusableFolder, match="exists and is not a folder: move it away"):
             act(path)
 
 
@@ -105,7 +105,7 @@ def test_a_folder_that_somebody_else_made_is_not_trusted(
                 act(folder)
     else:
         folder.chmod(0o2775)  # as Kubernetes leaves it at each mount of a volume with fsGroup
-        with pytest.raises(UnusableFolder, match="can be changed by other users"):
+        with pytest.raises(UnusableFolder, match="can be written to by other users"):
             is_private(folder)
         make_private(folder)
         assert is_private(folder)

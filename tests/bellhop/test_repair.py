@@ -89,7 +89,7 @@ def test_a_damage_stops_the_start_and_is_mended_with_a_copy_kept(kind: str) -> N
     spoil()
     damaged = {file.name: file.read_bytes() for file in FILES.iterdir()}
 
-    with pytest.raises(EmbeddedRedisFailed, match="`bellhop repair` mends"):
+    with pytest.raises(EmbeddedRedisFailed, match="run `bellhop repair`"):
         events()
     assert {file.name: file.read_bytes() for file in FILES.iterdir()} == damaged
 
@@ -141,7 +141,7 @@ def test_it_refuses_while_the_server_runs(running: EmbeddedRedis) -> None:
 def test_a_repair_that_was_interrupted_is_brought_to_its_end() -> None:
     FILES.rename(FILES.with_name("appendonlydir.repaired"))
 
-    with pytest.raises(EmbeddedRedisFailed, match="`bellhop repair` mends that"):
+    with pytest.raises(EmbeddedRedisFailed, match="run `bellhop repair`"):
         events()
     assert run("--yes").exit_code == 0
     assert events() == EVENTS

@@ -55,7 +55,7 @@ class Keeper:
             self._watch()
         except BaseException:
             try:
-                _log.exception("what watches a shift failed; ending the worker")
+                _log.exception("the keeper thread of a shift failed; ending the worker")
             finally:
                 os._exit(os.EX_SOFTWARE)
 
