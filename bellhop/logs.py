@@ -42,9 +42,15 @@ class _Logger:
     """
 
     configured: Any = None
+    writes_debug = True
 
     def __init__(self, name: str) -> None:
         self._name = name
+
+    def debug(self, event: str, **values: Any) -> None:
+        """Write a line at debug level. There is one for each event: mostly nobody wants it."""
+        if _Logger.writes_debug:
+            self.__getattr__("debug")(event, **values)
 
     def __getattr__(self, method: str) -> Any:
         own = _Logger.configured
@@ -178,6 +184,7 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
     render = _never_failing(render)
     lines = _Lines(sys.stderr)
     wrapper = structlog.make_filtering_bound_logger(number)
+    _Logger.writes_debug = number <= logging.DEBUG
     _Logger.configured = structlog.wrap_logger(
         lines, processors=[*before, render], wrapper_class=wrapper, context_class=dict
     ).bind()
@@ -206,3 +213,4 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
 def unconfigure() -> None:
     """Have Bellhop's own lines written as structlog's global configuration says again."""
     _Logger.configured = None
+    _Logger.writes_debug = True

@@ -111,7 +111,7 @@ def asked(
 
     Raises `NoSuchPattern`, and `NothingOnRecord` if there is no event about what is named.
     """
-    from bellhop.ledger import Query
+    from bellhop.ledger import Query, in_ms
 
     check_pattern(record, pattern)
     ids: dict[str, set[str]] = {}
@@ -121,8 +121,8 @@ def asked(
         about=ids,
         types=[pattern] if pattern else [],
         states=states,
-        since_ms=_in_ms(since),
-        until_ms=_in_ms(until),
+        since_ms=in_ms(since) if since else None,
+        until_ms=in_ms(until) if until else None,
     )
 
 
@@ -159,7 +159,3 @@ def check_pattern(record: "Record", pattern: str | None) -> None:
         return
     hint = did_you_mean(pattern, TYPES, "`bellhop types` lists all", patterns=True)
     raise NoSuchPattern(f'no known event type fits "{pattern}", and no event on record; {hint}')
-
-
-def _in_ms(time: datetime | None) -> int | None:
-    return None if time is None else round(time.timestamp() * 1000)

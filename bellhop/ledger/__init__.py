@@ -33,6 +33,7 @@ from bellhop.ledger.entries import (
     SettledEntry,
     SettledMail,
     Swept,
+    in_ms,
 )
 from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.ledger import Ledger
@@ -85,6 +86,7 @@ __all__ = [
     "State",
     "Swept",
     "Unfetched",
+    "in_ms",
     "read_alarms",
     "read_condition",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
@@ -10,6 +10,14 @@ from pydantic_core import from_json, to_json
 
 from bellhop.events import Drift, Parsed
 from bellhop.events.subjects import subjects_of
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def in_ms(time: datetime) -> int:
+    """Return a time as the ledger counts it and as it is shown: whole milliseconds, not rounded."""
+    return (time - _EPOCH) // _MILLISECOND
 
 
 class Arrival(NamedTuple):
@@ -54,7 +62,7 @@ class Arrival(NamedTuple):
             event.raw,
             parsed.drift,
             released,
-            round(event.created_at.timestamp() * 1000) if event.created_at else None,
+            in_ms(event.created_at) if event.created_at else None,
             subjects_of(event),
             sent_at,
         )

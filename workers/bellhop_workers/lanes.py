@@ -11,14 +11,15 @@ from collections.abc import Iterator
 from typing import Literal
 
 from bellhop.errors import BellhopError
+from bellhop.events.copying import copy_of
 from bellhop.events.parsing import parse_again
 from bellhop.handler import Handler
 from bellhop.known_secrets import known_secrets
-from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail
+from bellhop.ledger import Entry, Mail, Outcome, SettledEntry, SettledMail, in_ms
 from bellhop.logs import get_logger
 from bellhop.routing import Registry
 from bellhop.vault import Kind, Sealed, Vault
-from bellhop_workers.past import Past, in_ms
+from bellhop_workers.past import Past
 from bellhop_workers.records import Attempts, cut
 from bellhop_workers.running import Run
 
@@ -172,8 +173,8 @@ class Lane:
             event = parse_again(body, entry.about.event_type)
             runs: list[Run] = []
             for handler in self._handlers(entry, event.event_type):
-                if runs:  # each has an event of its own: to read it takes less than to copy it
-                    event = parse_again(body, entry.about.event_type)
+                if runs:  # each has an event of its own
+                    event = copy_of(event)
                 attempts = Attempts(entry.records.get(handler.name), entry.event_id, self._vault)
                 runs.append(
                     Run(

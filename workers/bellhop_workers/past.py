@@ -8,7 +8,7 @@ from bisect import insort
 from dataclasses import dataclass
 from datetime import datetime
 
-from bellhop.ledger import Mail, Outcome
+from bellhop.ledger import Mail, Outcome, in_ms
 
 
 @dataclass(slots=True)
@@ -63,8 +63,3 @@ class Past:
         events.total -= 1
         if not events.total:
             del self._open[handler]
-
-
-def in_ms(time: datetime) -> int:
-    """Return a time as the ledger counts it, in milliseconds since the epoch."""
-    return round(time.timestamp() * 1000)

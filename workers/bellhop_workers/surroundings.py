@@ -16,7 +16,9 @@ import sys
 from _signal import getsignal  # type: ignore[import-not-found]
 from contextlib import suppress
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
+_SIGNALS = tuple(
+    map(int, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE))
+)
 
 
 _SHORT = 20e-6
@@ -33,7 +35,7 @@ class Surroundings:
         os.umask(umask := os.umask(0o077))
         self._umask = umask
         self._socket_timeout = socket.getdefaulttimeout()
-        self._signals = [(int(number), getsignal(number)) for number in _SIGNALS]
+        self._signals = [getsignal(number) for number in _SIGNALS]
         self._recursion_limit = sys.getrecursionlimit()
         self._collects = gc.isenabled()
         self._stdout, self._stderr = sys.stdout, sys.stderr
@@ -55,20 +57,26 @@ class Surroundings:
         self._left_by = None
         if sys.getrecursionlimit() != self._recursion_limit:
             sys.setrecursionlimit(self._recursion_limit)
-        with suppress(OSError):  # a handler closed it, or the directory is gone
+        try:  # noqa: SIM105 - `suppress` takes as long as the call
             os.fchdir(self._directory)
+        except OSError:  # a handler closed it, or the directory is gone
+            pass
         os.umask(self._umask)
         if socket.getdefaulttimeout() != self._socket_timeout:
             socket.setdefaulttimeout(self._socket_timeout)
-        for number, handler in self._signals:
-            if getsignal(number) is not handler and handler is not None:
-                signal.signal(number, handler)
+        if [*map(getsignal, _SIGNALS)] != self._signals:
+            self._restore_signals()
         if gc.isenabled() is not self._collects:
             (gc.enable if self._collects else gc.disable)()
         if sys.stdout is not self._stdout:
             sys.stdout = self._stdout
         if sys.stderr is not self._stderr:
             sys.stderr = self._stderr
+
+    def _restore_signals(self) -> None:
+        for number, handler in zip(_SIGNALS, self._signals, strict=True):
+            if getsignal(number) is not handler and handler is not None:
+                signal.signal(number, handler)
 
     def __del__(self) -> None:
         with suppress(OSError, AttributeError):
