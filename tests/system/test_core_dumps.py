@@ -4,6 +4,7 @@ import resource
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
@@ -43,6 +44,8 @@ def test_no_process_of_bellhop_leaves_a_core_dump(lonely_house: House) -> None:
         assert any(kind in command_line(one) for one in processes), kind
     limits = {psutil.Process(one).rlimit(psutil.RLIMIT_CORE) for one in processes}
     assert limits == {(0, 0)}
+    filters = {Path(f"/proc/{one}/coredump_filter").read_text() for one in processes}
+    assert filters == {"00000000\n"}
 
     house.run("send", "lock.locked")
     died = f"signal {signal.SIGABRT.name}"
