@@ -11,6 +11,7 @@
 #   USER 10001:10001
 #   COPY handlers handlers
 
+# Pinned and renewed by scripts/pin-images.
 ARG PYTHON_IMAGE=docker.io/library/python:3.12-slim
 
 FROM ${PYTHON_IMAGE} AS builder

@@ -54,7 +54,9 @@ def tell_settings(settings: Settings) -> Finding:
     defaults = [name for name in settings.origins if name not in origins]
     return Finding(
         Level.OK,
-        "\n".join([f"settings: {len(origins)}", *lines, f"by default: {', '.join(defaults)}"]),
+        "\n".join(
+            [f"settings: {len(origins)} given", *lines, f"by default: {', '.join(defaults)}"]
+        ),
         check="settings",
         count=len(origins),
         measured={

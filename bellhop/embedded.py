@@ -227,7 +227,7 @@ class EmbeddedRedis:
                 lock.close()
                 raise AlreadyRunning(
                     f"bellhop up is running on {self._state.resolve()} already: use that one, "
-                    "stop it, or start this one in another directory"
+                    "or stop it first; another directory can have one of its own"
                 ) from error
             except OSError:
                 lock.close()

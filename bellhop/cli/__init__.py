@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from bellhop.cli.output import open_streams, tell_unwritable
+from bellhop.cli.output import for_reading, open_streams, tell_unwritable
 from bellhop.coredumps import switch_off_core_dumps
 from bellhop.errors import BellhopError, Terminated
 
@@ -102,7 +102,11 @@ class _Commands(click.Group):
 
 
 def _fail(message: object, code: int) -> NoReturn:
-    click.secho(f"bellhop: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+    text = f"bellhop: {message}"
+    if sys.stderr.isatty():
+        click.secho(for_reading(text), err=True, fg="red")
+    else:
+        click.echo(text, err=True)
     sys.exit(code)
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from bellhop.cli.state import opened_redis
+from bellhop.cli.state import NotConfigured, opened_redis
 from bellhop.errors import BellhopError
 from bellhop.settings import load_settings
 
@@ -24,6 +24,11 @@ def encrypt() -> None:
     from bellhop.ledger.resealing import reseal
 
     settings = load_settings()
+    if not settings.encryption_keys:
+        raise NotConfigured(
+            "BELLHOP_ENCRYPTION_KEYS is not set: to encrypt, give it a key; "
+            "to decrypt, the word plaintext and then the key"
+        )
     ledger = Ledger(opened_redis(settings), settings.retention, settings.vault)
     ledger.check_vault()
     ledger.remember_vault()

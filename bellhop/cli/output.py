@@ -4,9 +4,12 @@ import codecs
 import errno
 import io
 import os
+import re
 import select
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,6 +46,23 @@ def open_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="bellhop")
+
+
+def for_reading(text: str) -> str:
+    """Return a message in lines that break between words, where the terminal ends.
+
+    What stands in `backticks`, to be copied, stays on one line. Indented lines stay as they are.
+    """
+    width = max(40, shutil.get_terminal_size().columns)
+
+    def fill(line: str) -> str:
+        if len(line) <= width or line[0].isspace():
+            return line
+        whole = re.sub(r"`[^`]+`", lambda quoted: quoted[0].replace(" ", "\0"), line)
+        filled = textwrap.fill(whole, width, break_long_words=False, break_on_hyphens=False)
+        return filled.replace("\0", " ")
+
+    return "\n".join(map(fill, text.split("\n")))
 
 
 @contextmanager

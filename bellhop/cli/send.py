@@ -25,7 +25,7 @@ from bellhop.signature import sign
 from bellhop.times import UnreadableTime, read_time
 
 _MEANINGS = {
-    200: "known already, not handled again",
+    200: "known already",
     202: "accepted",
     400: "refused: the receiver does not know this secret, or its clock differs",
     413: "refused: too large",

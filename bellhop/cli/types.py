@@ -26,7 +26,7 @@ from bellhop.samples import sample
 _SENT = ("always", "usually", "sometimes")
 _LEGEND = """\
   always     Without it there is no event.
-  usually    Seam's schema promises it. If it is missing all the same, it is None.
+  usually    Seam's schema promises it. If it is missing, it is None.
   sometimes  None unless it is sent.
 """
 _ENUM = "  one of     The values known today; others are let through.\n"

@@ -163,7 +163,7 @@ def _hint() -> str:
     """Return what is printed when all is ready."""
     command = f"{_own_name()} send lock.unlocked"
     command = click.style(command, bold=True) if sys.stdout.isatty() else command
-    return f"Ready. Try, in another terminal: {command}    (Ctrl-C stops)"
+    return f"Ready. Ctrl-C stops. Try, in another terminal:\n    {command}"
 
 
 def _own_name() -> str:

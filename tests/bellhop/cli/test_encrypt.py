@@ -57,5 +57,11 @@ def test_what_it_cannot_read_is_named(
     assert "1 could not be read" in refused.stdout
 
 
+def test_without_a_key_it_says_which_to_give(run: Run) -> None:
+    refused = run("encrypt")
+    assert refused.exit_code == 1
+    assert "BELLHOP_ENCRYPTION_KEYS is not set" in refused.stderr
+
+
 def rows_of_doctor(run: Run) -> list[object]:
     return [json.loads(line) for line in run("doctor").stdout.splitlines()]
