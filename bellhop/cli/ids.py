@@ -20,14 +20,23 @@ class AmbiguousId(BellhopError):
     """Several ids begin as the one that was given."""
 
 
+class NoId(BellhopError):
+    """What was given cannot be an id."""
+
+
 def whole_id(
     given: str, beginning: Callable[[str], Iterable[str]], missing: Callable[[str], BellhopError]
 ) -> str:
     """Return the id that begins with `given`.
 
     beginning: returns the ids that begin with a text. missing: returns the error for an id that
-    there is not, of which the message may end with a hint. Raises that, and `AmbiguousId`.
+    there is not, of which the message may end with a hint. Raises that, `AmbiguousId`, and
+    `NoId`: with an empty id, `dead drop "$ID"` would drop the only dead letter.
     """
+    if not given.strip():
+        raise NoId("the id is empty: give at least its first characters")
+    if not given.isprintable():
+        raise NoId("the id holds what no id does: give its first characters, as they are listed")
     found = sorted(set(islice(beginning(given), _MOST)))
     if given in found:
         return given

@@ -213,3 +213,18 @@ def test_options_before_the_command_are_not_silently_ignored(run: Run) -> None:
     result = run("dead", "--type", "lock.*", "retry", "--all", "--yes")
     assert result.exit_code == 2
     assert "come after the command" in result.stderr
+
+
+@pytest.mark.parametrize("given", ["", " ", "\udcff", "a\n"])
+@pytest.mark.parametrize("command", ["retry", "drop"])
+def test_what_is_no_id_means_no_dead_letter(
+    ledger: Ledger, run: Run, command: str, given: str
+) -> None:
+    die(ledger, "the-only-one")
+    reason = ["--reason", "x", "--yes"] if command == "drop" else []
+
+    refused = run("dead", command, given, *reason)
+
+    assert refused.exit_code == 1
+    assert "the id" in refused.output
+    assert len(rows(run("dead", "--json"))) == 1
