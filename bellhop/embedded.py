@@ -22,6 +22,7 @@ from typing import IO
 from urllib.parse import quote
 
 import bellhop.guard
+from bellhop.environment import without_secrets
 from bellhop.errors import BellhopError
 from bellhop.logs import get_logger
 from bellhop.private_folder import is_own_socket, is_private, make_private, usable
@@ -193,6 +194,7 @@ class EmbeddedRedis:
             self._guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", bellhop.guard.__file__, str(connection.fileno())],
                 stdin=self._lifeline[0],
+                env=without_secrets(os.environ),
                 pass_fds=(connection.fileno(),),
                 start_new_session=True,
             )

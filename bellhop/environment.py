@@ -157,3 +157,8 @@ def without(environment: Mapping[str, str], variables: Iterable[str]) -> dict[st
     """Return an environment in which none of these settings is set, in no way there is."""
     gone = {other for name in variables for other in (name, f"{name}{_FILE}")}
     return {name: value for name, value in environment.items() if name.upper() not in gone}
+
+
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment for a process that needs no secret, such as the embedded Redis."""
+    return without(environment, (*RECEIVER_ONLY, f"{PREFIX}ENCRYPTION_KEYS", "SEAM_API_KEY"))

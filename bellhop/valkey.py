@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from bellhop.environment import without_secrets
 from bellhop.errors import BellhopError
 
 LOG = "valkey.log"
@@ -75,7 +76,7 @@ class ValkeyProcess:
                 stderr=log,
                 cwd=data,
                 umask=0o077,
-                env={"GLIBC_TUNABLES": _MALLOC, **os.environ},
+                env={"GLIBC_TUNABLES": _MALLOC, **without_secrets(os.environ)},
                 # A signal to a terminal's processes, or to a group, is not for the server: it must
                 # outlive the others.
                 start_new_session=True,
