@@ -7,7 +7,7 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bellhop.ledger import DeadLetters
-from tests.system.conftest import House
+from tests.system.conftest import House, eventually
 
 
 def test_a_worker_without_the_new_key_ends_and_the_next_one_handles_the_events(
@@ -17,6 +17,7 @@ def test_a_worker_without_the_new_key_ends_and_the_next_one_handles_the_events(
     house.handlers('@on("lock.*")\ndef note(event): ran(event.event_id)\n')
     house.environment["BELLHOP_ENCRYPTION_KEYS"] = old
     worker = house.start("worker")
+    eventually(lambda: "worker ready" in house.output(), "it has begun", shown=house.output)
     house.environment["BELLHOP_ENCRYPTION_KEYS"] = f"{new} {old}"
     house.start("receiver")
     house.await_ready()

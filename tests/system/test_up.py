@@ -147,6 +147,7 @@ def test_with_reload_a_broken_handler_is_told_and_the_old_one_stays(lonely_house
     house = lonely_house
     house.handlers('@on("lock.*")\ndef handle(event): ran("old")\n')
     start_up(house, "--reload")
+    eventually(lambda: "\nReady." in house.output(), "the old one is loaded")
 
     house.handlers("@on('lock.unlokced')\ndef handle(event): ran('new')\n")
     eventually(lambda: "did you mean lock.unlocked" in house.output(), "the mistake is told")
