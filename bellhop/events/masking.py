@@ -24,15 +24,30 @@ DOTS: Final = "••••"
 _LIKE_SECRET: Final = re.compile(
     r"(?!is_)(?:.*_)?"
     r"(?:(?<!error_)(?<!mutation_)(?<!reason_)(?<!warning_)codes?"
-    r"|pins?|passcodes?|client_session_token|instant_key_url)",
+    r"|(?:pass|pin)codes?|pins?|otps?|passwords?|passwd|passphrases?|secrets?|tokens?"
+    r"|(?:api|private)_?keys?|instant_key_url)",
     re.ASCII | re.DOTALL | re.IGNORECASE,
 )
+_WORDS: Final = re.compile(r"-|(?<=[a-z0-9])(?=[A-Z])")
+"""Between the words of a name in kebab-case or camelCase."""
 _SIGNS: Final = (
     b'code"',
     b'codes"',
     b'pin"',
     b'pins"',
-    b'_token"',
+    b'otp"',
+    b'otps"',
+    b'password"',
+    b'passwords"',
+    b'passwd"',
+    b'passphrase"',
+    b'passphrases"',
+    b'secret"',
+    b'secrets"',
+    b'token"',
+    b'tokens"',
+    b'key"',
+    b'keys"',
     b'key_url"',
     b'"from"',
     b'"to"',
@@ -53,7 +68,7 @@ def is_secret_name(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _ends_like_secret(name: str) -> bool:
-    return _LIKE_SECRET.fullmatch(name) is not None
+    return _LIKE_SECRET.fullmatch(_WORDS.sub("_", name)) is not None
 
 
 def may_hold_secrets(text: bytes) -> bool:

@@ -135,12 +135,26 @@ def test_no_value_stands_in_a_problem() -> None:
     assert told == ("battery_level: expected a number, got a string of 10 characters",)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["otp", "pincode", "doorCode", "door-code", "newPin", "accessCode", "token", "refreshToken"]
+    + ["password", "client_secret", "apiKey", "api_key", "private_key", "CODE", "wifi_passphrase"],
+)
+def test_a_new_field_with_the_name_of_a_secret_is_one(name: str) -> None:
+    event = parse(body(**{name: "98761", "metadata": {name: "98762"}})).event
+    assert event.secrets() == {"98761", "98762"}
+    assert "9876" not in repr(event)
+
+
 NO_SECRETS = {
     "error_code": "9876",
     "warning_code": 9876,
     "reason_code": "9876",
     "last_error_code": "9876",
     "mutation_code": "9876",
+    "errorCode": "9876",
+    "customer_key": "9876",
+    "compassion": 9876,
     "is_code": "9876",
     "codec": 9876,
     "barcode": "9876",
