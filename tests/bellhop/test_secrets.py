@@ -137,8 +137,11 @@ def test_no_value_stands_in_a_problem() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["otp", "pincode", "doorCode", "door-code", "newPin", "accessCode", "token", "refreshToken"]
-    + ["password", "client_secret", "apiKey", "api_key", "private_key", "CODE", "wifi_passphrase"],
+    [
+        *("otp", "pincode", "doorCode", "door-code", "newPin", "accessCode", "CODE"),
+        *("token", "refreshToken", "apiKey", "api_key", "private_key"),
+        *("password", "client_secret", "wifi_passphrase"),
+    ],
 )
 def test_a_new_field_with_the_name_of_a_secret_is_one(name: str) -> None:
     event = parse(body(**{name: "98761", "metadata": {name: "98762"}})).event

@@ -79,7 +79,7 @@ def test_encryption_is_turned_on_over_a_live_ledger_workers_first(
     assert house.post(event_id="e3", code="90817263").status_code == 202
     house.await_lines(3)
     assert house.lines() == ["e1", "e2", "e3"]
-    assert len(list(DeadLetters(redis))) == 3
+    eventually(lambda: len(list(DeadLetters(redis))) == 3, "all are dead letters")
     stored = str([redis.dump(name) for name in redis.scan_iter("*")])
     assert "90817263" not in stored
     assert "36271809" not in stored

@@ -27,13 +27,23 @@ class Workplace:
 
     def deliver(self, event_type: str = "lock.unlocked", device: str = "front", **more: Any) -> str:
         """Accept an event, and return its id."""
+        arrival = self._arrival(event_type, device, **more)
+        self.ledger.accept([arrival])
+        return arrival.event_id
+
+    def deliver_many(self, count: int, *, devices: int) -> None:
+        """Accept so many events in one call, of so many devices in turn."""
+        self.ledger.accept(
+            [self._arrival("lock.unlocked", f"d{number % devices}") for number in range(count)]
+        )
+
+    def _arrival(self, event_type: str, device: str, **more: Any) -> Arrival:
         number = next(self._numbers)
         event_id = f"e{number}"
         content = {"event_id": event_id, "event_type": event_type, "device_id": device, **more}
         body = json.dumps(content).encode()
         event = parse(body).event
-        self.ledger.accept([Arrival(f"msg_{number}", event_id, event_type, event.mailbox, body)])
-        return event_id
+        return Arrival(f"msg_{number}", event_id, event_type, event.mailbox, body)
 
     def work(self) -> None:
         """Do one shift."""

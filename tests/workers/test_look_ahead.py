@@ -42,8 +42,7 @@ def place(ledger: Ledger) -> Workplace:
     for _ in range(20):
         place.runtime.learn_cost(0.0, 10**9)
     assert place.runtime.appetite(0).entries == MOST_ENTRIES
-    for number in range(EVENTS):
-        place.deliver(device=f"d{number % DEVICES}")
+    place.deliver_many(EVENTS, devices=DEVICES)
     return place
 
 
