@@ -6,11 +6,16 @@ Handlers are imported in the worker. If that takes its time, or ends the process
 
 import mmap
 import os
+import select
 import struct
 import time
+from collections.abc import Callable
 from contextlib import suppress
 
 _LONGEST_NAME = 200
+_LONGEST_TELLING = 5.0
+"""Seconds that a worker waits for another to tell something."""
+
 _SLOT = struct.Struct(f"d{_LONGEST_NAME}s")
 
 
@@ -51,6 +56,9 @@ class Loaded:
 
     def __init__(self, ready: int | None = None) -> None:
         self._memory = mmap.mmap(-1, 2)
+        self._token = os.pipe()
+        os.set_blocking(self._token[0], False)
+        os.write(self._token[1], b".")
         self._ready = ready
 
     def once(self) -> bool:
@@ -64,7 +72,23 @@ class Loaded:
             with suppress(OSError):  # nobody reads it any more, or it is full
                 os.write(self._ready, b".")
 
-    def first_to_tell(self) -> bool:
-        """Return whether nobody told yet why they cannot be loaded, and take it on."""
-        told, self._memory[1] = self._memory[1], 1
-        return not told
+    def tell_once(self, tell: Callable[[], object]) -> None:
+        """Call `tell` if no worker told yet why they cannot be loaded.
+
+        Returns when one has: the first worker that ends takes the others along, which must not
+        happen to the one that is about to tell.
+        """
+        ends = time.monotonic() + _LONGEST_TELLING  # its holder may have been killed
+        while not self._takes_token() and time.monotonic() < ends:
+            pass
+        if not self._memory[1]:
+            tell()
+            self._memory[1] = 1
+        os.write(self._token[1], b".")
+
+    def _takes_token(self) -> bool:
+        token = self._token[0]
+        try:
+            return bool(select.select([token], [], [], 0.5)[0] and os.read(token, 1))
+        except BlockingIOError:  # another was faster
+            return False

@@ -155,8 +155,8 @@ class WorkerProcess:
             if loaded.once():
                 _log.error("the handlers cannot be loaded any more", error=str(error))
                 sys.exit(os.EX_SOFTWARE)
-            if loaded.first_to_tell():
-                _log.critical("the handlers cannot be loaded", error=str(error))
+            reason = str(error)
+            loaded.tell_once(lambda: _log.critical("the handlers cannot be loaded", error=reason))
             sys.exit(os.EX_CONFIG)
         self._importing.end()
         self._deadlines.set_main(math.inf)
