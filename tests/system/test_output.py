@@ -1,6 +1,7 @@
 """Where commands write may be closed, full, read no further, or unable to show every character."""
 
 import json
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.system.conftest import DEADLINE, House
 
 def shell(house: House, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a shell's script, in which `bellhop` is the command."""
-    command = " ".join(house.command())
+    command = shlex.join(house.command())
     return subprocess.run(
         ["bash", "-c", f'bellhop() {{ {command} "$@"; }}\n{script}'],
         cwd=house.path,

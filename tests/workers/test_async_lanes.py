@@ -35,10 +35,11 @@ def test_of_quick_ones_many_events_are_claimed_together(workplace: Workplace) ->
         pass
 
     before = workplace.runtime.appetite(0)
-    for number in range(200):
-        workplace.deliver(device=f"d{number % 60}")
-    workplace.work()
-    after = workplace.runtime.appetite(0)
+    for _ in range(20):  # on a busy machine, one may take long
+        workplace.deliver_many(200, devices=60)
+        workplace.work()
+        if (after := workplace.runtime.appetite(0)).share > 1:
+            break
     assert (before.share, before.mailboxes) == (1, 50)
     assert after.share > 1
     assert after.mailboxes == 50
