@@ -39,8 +39,8 @@ settings.load_profile("quick")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two tests for each core, since many wait for another process."""
-    return 2 * len(os.sched_getaffinity(0))
+    """Run a test more than there are cores, since many wait for another process."""
+    return 1 + len(os.sched_getaffinity(0))
 
 
 @pytest.fixture(autouse=True)
