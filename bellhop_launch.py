@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _start_without(here: str, python_path: str) -> None:
-    """Start this process anew if PYTHONPATH names the current directory.
+    """Start this process again if PYTHONPATH names the current directory.
 
     Python itself, and what site-packages have it import at its start, may have modules from there.
     """

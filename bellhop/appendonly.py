@@ -72,7 +72,7 @@ def find_damage(data: Path) -> list[Damage]:
     listed = _manifest(folder)
     damage = []
     if files and not listed:
-        damage.append(Damage(MANIFEST, "it is missing or damaged, and can be made anew"))
+        damage.append(Damage(MANIFEST, "it is missing or damaged, and can be made again"))
     damage += [
         Damage(name, "it is missing, and what was in it is lost")
         for name in listed
@@ -105,7 +105,7 @@ def repair(data: Path, damage: Sequence[Damage], now: datetime) -> Path:
     except (OSError, ServerNotStarted) as error:
         raise NotRepaired(
             f"the files in {folder} cannot be mended ({error}); they are as they were: restore "
-            "them from a backup, or move them away to begin anew"
+            "them from a backup, or move them away to begin again"
         ) from error
     return kept
 

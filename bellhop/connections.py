@@ -1,7 +1,7 @@
 """Connections to Redis: clients for every form of `BELLHOP_REDIS_URL`, and what an outage is.
 
 Whichever way Redis fails over (a Sentinel, or a name or proxy that leads elsewhere), a client finds
-the new primary by itself: a connection that meets a read-only replica is dropped and made anew.
+the new primary by itself: a connection that meets a read-only replica is dropped and made again.
 """
 
 import re
@@ -55,7 +55,7 @@ def connect(url: str, *, patience: float | None = None) -> Redis:
 
     `patience`: seconds after which connecting, or waiting for an answer, fails for good, for a
     caller who must not stand still (only to look up the host's name may take longer). Without it,
-    they have `SOCKET_TIMEOUT`, and a lost connection is made anew once.
+    they have `SOCKET_TIMEOUT`, and a lost connection is made again once.
     """
     address = parse_redis_url(url)
     options = _options(address, Retry)

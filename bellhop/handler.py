@@ -22,7 +22,7 @@ class Context:
         this handler to be tried again. (Never with `in_order=True`.)
     stale: whether this handler already saw an event of the same device that occurred later
         (`occurred_at`): what this one tells may be out of date.
-    replay: whether somebody had the event replayed (`bellhop replay`); attempts are counted anew.
+    replay: whether somebody had the event replayed (`bellhop replay`); attempts are counted again.
     """
 
     event: SeamEvent

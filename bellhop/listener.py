@@ -10,7 +10,7 @@ them.
    found by that, what is told after it by following. Whoever begins to wait later is looked back
    for, too.
 3. An attempt that is told of is read, and who waits for it is told when it has ended.
-4. When a connection breaks, it begins anew with step 1.
+4. When a connection breaks, it begins again with step 1.
 """
 
 import asyncio

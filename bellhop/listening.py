@@ -63,7 +63,7 @@ def _url(given: str | None, settings: Settings) -> str:
 
 
 def _forget() -> None:
-    """Have a process that was forked begin anew: the threads are its parent's."""
+    """Have a process that was forked begin again: the threads are its parent's."""
     global _lock  # somebody may have held it
     _lock = threading.Lock()
     _listeners.clear()

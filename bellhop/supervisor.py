@@ -89,7 +89,7 @@ class Supervisor:
         return child
 
     def restart(self, child: Child) -> None:
-        """Let a child finish, and start it anew. May be called from another thread."""
+        """Let a child finish, and start it again. May be called from another thread."""
         child.failures = 0
         child.next_start = 0.0
         if child.process and child.alive:

@@ -15,7 +15,7 @@ ever meets what it has no key for:
 
 1. Add the new key behind the old one, everywhere: now all can decrypt what it will encrypt.
 2. When all run with both, put the new one in front, everywhere.
-3. Have `bellhop encrypt` store everything anew with it, and take the old one out.
+3. Have `bellhop encrypt` store everything again with it, and take the old one out.
 
 To have no key is to have the key `plaintext`, which changes nothing. So encryption is turned on,
 and off, by a rotation: from `plaintext` to a key, or back. Where `plaintext` is not among the keys,

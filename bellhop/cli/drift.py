@@ -31,7 +31,7 @@ _LEAST_EXAMPLE: Final = 12
 
 
 @click.command()
-@click.option("--forget", is_flag=True, help="Forget it all; what comes again is reported anew.")
+@click.option("--forget", is_flag=True, help="Forget it all; what comes again is reported again.")
 @listing
 def drift(forget: bool, as_json: bool) -> None:
     """Report where events differ from Seam's schema.

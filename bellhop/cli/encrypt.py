@@ -1,4 +1,4 @@
-"""`bellhop encrypt`: what is stored, stored anew with the first key."""
+"""`bellhop encrypt`: what is stored, stored again with the first key."""
 
 import click
 
@@ -37,7 +37,7 @@ def encrypt() -> None:
     click.echo(f"{result.count:,} {how}, {len(result.unread):,} could not be read")
     if not result.rewrites_file:
         click.echo(
-            "Redis's files still hold what was stored before, until they are written anew: have "
+            "Redis's files still hold what was stored before, until they are written again: have "
             "its administrator call BGREWRITEAOF",
             err=True,
         )

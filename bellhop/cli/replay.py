@@ -45,8 +45,8 @@ def replay(handler: str | None, only_failed: bool, dry_run: bool, yes: bool, **c
     bellhop replay "*"                                     all that is on record
 
     They go to the handlers that match them now, in order for each device, and beside live events;
-    `context.replay` says so. Attempts are counted anew. What a handler is yet to see, or to try
-    again, is left alone.
+    `context.replay` says so. Attempts are counted from the start. What a handler is yet to see, or
+    to try again, is left alone.
     """
     if not (handler or only_failed or any(chosen.values())):
         raise click.UsageError('say which events: --type, --device, --since …; all of them: "*"')

@@ -49,7 +49,7 @@ _log = get_logger("up")
     show_default=True,
     help="Worker processes.",
 )
-@click.option("--reload", is_flag=True, help="Load the handlers anew when a module is saved.")
+@click.option("--reload", is_flag=True, help="Load the handlers again when a module is saved.")
 def up(
     host: str | None, port: int | None, processes: int | None, workers: int, reload: bool
 ) -> None:
@@ -175,7 +175,7 @@ def _own_name() -> str:
 
 
 def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
-    """Return what starts the embedded Redis anew if it ended by itself."""
+    """Return what starts the embedded Redis again if it ended by itself."""
 
     def look(_dead: Sequence[str]) -> None:
         if embedded.ended():

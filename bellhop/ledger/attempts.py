@@ -1,6 +1,6 @@
 """Action attempts on record: what their events told, with what was fetched from Seam's API.
 
-Each is read anew from the events about it, so it is as late or as early as they are.
+Each is read again from the events about it, so it is as late or as early as they are.
 """
 
 from collections.abc import Sequence

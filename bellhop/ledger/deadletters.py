@@ -10,7 +10,7 @@ from redis import Redis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
-from bellhop.ledger.handled import opened, sealed_anew
+from bellhop.ledger.handled import opened, resealed
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -39,8 +39,8 @@ class DeadLetter:
 
     @property
     def _sealed(self) -> Mapping[str, Any]:
-        # It may have been stored anew since it was read.
-        return sealed_anew(self.stored, self.event_id, self.handler, self.vault)
+        # It may have been stored again since it was read.
+        return resealed(self.stored, self.event_id, self.handler, self.vault)
 
     @property
     def event_type(self) -> str:

@@ -45,7 +45,7 @@ class DriftReport:
         return sorted(seen, key=lambda one: (one.drift.event_type, one.drift.field, one.drift.kind))
 
     def forget(self) -> int:
-        """Forget all of it, so that each kind is counted and logged anew; return how many."""
+        """Forget all of it, so that each kind is counted and logged again; return how many."""
         names: Any = self._redis.zrange(keys.DRIFT, 0, -1)
         with self._redis.pipeline() as both:
             for name in names:

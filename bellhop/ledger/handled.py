@@ -70,12 +70,12 @@ def opened(record: Mapping[str, Any], event_id: str, handler: str, vault: Vault)
     return _with_said(record, read)
 
 
-def sealed_anew(
+def resealed(
     record: Mapping[str, Any], event_id: str, handler: str, vault: Vault
 ) -> dict[str, Any]:
     """Return a record in which what was said is as the first key seals it, if it can be read."""
 
-    def anew(stored: str, kind: Kind) -> str:
+    def renewed(stored: str, kind: Kind) -> str:
         if vault.is_current(stored):
             return stored
         try:
@@ -84,7 +84,7 @@ def sealed_anew(
             return stored
         return vault.seal_text(text, kind, event_id, handler)
 
-    return _with_said(record, anew)
+    return _with_said(record, renewed)
 
 
 def _with_said(record: Mapping[str, Any], change: Callable[[str, Kind], str]) -> dict[str, Any]:

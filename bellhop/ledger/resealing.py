@@ -1,4 +1,4 @@
-"""Storing everything anew with the first key: the last step of a rotation, see `bellhop.vault`.
+"""Storing everything again with the first key: the last step of a rotation, see `bellhop.vault`.
 
 It runs beside receivers and workers. Each key of Redis is changed only if nobody else changed it
 meanwhile; what they write in the meantime is sealed with the first key anyway, since all of them
@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from bellhop.events.subjects import known_subjects
 from bellhop.ledger import keys
 from bellhop.ledger.drift import DriftReport
-from bellhop.ledger.handled import sealed_anew
+from bellhop.ledger.handled import resealed
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.steps import take
 from bellhop.vault import CannotOpen, Kind, Vault
@@ -32,7 +32,7 @@ _SEALED = {
 
 @dataclass(slots=True)
 class Resealed:
-    """How much was stored anew, what could not be read, and whether old files go away by now."""
+    """How much was stored again, what could not be read, and whether old files go away by now."""
 
     count: int = 0
     unread: list[str] = field(default_factory=list)
@@ -87,12 +87,12 @@ def _reseal(redis: Redis, vault: Vault, name: str, result: Resealed) -> None:
         changed.clear()
         for field_name, stored in pipeline.hgetall(name).items():
             try:
-                anew = _anew(vault, kind, of, field_name.decode(), stored)
+                renewed = _renewed(vault, kind, of, field_name.decode(), stored)
             except CannotOpen as error:
                 unread.append(str(error))
                 continue
-            if anew != stored:
-                changed[field_name] = anew
+            if renewed != stored:
+                changed[field_name] = renewed
         pipeline.multi()
         if changed:
             pipeline.hset(name, mapping=changed)
@@ -102,7 +102,7 @@ def _reseal(redis: Redis, vault: Vault, name: str, result: Resealed) -> None:
     result.unread += unread
 
 
-def _anew(vault: Vault, kind: str, of: str, name: str, stored: bytes) -> bytes:
+def _renewed(vault: Vault, kind: str, of: str, name: str, stored: bytes) -> bytes:
     """Return what is to be stored instead: the same, if it is as it should be, or never sealed."""
     if name.startswith("h:"):
         return _record_anew(vault, of, name.removeprefix("h:"), stored)
@@ -114,8 +114,12 @@ def _anew(vault: Vault, kind: str, of: str, name: str, stored: bytes) -> bytes:
 
 def _record_anew(vault: Vault, event_id: str, handler: str, stored: bytes) -> bytes:
     record = json.loads(stored)
-    anew = sealed_anew(record, event_id, handler, vault)
-    said = [anew.get("error"), anew.get("reason"), *(one[2] for one in anew.get("attempts", ()))]
+    renewed = resealed(record, event_id, handler, vault)
+    said = [
+        renewed.get("error"),
+        renewed.get("reason"),
+        *(one[2] for one in renewed.get("attempts", ())),
+    ]
     if not all(vault.is_current(text) for text in said if text):
         raise CannotOpen(f"event {event_id}: what {handler} said of it cannot be read")
-    return stored if anew == record else json.dumps(anew).encode()
+    return stored if renewed == record else json.dumps(renewed).encode()

@@ -68,17 +68,17 @@ DAMAGE: dict[str, tuple[Callable[[], object], list[str], str]] = {
     "the snapshot": (cut_base, EVENTS, "the snapshot is damaged"),
     "an empty snapshot": (lambda: (FILES / BASE).write_bytes(b""), EVENTS, "snapshot is damaged"),
     "no snapshot": (lambda: (FILES / BASE).unlink(), EVENTS, "is missing, and what was in it"),
-    "no manifest": ((lambda: (FILES / MANIFEST).unlink()), EVENTS, "can be made anew"),
-    "an empty manifest": ((lambda: (FILES / MANIFEST).write_bytes(b"")), EVENTS, "made anew"),
+    "no manifest": ((lambda: (FILES / MANIFEST).unlink()), EVENTS, "can be made again"),
+    "an empty manifest": ((lambda: (FILES / MANIFEST).write_bytes(b"")), EVENTS, "made again"),
     "zeros as manifest": (
         (lambda: (FILES / MANIFEST).write_bytes(bytes(88))),
         EVENTS,
-        "can be made anew",
+        "can be made again",
     ),
     "half a manifest": (
         (lambda: (FILES / MANIFEST).write_bytes(f"file {BASE} seq 1 type b\nfile app".encode())),
         EVENTS,
-        "can be made anew",
+        "can be made again",
     ),
 }
 

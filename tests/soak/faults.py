@@ -1,6 +1,6 @@
 """What goes wrong in a soak: by chance, from a seed, and written down for the checker.
 
-The kinds are dealt from a deck that is shuffled anew when it is used up, so that a run of a minute
+The kinds are dealt from a deck that is shuffled again when it is used up, so that a run of a minute
 meets nearly all of them. A fault whose target is down already is passed over.
 """
 

@@ -78,7 +78,7 @@ class _PatientPipeline(Pipeline):
         return self._patiently(attempt)
 
     def _or_watch_again(self, call: Callable[[], T]) -> T:
-        """Call once: with the connection, the watch is gone, and the caller has to begin anew."""
+        """Call once: with the connection, the watch is gone, and the caller has to begin again."""
         try:
             return call()
         except RedisError as error:

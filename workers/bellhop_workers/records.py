@@ -16,7 +16,7 @@ from typing import Any
 from bellhop.events import SeamEvent
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Outcome
-from bellhop.ledger.handled import sealed_anew
+from bellhop.ledger.handled import resealed
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -52,7 +52,7 @@ class Attempts:
 
     @property
     def number(self) -> int:
-        """The number of the next attempt, from 1; that of a replay is counted anew."""
+        """The number of the next attempt, from 1; that of a replay is counted again."""
         return self._before + len(self._attempts) - (self._replayed or 0) + 1
 
     @property
@@ -99,7 +99,7 @@ class Attempts:
 
     def behind(self, handler: str) -> Outcome:
         """The event waits behind an earlier one; this was no attempt."""
-        read = sealed_anew(self._read, self._event_id, handler, self._vault)
+        read = resealed(self._read, self._event_id, handler, self._vault)
         return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
 
     def dead(
@@ -124,7 +124,7 @@ class Attempts:
         short = (summary or first_line(error) or error)[:_LONGEST_ERROR] if error else None
         told = short and said(short, Kind.ATTEMPT)
         attempt = [started_ms, round(took_ms, 2), told, *(["replay"] if self.replay else [])]
-        before = sealed_anew({"attempts": self._attempts}, self._event_id, handler, self._vault)
+        before = resealed({"attempts": self._attempts}, self._event_id, handler, self._vault)
         attempts = [*before["attempts"], attempt]
         record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
         earlier = self._before + len(attempts) - len(record["attempts"])

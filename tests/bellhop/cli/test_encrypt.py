@@ -1,4 +1,4 @@
-"""`bellhop encrypt`: what is stored, stored anew."""
+"""`bellhop encrypt`: what is stored, stored again."""
 
 import json
 from datetime import timedelta
