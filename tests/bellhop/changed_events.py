@@ -10,10 +10,12 @@ from typing import Any, TypeAlias
 
 from hypothesis import strategies as st
 
+from bellhop.events.masking import is_secret_name
 from tests.bellhop.events_from_facts import (
     CODES,
     JSON,
     MARK,
+    NAMES,
     SECRET,
     WORDS,
     Event,
@@ -109,9 +111,9 @@ def drifting(draw: st.DrawFn, event: Event) -> tuple[Event, list[Change]]:
     """Change an event in ways that leave it accepted, and return it with what was changed."""
     known = known_names(event["event_type"])
     name = draw((st.sampled_from(NEW_NAMES) | WORDS).filter(lambda name: name not in known))
-    value = draw(CODES if name in SECRET else JSON)
+    value = draw(CODES if is_secret_name(name) else JSON)
     enums = {one for name in known for one in _all_enums(event["event_type"])}
-    word = draw(WORDS.filter(lambda word: word not in enums))
+    word = draw(NAMES.filter(lambda word: word not in enums))
     possible = st.sampled_from(list(differences(event, name, value, word)))
     chosen: list[Change] = []
     for change in draw(st.lists(possible, min_size=1, max_size=5)):

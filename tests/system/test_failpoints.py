@@ -57,6 +57,9 @@ KILLS = [
 Mail is taken carefully where a worker died before.
 """
 
+ALWAYS = (0, 5, 7, 9, 10)
+"""Places of the kills that `make test` runs, one of each part of the way; `make soak` runs all."""
+
 PASS = {"sweep.before": 2, "sweep.after": 2, "settle.before": 2, "settle.after": 2}
 """The pass that kills, where the first comes before there is anything to lose."""
 
@@ -102,7 +105,14 @@ def test_every_failpoint_kills_in_some_run() -> None:
     assert {name for names in KILLS for name in names} == set(NAMES)
 
 
-@pytest.mark.parametrize("names", KILLS, ids=" and ".join)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(names, marks=() if place in ALWAYS else pytest.mark.long)
+        for place, names in enumerate(KILLS)
+    ],
+    ids=" and ".join,
+)
 def test_kills_lose_nothing_and_repeat_only_what_was_in_hand(
     names: tuple[str, ...], house: House, redis: Redis, tmp_path: Path
 ) -> None:

@@ -133,7 +133,17 @@ def live_through(workers: Workers, outage: Outage) -> None:
 # To a worker, all refusals of writes are alike; the receiver's tests have the others.
 @pytest.mark.parametrize(
     "outage",
-    [out_of_memory, demoted, full_disk, busy, wrong_password, killed, loading, frozen],
+    [
+        out_of_memory,
+        demoted,
+        full_disk,
+        wrong_password,
+        killed,
+        loading,
+        # A server that does not answer is noticed after ten seconds.
+        pytest.param(busy, marks=pytest.mark.long),
+        pytest.param(frozen, marks=pytest.mark.long),
+    ],
     ids=lambda outage: outage.__name__,
 )
 def test_workers_wait_and_go_on_by_themselves(outage: Outage, workers: Workers) -> None:

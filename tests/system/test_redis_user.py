@@ -33,6 +33,8 @@ README = Path(__file__).parents[2] / "README.md"
 
 API_KEY = "seam_bellhop_a-key-for-the-tests"
 DEVICE = "11111111-1111-4111-8111-111111111111"
+EVENTS = 3
+"""Of one device, in order: each becomes a dead letter before the next is begun."""
 
 HANDLERS = """
 @on("lock.*")
@@ -131,7 +133,7 @@ def test_all_that_bellhop_does_is_done_under_the_documented_user(
 def _deliver(house: House, seam: StandIn, server: Server) -> None:
     """Post events of every fate, and wait until the handlers are through with them."""
     seam.add("a1")
-    for number in range(20):
+    for number in range(EVENTS):
         assert house.post(event_id=f"u{number}", device_id=DEVICE).status_code == 202
     assert house.post("lock.locked", event_id="l1").status_code == 202
     assert house.post("lock.locked", event_id="l1").status_code == 200
@@ -148,7 +150,7 @@ def _deliver(house: House, seam: StandIn, server: Server) -> None:
         assert answer.status_code == 202
     eventually(lambda: "async l1" in house.lines(), "it is tried again", shown=house.output)
     with server.client() as admin:
-        eventually(lambda: admin.zcard(keys.DEAD) == 20, "letters are dead", shown=house.output)
+        eventually(lambda: admin.zcard(keys.DEAD) == EVENTS, "letters are dead", shown=house.output)
     eventually(lambda: seam.asked["a1"], "the fetcher asks", shown=house.output)
 
 

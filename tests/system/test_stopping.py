@@ -114,6 +114,7 @@ def test_a_second_signal_to_a_worker_itself_counts_as_well(house: House) -> None
     assert "died_of" not in house.output()
 
 
+@pytest.mark.long
 def test_a_handler_that_keeps_the_whole_worker_is_ended_by_the_pool(house: House) -> None:
     house.handlers(
         "import ctypes\n"
