@@ -1,4 +1,4 @@
-"""Bellhop's own side of each measurement, with a few dozen events: figures come out of it."""
+"""Bellhop's own side of each measurement, with a few thousand events: figures come out of it."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -17,13 +17,13 @@ MINIATURE = Scale(
     thorough=True,
     connections=(2,),
     intake_seconds=0.2,
-    events=300,
+    events=3000,
     devices=300,
     rates=(50,),
     paced_seconds=0.4,
     io_events=20,
     growth_seconds=0.2,
-    waiting=(600,),
+    waiting=(6000,),
     device_counts=(),
     handler_counts=(3,),
     memory_events=40,
@@ -50,7 +50,7 @@ def stage() -> Iterator[Stage]:
     ("measurement", "rows", "column"),
     [
         (intake, 1, "requests/s"),
-        (work, 1, "events/s"),
+        (work, 2, "events/s"),
         (end_to_end, 1, "p99 ms"),
         pytest.param(io, 1, "events/s", marks=pytest.mark.long),
         (growth, 2, "handled/s"),
