@@ -4,21 +4,18 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bellhop.cli.ids import whole_id
+from bellhop.cli.dead_filter import Filter, NoDeadLetter, filter_options, with_whole_ids
 from bellhop.cli.listing import ago, listing, print_json
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import masked, parse
 from bellhop.events.masking import printable
-from bellhop.events.nearest import nearest
-from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import shown
 from bellhop.tracebacks import without_libraries
@@ -27,49 +24,11 @@ from bellhop.vault import Kind
 if TYPE_CHECKING:
     from bellhop.ledger import DeadLetter, DeadLetters, Resolution
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 _AT_A_TIME = 200
 
 
-class NoDeadLetter(BellhopError):
-    """There is no such dead letter, or none of such a handler."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Filter:
-    """Which dead letters are meant: those of all that is given."""
-
-    event_ids: tuple[str, ...] = ()
-    pattern: str | None = None
-    handler: str | None = None
-    device: str | None = None
-
-    def __bool__(self) -> bool:
-        return bool(self.event_ids or self.pattern or self.handler or self.device)
-
-    def fits(self, letter: "DeadLetter") -> bool:
-        return (
-            (not self.event_ids or letter.event_id in self.event_ids)
-            and (self.pattern is None or Pattern(self.pattern).matches(letter.event_type))
-            and self.handler in (None, letter.handler)
-            and (self.device is None or letter.mailbox == f"device:{self.device}")
-        )
-
-
-def _filtered(command: F) -> F:
-    """Give a command the options that choose dead letters."""
-    for option in (
-        click.option("--device", metavar="ID", help="Only those of a device."),
-        click.option("--handler", metavar="NAME", help="Only those of a handler."),
-        click.option("--type", "pattern", metavar="TYPE", help='Such as "lock.*".'),
-    ):
-        command = option(command)
-    return command
-
-
 @click.group(invoke_without_command=True)
-@_filtered
+@filter_options
 @click.option("--limit", type=click.IntRange(1), help="At most.")
 @listing
 @click.pass_context
@@ -85,7 +44,7 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
             )
         return
     dead_letters = _open()
-    filter_ = _whole(_Filter(**chosen), dead_letters)
+    filter_ = with_whole_ids(Filter(**chosen), dead_letters)
     letters = islice(_letters(dead_letters, filter_), limit)
     if as_json:
         print_json(map(_row, letters))
@@ -99,7 +58,7 @@ def dead(context: click.Context, /, limit: int | None, as_json: bool, **chosen: 
         _print_none(filter_)
 
 
-def _print_none(chosen: _Filter) -> None:
+def _print_none(chosen: Filter) -> None:
     click.echo("No such dead letters." if chosen else "No dead letters.")
 
 
@@ -126,7 +85,7 @@ def show(event_id: str, handler: str | None, full: bool, as_json: bool) -> None:
     """
     dead_letters = _open()
     letters = list(
-        _letters(dead_letters, _whole(_Filter((event_id,), None, handler), dead_letters))
+        _letters(dead_letters, with_whole_ids(Filter((event_id,), None, handler), dead_letters))
     )
     if not letters:
         raise NoDeadLetter(f"{event_id} is no dead letter of {handler}; `bellhop dead` lists them")
@@ -160,7 +119,7 @@ def _show(letter: "DeadLetter", *, full: bool) -> None:
 
 @dead.command()
 @click.argument("event_ids", nargs=-1)
-@_filtered
+@filter_options
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> None:
@@ -168,12 +127,12 @@ def retry(event_ids: tuple[str, ...], every: bool, yes: bool, **chosen: Any) -> 
 
     Each handler may make as many attempts as at first; their numbers go on.
     """
-    _resolve(_Filter(event_ids, **chosen), every, yes, "try again", lambda one: one.tried_again())
+    _resolve(Filter(event_ids, **chosen), every, yes, "try again", lambda one: one.tried_again())
 
 
 @dead.command()
 @click.argument("event_ids", nargs=-1)
-@_filtered
+@filter_options
 @click.option("--all", "every", is_flag=True, help="All of them.")
 @click.option("--reason", required=True, help="Why; it is kept on record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -182,11 +141,11 @@ def drop(event_ids: tuple[str, ...], every: bool, reason: str, yes: bool, **chos
 
     The events stay on record as long as others do, with your reason.
     """
-    _resolve(_Filter(event_ids, **chosen), every, yes, "drop", lambda one: one.dropped(reason))
+    _resolve(Filter(event_ids, **chosen), every, yes, "drop", lambda one: one.dropped(reason))
 
 
 def _resolve(
-    chosen: _Filter,
+    chosen: Filter,
     every: bool,
     yes: bool,
     what: str,
@@ -200,7 +159,7 @@ def _resolve(
     from bellhop.queue import enqueue_shift
 
     dead_letters = _open()
-    chosen = _whole(chosen, dead_letters)
+    chosen = with_whole_ids(chosen, dead_letters)
     letters = list(_letters(dead_letters, chosen))
     for (handler, event_type), count in sorted(_counted(letters).items()):
         click.echo(f"{count:>6}  {handler}  {event_type}")
@@ -234,54 +193,8 @@ def _open() -> "DeadLetters":
     return DeadLetters(opened_redis(settings), settings.vault)
 
 
-def _letters(dead_letters: "DeadLetters", chosen: _Filter) -> "Iterator[DeadLetter]":
+def _letters(dead_letters: "DeadLetters", chosen: Filter) -> "Iterator[DeadLetter]":
     return filter(chosen.fits, dead_letters)
-
-
-def _whole(chosen: _Filter, dead_letters: "DeadLetters") -> _Filter:
-    """Return the filter with whole ids, of which first characters may be given.
-
-    Raises `NoDeadLetter` if an event has none, and `AmbiguousId`. A handler or a device without
-    dead letters is good news; but it is told if the name of another that has some is like it.
-    """
-    if not (chosen.event_ids or chosen.device or chosen.handler):
-        return chosen
-    events, devices, handlers = set(), set(), set()
-    for letter in dead_letters:
-        events.add(letter.event_id)
-        handlers.add(letter.handler)
-        kind, _, owner = letter.mailbox.partition(":")
-        if kind == "device":
-            devices.add(owner)
-
-    def whole(given: str, known: set[str]) -> str:
-        def beginning(start: str) -> list[str]:
-            return [one for one in known if one.startswith(start)]
-
-        def missing(hint: str) -> BellhopError:
-            return NoDeadLetter(
-                f"{given}: no such dead letter{hint or '; `bellhop dead` lists them'}"
-            )
-
-        return whole_id(given, beginning, missing)
-
-    near = nearest(chosen.handler or "", handlers)
-    if near and chosen.handler not in handlers:
-        _tell(f"no dead letter of {chosen.handler}; did you mean {' or '.join(near)}?")
-    device = chosen.device
-    if device:
-        try:
-            device = whole(device, devices)
-        except NoDeadLetter as error:
-            if "did you mean" in str(error):
-                _tell(str(error))
-    return replace(
-        chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device
-    )
-
-
-def _tell(hint: str) -> None:
-    click.echo(f"bellhop: {hint}", err=True)
 
 
 def _row(letter: "DeadLetter") -> dict[str, object]:

@@ -1,0 +1,100 @@
+"""Which dead letters are meant: the options that choose them, and the ids that people give."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from bellhop.cli.ids import whole_id
+from bellhop.errors import BellhopError
+from bellhop.events.nearest import nearest
+from bellhop.routing import Pattern
+
+if TYPE_CHECKING:
+    from bellhop.ledger import DeadLetter, DeadLetters
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class NoDeadLetter(BellhopError):
+    """There is no such dead letter, or none of such a handler."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which dead letters are meant: those of all that is given."""
+
+    event_ids: tuple[str, ...] = ()
+    pattern: str | None = None
+    handler: str | None = None
+    device: str | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.event_ids or self.pattern or self.handler or self.device)
+
+    def fits(self, letter: "DeadLetter") -> bool:
+        """Tell whether a dead letter is one of them."""
+        return (
+            (not self.event_ids or letter.event_id in self.event_ids)
+            and (self.pattern is None or Pattern(self.pattern).matches(letter.event_type))
+            and self.handler in (None, letter.handler)
+            and (self.device is None or letter.mailbox == f"device:{self.device}")
+        )
+
+
+def filter_options(command: F) -> F:
+    """Give a command the options that choose dead letters."""
+    for option in (
+        click.option("--device", metavar="ID", help="Only those of a device."),
+        click.option("--handler", metavar="NAME", help="Only those of a handler."),
+        click.option("--type", "pattern", metavar="TYPE", help='Such as "lock.*".'),
+    ):
+        command = option(command)
+    return command
+
+
+def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
+    """Return the filter with whole ids, of which first characters may be given.
+
+    Raises `NoDeadLetter` if an event has none, and `AmbiguousId`. A handler or a device without
+    dead letters is good news; but it is told if the name of another that has some is like it.
+    """
+    if not (chosen.event_ids or chosen.device or chosen.handler):
+        return chosen
+    events, devices, handlers = set(), set(), set()
+    for letter in dead_letters:
+        events.add(letter.event_id)
+        handlers.add(letter.handler)
+        kind, _, owner = letter.mailbox.partition(":")
+        if kind == "device":
+            devices.add(owner)
+
+    def whole(given: str, known: set[str]) -> str:
+        def beginning(start: str) -> list[str]:
+            return [one for one in known if one.startswith(start)]
+
+        def missing(hint: str) -> BellhopError:
+            return NoDeadLetter(
+                f"{given}: no such dead letter{hint or '; `bellhop dead` lists them'}"
+            )
+
+        return whole_id(given, beginning, missing)
+
+    near = nearest(chosen.handler or "", handlers)
+    if near and chosen.handler not in handlers:
+        _tell(f"no dead letter of {chosen.handler}; did you mean {' or '.join(near)}?")
+    device = chosen.device
+    if device:
+        try:
+            device = whole(device, devices)
+        except NoDeadLetter as error:
+            if "did you mean" in str(error):
+                _tell(str(error))
+    return replace(
+        chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device
+    )
+
+
+def _tell(hint: str) -> None:
+    click.echo(f"bellhop: {hint}", err=True)
