@@ -39,7 +39,8 @@ from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.ledger import Ledger
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
-from bellhop.ledger.record import AsyncRecord, Page, Record, Recorded
+from bellhop.ledger.record import AsyncRecord, Page, Record
+from bellhop.ledger.recorded import Recorded
 from bellhop.ledger.unfetched import Unfetched
 
 __all__ = [

@@ -4,7 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from bellhop.ledger import keys
-from bellhop.ledger.record import Record, Recorded
+from bellhop.ledger.record import Record
+from bellhop.ledger.recorded import Recorded
 
 _AT_A_TIME = 200
 

@@ -1,25 +1,23 @@
-"""What is on record: events asked for, page by page, with what each handler did about them."""
+"""The record: events asked for, page by page, with what each handler did about them."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 from operator import methodcaller
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from bellhop.ledger import keys, lookup
 from bellhop.ledger.entries import About
-from bellhop.ledger.handled import Handled, opened
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.query import Place, Query
+from bellhop.ledger.recorded import Recorded
 from bellhop.ledger.steps import Steps, take, take_async
 from bellhop.ledger.walk import Walk
 from bellhop.routing import Pattern
-from bellhop.vault import NO_KEYS, Kind, Vault
+from bellhop.vault import NO_KEYS, Vault
 
 _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
@@ -28,60 +26,6 @@ _PAGE = 500
 
 MOST_BYTES = 16 * 1024**2
 """Bodies that are read at a time end with the one that makes them larger than this, together."""
-
-_LATER = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """An event on record. `handlers`: what is on record of each, see `bellhop_workers.records`."""
-
-    event_id: str
-    about: About
-    created_ms: int
-    state: str
-    handlers: Mapping[str, Mapping[str, Any]]
-    stored: bytes = field(repr=False)
-    vault: Vault = field(repr=False, default=NO_KEYS)
-
-    @property
-    def event_type(self) -> str:
-        """The type of the event."""
-        return self.about.event_type
-
-    @property
-    def place(self) -> Place:
-        """Where it is among all events."""
-        return Place(self.created_ms, self.about.order)
-
-    @property
-    def created_at(self) -> datetime:
-        """When Seam made it, as far as that can be believed: not later than it came."""
-        return datetime.fromtimestamp(self.created_ms / 1000, UTC)
-
-    @property
-    def received_at(self) -> datetime:
-        """When it was accepted."""
-        return datetime.fromtimestamp(self.about.received_ms / 1000, UTC)
-
-    @property
-    def sent_at(self) -> datetime | None:
-        """When its delivery was sent, to the second, if that is known."""
-        return None if self.about.sent is None else datetime.fromtimestamp(self.about.sent, UTC)
-
-    def handled(self) -> list[Handled]:
-        """Return what each handler did about it, in the order in which they began."""
-        found = [
-            Handled.read(name, opened(record, self.event_id, name, self.vault))
-            for name, record in self.handlers.items()
-        ]
-        return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
-
-    @property
-    def body(self) -> bytes:
-        """The event as it came; it may hold secrets. Raises `Sealed` and `Damaged`."""
-        return self.vault.open(self.stored, Kind.EVENT, self.event_id)
-
 
 _Named = tuple[Place, str]
 
@@ -170,7 +114,7 @@ def _event(event_id: str, vault: Vault) -> Steps[Recorded | None]:
     [created] = yield [methodcaller("zscore", keys.CREATED, about.order)]
     # One that is kept for longer than the index is: it has dead letters.
     created_ms = about.received_ms if created is None else int(created)
-    return _recorded(event_id, created_ms, fields, vault)
+    return Recorded.read(event_id, created_ms, fields, vault)
 
 
 def _page(query: Query, limit: int, after: Place | None, vault: Vault) -> Steps[Page]:
@@ -279,25 +223,7 @@ def _read(named: Sequence[_Named], vault: Vault) -> Steps[list[Recorded]]:
     """Return the events, without those whose record is gone."""
     records = yield [methodcaller("hgetall", keys.event(event_id)) for _, event_id in named]
     return [
-        _recorded(event_id, place.created_ms, fields, vault)
+        Recorded.read(event_id, place.created_ms, fields, vault)
         for (place, event_id), fields in zip(named, records, strict=True)
         if b"body" in fields
     ]
-
-
-def _recorded(
-    event_id: str, created_ms: int, fields: Mapping[bytes, bytes], vault: Vault
-) -> Recorded:
-    return Recorded(
-        event_id,
-        About.read(fields.get(b"about")),
-        created_ms,
-        fields.get(b"state", b"").decode(),
-        {
-            name[2:].decode(): json.loads(record)
-            for name, record in fields.items()
-            if name.startswith(b"h:")
-        },
-        fields[b"body"],
-        vault,
-    )
