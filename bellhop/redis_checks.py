@@ -7,42 +7,17 @@ if there is no problem.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Literal
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
+from bellhop.finding import Finding, Level
+
 Durability = Literal["redis", "fsync", "replica"]
 
 _OLDEST = {"redis": (7, 0), "valkey": (7, 2)}
 _SETTINGS = ("maxmemory", "maxmemory-policy", "appendonly", "appendfsync")
-
-
-class Level(Enum):
-    """How a finding is to be taken."""
-
-    OK = "ok"
-    UNKNOWN = "unknown"
-    """It could not be looked at. That is no problem by itself."""
-    WARNING = "warning"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    `remedy` says what mends it; empty if nothing has to. The others are for programs: the name of
-    the `check`, how many there are of what it counts, and what else it measured.
-    """
-
-    level: Level
-    text: str
-    remedy: str = ""
-    check: str = field(default="", compare=False)
-    count: int | None = field(default=None, compare=False)
-    measured: Mapping[str, object] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

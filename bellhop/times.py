@@ -1,13 +1,14 @@
 """Times as people write them on a command line, and as they are shown: all in UTC."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from bellhop.errors import BellhopError
 from bellhop.setting_values import read_duration
 
 _AGO = re.compile(r"[0-9]+(\.[0-9]+)?\s*[smhd]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 class UnreadableTime(BellhopError):
@@ -45,3 +46,12 @@ def shown(time: datetime, *, exact: bool = False) -> str:
 def written(time: datetime) -> str:
     """Return a time as it stands in JSON: `2026-01-31T12:00:00.000Z`, as in Seam's events."""
     return shown(time, exact=True).replace(" ", "T")
+
+
+def span(duration: timedelta) -> str:
+    """Return how long something took, short enough for a column: `3 min`, `2 d`."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, name in _UNITS:
+        if seconds >= 2 * unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} s"

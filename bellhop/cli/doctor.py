@@ -9,28 +9,23 @@ from datetime import UTC, datetime
 import click
 from redis.exceptions import RedisError
 
-from bellhop.checkup import (
-    judge_alarms,
-    judge_clock,
-    judge_handlers,
-    judge_ledger,
-    judge_memory,
-    judge_settings,
-    judge_workers,
-    tell_settings,
-)
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
 from bellhop.connections import reason
 from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
+from bellhop.finding import Finding, Level
+from bellhop.handler_checks import judge_handlers
 from bellhop.ledger import Ledger, read_alarms, read_condition
+from bellhop.ledger_checks import judge_alarms, judge_ledger, judge_workers
 from bellhop.loading import HandlersNotLoaded, load_handlers
+from bellhop.machine_checks import judge_clock, judge_memory
 from bellhop.queue import workers_alive
-from bellhop.redis_checks import Finding, Level, judge, read_facts
+from bellhop.redis_checks import judge, read_facts
 from bellhop.routing import registry
 from bellhop.settings import InvalidSettings, Settings, load_settings
+from bellhop.settings_checks import judge_settings, tell_settings
 
 _NO_REDIS = (
     "start Redis, or set BELLHOP_REDIS_URL to one that runs, and ask again: workers and mail were "

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import click
 
 from bellhop.cli.output import stdout
+from bellhop.times import span, written
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
 def listing(command: F) -> F:
@@ -53,16 +52,10 @@ def _encodable(text: str) -> str:
 
 def _as_text(value: object) -> str:
     if isinstance(value, datetime):
-        from bellhop.times import written
-
         return written(value)
     return str(value)
 
 
 def ago(time: datetime, now: datetime) -> str:
     """Return how long ago something was, short enough for a column: `3 min`, `2 d`."""
-    seconds = max(0, int((now - time).total_seconds()))
-    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
-        if seconds >= 2 * unit:
-            return f"{seconds // unit} {name}"
-    return f"{seconds} s"
+    return span(now - time)

@@ -15,7 +15,7 @@ from bellhop.settings import STATE, Settings
 if TYPE_CHECKING:
     from redis import Redis
 
-    from bellhop.redis_checks import Finding
+    from bellhop.finding import Finding
 
 _SECRET = "signing-secret"  # noqa: S105 - the name of its file
 _URL = "webhook-url"
@@ -75,10 +75,11 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     from redis.exceptions import BusyLoadingError, RedisError
 
     from bellhop.connections import reason
+    from bellhop.finding import Level
     from bellhop.ledger import Ledger, keys
     from bellhop.logs import get_logger
     from bellhop.outages import Outages, wait_out
-    from bellhop.redis_checks import Level, judge, read_facts
+    from bellhop.redis_checks import judge, read_facts
 
     log = get_logger("redis")
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bellhop.redis_checks import Durability, Facts, Finding, Level, judge, read_facts
+from bellhop.finding import Finding, Level
+from bellhop.redis_checks import Durability, Facts, judge, read_facts
 from tests.system.conftest import free_port
 from tests.system.redis_server import Server
 

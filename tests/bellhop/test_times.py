@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bellhop.times import UnreadableTime, read_time
+from bellhop.times import UnreadableTime, read_time, span
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -49,3 +49,19 @@ def test_what_cannot_be_read_is_refused_with_the_forms_that_can(text: str) -> No
         read_time(text, NOW)
     assert "30m, 2h or 7d" in str(caught.value)
     assert "2026-01-31T12:00+02:00" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (-5, "0 s"),
+        (59.9, "59 s"),
+        (119, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_800, "2 d"),
+    ],
+)
+def test_a_span_is_in_the_largest_unit_of_which_it_has_two(seconds: float, shown: str) -> None:
+    assert span(timedelta(seconds=seconds)) == shown

@@ -9,11 +9,11 @@ import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bellhop.checkup import judge_alarms
+from bellhop.finding import Level
 from bellhop.ledger import Alarm, Quarantine, keys, read_alarms
 from bellhop.ledger.alarms import MOST_ALARMS
+from bellhop.ledger_checks import judge_alarms
 from bellhop.notices import read_notice
-from bellhop.redis_checks import Level
 from tests.receiver.conftest import Delivery, Receiver
 
 DATA = {"appId": "app_1", "appUid": None, "endpointId": "ep_1"}

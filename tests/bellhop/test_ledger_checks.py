@@ -1,20 +1,13 @@
-"""What `bellhop doctor` makes of what it finds."""
+"""What `bellhop doctor` makes of a ledger and its workers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bellhop import Registry, SeamEvent
-from bellhop.checkup import (
-    judge_clock,
-    judge_handlers,
-    judge_ledger,
-    judge_memory,
-    judge_workers,
-)
+from bellhop.finding import Finding, Level
 from bellhop.ledger import Condition
-from bellhop.redis_checks import Finding, Level
+from bellhop.ledger_checks import judge_ledger, judge_workers
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 WELL = Condition(
@@ -83,67 +76,6 @@ def test_retries_and_mail_of_now_are_no_worry() -> None:
     assert {finding.level for finding in judge_ledger(condition)} == {Level.OK}
 
 
-@pytest.mark.parametrize(
-    ("apart", "level"), [(0, Level.OK), (4, Level.OK), (6, Level.WARNING), (301, Level.PROBLEM)]
-)
-def test_clocks_that_differ_are_told(apart: int, level: Level) -> None:
-    for here in (ago(apart), ago(-apart)):
-        assert judge_clock(here, NOW).level is level
-    assert "behind" in judge_clock(ago(6), NOW).text
-    assert "ahead of" in judge_clock(ago(-6), NOW).text
-
-
-@pytest.mark.parametrize(
-    ("info", "level", "words"),
-    [
-        ({"used_memory": 2**20}, Level.OK, "1 MiB used"),
-        ({"used_memory": 2**30, "maxmemory": 2**31}, Level.OK, "1.0 GiB of 2.0 GiB used"),
-        ({"used_memory": 85, "maxmemory": 100}, Level.WARNING, "answered 503"),
-        ({"used_memory": 96, "maxmemory": 100}, Level.PROBLEM, "answered 503"),
-        (
-            {"used_memory": 96, "maxmemory": 0, "total_system_memory": 100},
-            Level.PROBLEM,
-            "the machine's memory",
-        ),
-    ],
-)
-def test_memory_that_runs_out_is_told(info: dict[str, int], level: Level, words: str) -> None:
-    found = judge_memory(info)
-    assert found.level is level
-    assert words in found.text
-
-
 def test_without_workers_nothing_runs() -> None:
     assert judge_workers(["a", "b"]) == Finding(Level.OK, "workers alive: 2")
     assert judge_workers([]).level is Level.PROBLEM
-
-
-# Handlers
-
-
-def handler(event: SeamEvent) -> None: ...
-
-
-def test_no_handlers_are_a_warning() -> None:
-    (found,) = judge_handlers(Registry())
-    assert (found.level, found.text[:11]) == (Level.WARNING, "no handlers")
-
-
-def test_types_that_nobody_handles_are_counted_and_some_named() -> None:
-    registry = Registry()
-    registry.on("lock.*", name="mine")(handler)
-    (found,) = judge_handlers(registry)
-    assert found.level is Level.OK
-    assert found.text.startswith("handlers: 1; 112 of 115 known types have none (access_code.")
-
-    registry.on("*", name="all")(handler)
-    (found,) = judge_handlers(registry)
-    assert found.text == "handlers: 2"
-
-
-def test_a_pattern_that_fits_nothing_known_is_told_by_its_handler() -> None:
-    registry = Registry()
-    registry.on("*", "lock.jam*", name="mine", allow_unknown=True)(handler)
-    _, found = judge_handlers(registry)
-    assert found.level is Level.WARNING
-    assert found.text == "mine waits for lock.jam*, which fits no known event type"
