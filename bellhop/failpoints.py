@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bellhop.errors import BellhopError
 from bellhop.logs import get_logger
+from bellhop.nearest import did_you_mean
 
 VARIABLE = "BELLHOP_FAILPOINTS"
 
@@ -108,7 +109,7 @@ def read(environment: Mapping[str, str]) -> dict[str, Armed]:
             )
         name, passes, token = match.groups()
         if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0)[0]
-            raise InvalidFailpoints(f"{VARIABLE}: there is no {name}; did you mean {near}?")
+            near = difflib.get_close_matches(name, NAMES, n=1, cutoff=0)
+            raise InvalidFailpoints(f"{VARIABLE}: there is no {name}; {did_you_mean(near)}")
         armed[name] = Armed(Path(token), int(passes or 1))
     return armed

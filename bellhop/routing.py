@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.callables import check_kind, is_async
 from bellhop.events import TYPES, EventType, SeamEvent
-from bellhop.events.nearest import nearest
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.inspection import default_name, event_classes, wants_context
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.options import TIMEOUT, NoRetry, Options, checked_options
 from bellhop.retries import ATTEMPTS, Backoff
 
@@ -119,8 +119,7 @@ class Registry:
         """
         for option in misspelt:
             known = list(Options.__annotations__)
-            near = nearest(option, known)[:1]
-            hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}"
+            hint = did_you_mean(nearest(option, known)[:1], f"it has {', '.join(known)}")
             raise InvalidHandler(f"@on has no option {option}; {hint}")
         if len(patterns) == 1 and callable(patterns[0]) and not _is_event_class(patterns[0]):
             return self.on()(patterns[0])
@@ -189,10 +188,9 @@ def _checked_pattern(pattern: object, label: str, allow_unknown: bool) -> Patter
         )
     checked = Pattern(pattern)
     if not allow_unknown and not checked.known_types():
-        near = nearest(pattern, TYPES, patterns=True)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = did_you_mean(nearest(pattern, TYPES, patterns=True), "`bellhop types` lists all")
         raise InvalidHandler(
-            f'{label}: no known event type fits "{pattern}"; {hint}'
+            f'{label}: no known event type fits "{pattern}"; {hint} '
             "(allow_unknown=True accepts it all the same)"
         )
     return checked

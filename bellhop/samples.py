@@ -21,8 +21,8 @@ from bellhop.errors import BellhopError
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.catalogue import TYPES, base_of
 from bellhop.events.drift import schema_of
-from bellhop.events.nearest import nearest
 from bellhop.events.parsing import NotASeamEvent, parse
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.sample_values import ISSUES, USUAL, VALUES
 from bellhop.times import written
 
@@ -138,9 +138,8 @@ def _class_of(event_type: str) -> type[SeamEvent]:
     if event_type in TYPES:
         return TYPES[event_type]
     if is_typo(event_type, TYPES) or not _TYPE.fullmatch(event_type):
-        raise UnknownEventType(
-            f"Seam sends no {event_type!r}.{_hint(event_type, TYPES)} `bellhop types` lists all."
-        )
+        hint = did_you_mean(nearest(event_type, TYPES), "`bellhop types` lists all")
+        raise UnknownEventType(f"Seam sends no {event_type!r}; {hint}")
     return base_of(event_type)
 
 
@@ -148,16 +147,12 @@ def _check_field(event_type: str, name: str, value: object) -> None:
     names = schema_of(_class_of(event_type)).names.values()
     if is_typo(name, names):
         known = f" It has {', '.join(names)}." if len(names) <= _FEW else ""
-        raise UnknownField(f"{event_type} has no field {name!r}.{_hint(name, names)}{known}")
+        hint = did_you_mean(nearest(name, names))
+        raise UnknownField(f"{event_type} has no field {name!r}; {hint}{known}")
     if name == "event_type" and value != event_type:
         raise InvalidField(
             f"event_type cannot be set: ask for an event of {value!r} instead of {event_type}"
         )
-
-
-def _hint(name: str, known: Collection[str]) -> str:
-    near = nearest(name, known)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def _times(now: datetime) -> dict[str, object]:

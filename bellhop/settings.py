@@ -24,6 +24,7 @@ from pydantic import (
 from bellhop.environment import PREFIX, SEAMS_OWN, Value, find, read_variables
 from bellhop.errors import BellhopError
 from bellhop.errors import InvalidSettings as InvalidSettings
+from bellhop.nearest import did_you_mean
 from bellhop.redis_url import parse_redis_url
 from bellhop.secret import secret_problem
 from bellhop.setting_values import (
@@ -268,7 +269,7 @@ def _check_names(variables: Iterable[str]) -> None:
         if name == variable:
             continue
         if name in SEAMS_OWN:
-            raise InvalidSettings(f"{variable} is not a setting; did you mean {name}?")
+            raise InvalidSettings(f"{variable} is not a setting; {did_you_mean([name])}")
         name = name.removesuffix("_FILE")
         if name in known:
             continue
@@ -276,6 +277,5 @@ def _check_names(variables: Iterable[str]) -> None:
         near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.55)
         if near:
             end = "_FILE" if variable.endswith("_FILE") else ""
-            raise InvalidSettings(
-                f"{variable} is not a setting; did you mean {PREFIX}{near[0]}{end}?"
-            )
+            hint = did_you_mean([f"{PREFIX}{near[0]}{end}"])
+            raise InvalidSettings(f"{variable} is not a setting; {hint}")

@@ -77,9 +77,9 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from bellhop.events.nearest import did_you_mean
+            from bellhop.nearest import did_you_mean, nearest
 
-            hint = did_you_mean(args[0], _COMMANDS, "`bellhop --help` lists them")
+            hint = did_you_mean(nearest(args[0], _COMMANDS), "`bellhop --help` lists them")
             ctx.fail(f"there is no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 

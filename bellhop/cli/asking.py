@@ -11,8 +11,8 @@ from bellhop.cli.ids import whole_id
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
-from bellhop.events.nearest import did_you_mean
 from bellhop.events.subjects import id_fields
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import UnreadableTime, read_time
@@ -133,7 +133,7 @@ def _whole(record: "Record", field: str, value: str) -> str:
     def missing(hint: str) -> BellhopError:
         known = id_fields()
         if not hint and field not in known:
-            hint = f"; {did_you_mean(field, known, '`bellhop types TYPE` lists fields')}"
+            hint = f"; {did_you_mean(nearest(field, known), '`bellhop types TYPE` lists fields')}"
         return NothingOnRecord(f"not found: there is no event with {field} {value} on record{hint}")
 
     if record.page(Query(about={field: [value]}), limit=1).events:
@@ -157,5 +157,5 @@ def check_pattern(record: "Record", pattern: str | None) -> None:
         return
     if record.page(Query(types=[pattern]), limit=1).events:
         return
-    hint = did_you_mean(pattern, TYPES, "`bellhop types` lists all", patterns=True)
+    hint = did_you_mean(nearest(pattern, TYPES, patterns=True), "`bellhop types` lists all")
     raise NoSuchPattern(f'no known event type fits "{pattern}", and no event on record; {hint}')

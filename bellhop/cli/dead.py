@@ -88,7 +88,7 @@ def show(event_id: str, handler: str | None, full: bool, as_json: bool) -> None:
         _letters(dead_letters, with_whole_ids(Filter((event_id,), None, handler), dead_letters))
     )
     if not letters:
-        raise NoDeadLetter(f"{event_id} is no dead letter of {handler}; `bellhop dead` lists them")
+        raise NoDeadLetter(f"{event_id} is no dead letter of {handler}")
     if as_json:
         print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
         return

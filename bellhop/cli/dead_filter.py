@@ -8,7 +8,7 @@ import click
 
 from bellhop.cli.ids import whole_id
 from bellhop.errors import BellhopError
-from bellhop.events.nearest import nearest
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern
 
 if TYPE_CHECKING:
@@ -18,7 +18,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class NoDeadLetter(BellhopError):
-    """There is no such dead letter, or none of such a handler."""
+    """There is no such dead letter, or none of such a handler.
+
+    `hint`: the end of the message, if it names ids that may be meant.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message}{hint or '; `bellhop dead` lists them'}")
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +82,19 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
             return [one for one in known if one.startswith(start)]
 
         def missing(hint: str) -> BellhopError:
-            return NoDeadLetter(
-                f"{given}: no such dead letter{hint or '; `bellhop dead` lists them'}"
-            )
+            return NoDeadLetter(f"{given}: no such dead letter", hint)
 
         return whole_id(given, beginning, missing)
 
     near = nearest(chosen.handler or "", handlers)
     if near and chosen.handler not in handlers:
-        _tell(f"no dead letter of {chosen.handler}; did you mean {' or '.join(near)}?")
+        _tell(f"no dead letter of {chosen.handler}; {did_you_mean(near)}")
     device = chosen.device
     if device:
         try:
             device = whole(device, devices)
         except NoDeadLetter as error:
-            if "did you mean" in str(error):
+            if error.hint:
                 _tell(str(error))
     return replace(
         chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device

@@ -11,9 +11,9 @@ from bellhop.cli.output import keep_stdout
 from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
-from bellhop.events.nearest import did_you_mean
 from bellhop.handler import Handler
 from bellhop.loading import load_handlers, passed_over_handlers
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.retries import as_wait
 from bellhop.routing import Registry, registry
 from bellhop.settings import load_settings
@@ -93,7 +93,7 @@ def _matching(handlers: Registry, event_type: str) -> list[Handler]:
     found = handlers.match(event_type)
     unknown = ""
     if event_type not in TYPES:
-        hint = did_you_mean(event_type, TYPES, "`bellhop types` lists all")
+        hint = did_you_mean(nearest(event_type, TYPES), "`bellhop types` lists all")
         unknown = f"{event_type} is no known event type; {hint}"
     if not found:
         raise NothingMatches(f"no handler runs for {event_type}" + (unknown and f": {unknown}"))

@@ -6,6 +6,7 @@ from itertools import islice
 
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
+from bellhop.nearest import did_you_mean
 
 _FIRST = 4
 """How many characters of a wrong id are believed, to find those near it."""
@@ -47,8 +48,8 @@ def whole_id(
         others = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise AmbiguousId(f"{given}: several ids begin so: {named}{others}; give more of it")
     known = {one[: len(given)]: one for one in islice(beginning(given[:_FIRST]), _MOST)}
-    near = [known[one] for one in get_close_matches(given, known, n=_NAMED, cutoff=0.7)]
-    raise missing(f"; did you mean {' or '.join(map(printable, near))}?" if near else "")
+    near = [printable(known[one]) for one in get_close_matches(given, known, n=_NAMED, cutoff=0.7)]
+    raise missing(f"; {did_you_mean(near)}" if near else "")
 
 
 def short_id(value: str) -> str:

@@ -12,7 +12,7 @@ import click
 from bellhop.cli.asking import about_options, asked, opened_record, time_options, type_argument
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
-from bellhop.events.nearest import did_you_mean
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.settings import load_settings
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _planned(
     load_handlers(settings.handlers)
     if handler and registry.get(handler) is None:
         names = [one.name for one in registry]
-        hint = did_you_mean(handler, names, "`bellhop handlers` lists them")
+        hint = did_you_mean(nearest(handler, names), "`bellhop handlers` lists them")
         raise NoSuchHandler(f"there is no handler named {handler}; {hint}")
     found = record.all(asked(record, **chosen))
     return plan(found, registry, handler=handler, only_failed=only_failed)

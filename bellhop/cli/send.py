@@ -18,7 +18,7 @@ from bellhop.cli.state import NotConfigured, signing_secret, webhook_url
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.masking import printable
-from bellhop.events.nearest import did_you_mean
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.samples import read_field, sample
 from bellhop.settings import load_settings
 from bellhop.signature import sign
@@ -119,7 +119,9 @@ def _made_up(
 
     make()  # an unknown name is refused before anything is sent
     if event_type not in TYPES:
-        hint = did_you_mean(event_type, TYPES, "`bellhop types` lists those", patterns=True)
+        hint = did_you_mean(
+            nearest(event_type, TYPES, patterns=True), "`bellhop types` lists those"
+        )
         click.echo(f"bellhop: Seam is not known to send {event_type}; {hint}", err=True)
     return make
 

@@ -19,7 +19,7 @@ from bellhop.events import TYPES
 from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.drift import schema_of
 from bellhop.events.masking import SECRET, secret_names
-from bellhop.events.nearest import did_you_mean
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern
 from bellhop.samples import sample
 
@@ -72,7 +72,7 @@ def types(pattern: str, as_json: bool) -> None:
         return
     found = Pattern(pattern).known_types()
     if not found:
-        hint = did_you_mean(pattern, TYPES, "`bellhop types` lists all", patterns=True)
+        hint = did_you_mean(nearest(pattern, TYPES, patterns=True), "`bellhop types` lists all")
         raise NoSuchType(f'no known event type fits "{pattern}"; {hint}')
     if as_json:
         print_json(_head(event_type) for event_type in found)

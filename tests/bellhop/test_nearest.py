@@ -1,7 +1,7 @@
 import pytest
 
 from bellhop.events import TYPES
-from bellhop.events.nearest import nearest
+from bellhop.nearest import did_you_mean, nearest
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ def test_a_wrong_name_leads_to_known_ones_or_to_patterns_of_them(
 
 def test_only_what_is_near_is_named() -> None:
     assert nearest("zzzzz", TYPES, patterns=True) == []
+
+
+def test_a_message_asks_for_those_that_are_near_or_says_where_all_are() -> None:
+    assert did_you_mean(["a", "b"], "look there") == "did you mean a or b?"
+    assert did_you_mean([], "look there") == "look there"

@@ -45,7 +45,8 @@ def test_a_pattern_that_fits_nothing_is_refused_with_the_nearest(
 
 def test_a_pattern_that_is_like_nothing_is_refused_without_a_guess(handlers: Registry) -> None:
     assert refusal(lambda: handlers.on("zzzzz", name="mine")(plain)) == (
-        'mine: no known event type fits "zzzzz"; (allow_unknown=True accepts it all the same)'
+        'mine: no known event type fits "zzzzz"; `bellhop types` lists all '
+        "(allow_unknown=True accepts it all the same)"
     )
 
 

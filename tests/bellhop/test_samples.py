@@ -153,7 +153,7 @@ def test_given_fields_replace_values() -> None:
 
 
 def test_an_unknown_type_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownEventType, match=r"Did you mean lock\.locked"):
+    with pytest.raises(UnknownEventType, match=r"did you mean lock\.locked"):
         make("lock.lockd")
 
 
@@ -161,7 +161,7 @@ def test_an_unknown_type_is_refused_with_the_nearest() -> None:
 def test_a_pattern_is_refused_with_what_fits_it(several: str) -> None:
     with pytest.raises(UnknownEventType) as caught:
         make(several)
-    assert "Did you mean lock.access_denied or lock.locked or lock.unlocked?" in str(caught.value)
+    assert "did you mean lock.access_denied or lock.locked or lock.unlocked?" in str(caught.value)
 
 
 def test_an_unknown_type_is_refused_with_where_all_are_listed() -> None:
@@ -179,7 +179,7 @@ def test_the_type_cannot_be_changed_by_a_field() -> None:
 
 
 def test_an_unknown_field_is_refused_with_the_nearest_and_the_list() -> None:
-    with pytest.raises(UnknownField, match="Did you mean battery_level") as caught:
+    with pytest.raises(UnknownField, match="did you mean battery_level") as caught:
         make("device.low_battery", {"batery_level": 1})
     assert "battery_source" in str(caught.value)
 

@@ -1,7 +1,7 @@
 """Which names somebody may have meant who wrote one that nobody knows."""
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 _MOST = 3
 
@@ -21,9 +21,6 @@ def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> lis
     return difflib.get_close_matches(name, candidates, n=_MOST)
 
 
-def did_you_mean(
-    name: str, known: Collection[str], otherwise: str, *, patterns: bool = False
-) -> str:
-    """Return the end of a message about an unknown name: those near it, or else `otherwise`."""
-    near = nearest(name, known, patterns=patterns)
+def did_you_mean(near: Sequence[str], otherwise: str = "") -> str:
+    """Return the end of a message about an unknown name: those `near` it, or else `otherwise`."""
     return f"did you mean {' or '.join(near)}?" if near else otherwise
