@@ -6,7 +6,6 @@ is at DEBUG. Door codes are masked, in whatever a line holds.
 
 import logging
 import os
-import re
 import sys
 import threading
 from collections.abc import Mapping, MutableMapping
@@ -18,6 +17,7 @@ import structlog
 from bellhop.events.masking import DOTS, masked, printable
 from bellhop.known_secrets import known_secrets
 from bellhop.masked_output import masked_values
+from bellhop.uuids import short_id
 
 _SECRET_KEYS = frozenset(
     {"authorization", "client_session_token", "instant_key_url", "password", "secret", "token"}
@@ -27,7 +27,6 @@ A door code is known by its value."""
 _TALKATIVE = ("uvicorn", "rq", "rq.worker", "rq.job", "asyncio", "watchfiles", "redis", "httpx")
 _RECORD = {"_record", "_from_structlog"}
 _FIRST = ("handler", "error", "event_type", "event_id", "device_id")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _OWN = ("bellhop", "bellhop_receiver", "bellhop_workers")
 _UNSHOWN = "(cannot be shown)"
 
@@ -107,7 +106,7 @@ def _for_a_person(_logger: object, _method: str, line: _Line) -> _Line:
     first = {name: line[name] for name in _FIRST if name in line}
     rest = {name: value for name, value in line.items() if name not in first}
     return {
-        name: value[:8] if isinstance(value, str) and _UUID.fullmatch(value) else value
+        name: short_id(value) if isinstance(value, str) else value
         for name, value in {**first, **rest}.items()
     }
 

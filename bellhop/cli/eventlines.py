@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from bellhop.cli.ids import short_id
 from bellhop.errors import BellhopError
 from bellhop.events import Parsed, SeamEvent, masked, parse
 from bellhop.events.masking import printable
 from bellhop.tracebacks import first_line
+from bellhop.uuids import short_id
 
 if TYPE_CHECKING:
     from bellhop.ledger import Handled, Recorded

@@ -13,8 +13,6 @@ _FIRST = 4
 
 _MOST = 1_000
 _NAMED = 3
-_UUID = 36
-_SHORT = 8
 
 
 class AmbiguousId(BellhopError):
@@ -50,8 +48,3 @@ def whole_id(
     known = {one[: len(given)]: one for one in islice(beginning(given[:_FIRST]), _MOST)}
     near = [printable(known[one]) for one in get_close_matches(given, known, n=_NAMED, cutoff=0.7)]
     raise missing(f"; {did_you_mean(near)}" if near else "")
-
-
-def short_id(value: str) -> str:
-    """Return the first characters of a UUID, which commands take, or any other id as it is."""
-    return value[:_SHORT] if len(value) == _UUID and value.count("-") == 4 else value

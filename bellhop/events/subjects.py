@@ -1,12 +1,12 @@
 """What an event is about: its type, and every resource whose id it carries."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 from bellhop.events.base import SeamEvent, is_of_one_type
 from bellhop.events.catalogue import TYPES
+from bellhop.uuids import is_uuid
 
 UNKNOWN: Final = "?"
 """The `event_type` by which all events are found whose type nobody knew when they came."""
@@ -14,7 +14,6 @@ UNKNOWN: Final = "?"
 _NONE: Final = frozenset({"event_id", "workspace_id"})
 """Ids that find one event, or all of them."""
 
-_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _LONGEST: Final = 200
 _MOST: Final = 50
 
@@ -54,7 +53,7 @@ def known_subjects(subjects: Iterable[str]) -> tuple[str, ...]:
         subject
         for subject in subjects
         for name, _, value in [subject.partition(" ")]
-        if name in _known() or _UUID.fullmatch(value)
+        if name in _known() or is_uuid(value)
     )
 
 
