@@ -131,17 +131,17 @@ class WebhookEndpoint:
         return self._verifier.verify(claim, body)
 
     async def _note(self, delivery: Delivery, notice: Notice) -> Verdict:
-        """Log what Svix has to say, and keep it for the doctor."""
+        """Keep what Svix has to say for the doctor, and log it. What is not kept comes again."""
+        try:
+            await self._intake.note(notice, delivery.sent_at)
+        except Unavailable:
+            return Verdict.UNAVAILABLE
         getattr(_log, notice.urgency.value)(
             notice.says,
             **{"advice": notice.advice} if notice.advice else {},
             type=notice.type,
             **notice.about,
         )
-        try:
-            await self._intake.note(notice, delivery.sent_at)
-        except Unavailable:
-            return Verdict.UNAVAILABLE
         return Verdict.NOTED
 
     def _refuse(self, verdict: Verdict, reason: str) -> Verdict:
@@ -149,35 +149,49 @@ class WebhookEndpoint:
         return verdict
 
     async def _accept(self, delivery: Delivery, headers: Mapping[str, str]) -> Verdict:
-        item: Arrival | Quarantined
         try:
-            item = Arrival.of(delivery.delivery_id, parse(delivery.body), sent_at=delivery.sent_at)
+            arrival = Arrival.of(
+                delivery.delivery_id, parse(delivery.body), sent_at=delivery.sent_at
+            )
         except NotASeamEvent as error:
             if notice := read_notice(delivery.body):
                 return await self._note(delivery, notice)
-            _log.warning(
-                "a signed body is no Seam event",
-                delivery_id=delivery.delivery_id,
-                problems=error.problems,
-                kept=not self._rejects,
-            )
-            if self._rejects:
-                return Verdict.NOT_AN_EVENT
-            kept = {name: headers[name][:200] for name in _KEPT if name in headers}
-            item = Quarantined(delivery.delivery_id, delivery.body, error.problems, kept)
+            return await self._take_no_event(delivery, headers, error.problems)
         try:
-            new = await self._intake.accept(item)
+            new = await self._intake.accept(arrival)
         except Unavailable:
             return Verdict.UNAVAILABLE
-        if isinstance(item, Quarantined):
-            return Verdict.QUARANTINED if new else Verdict.DUPLICATE
         _log.debug(
             "accepted" if new else "duplicate",
-            event_id=item.event_id,
-            event_type=item.event_type,
-            mailbox=item.mailbox,
+            event_id=arrival.event_id,
+            event_type=arrival.event_type,
+            mailbox=arrival.mailbox,
         )
         return Verdict.ACCEPTED if new else Verdict.DUPLICATE
+
+    async def _take_no_event(
+        self, delivery: Delivery, headers: Mapping[str, str], problems: tuple[str, ...]
+    ) -> Verdict:
+        """Reject it, or keep it in quarantine; log it then. What is not kept comes again."""
+        verdict = Verdict.NOT_AN_EVENT
+        if not self._rejects:
+            kept = {name: headers[name][:200] for name in _KEPT if name in headers}
+            try:
+                new = await self._intake.accept(
+                    Quarantined(delivery.delivery_id, delivery.body, problems, kept)
+                )
+            except Unavailable:
+                return Verdict.UNAVAILABLE
+            if not new:
+                return Verdict.DUPLICATE
+            verdict = Verdict.QUARANTINED
+        _log.warning(
+            "a signed body is no Seam event",
+            delivery_id=delivery.delivery_id,
+            problems=problems,
+            kept=not self._rejects,
+        )
+        return verdict
 
 
 def has_signature(scope: Any) -> bool:

@@ -129,14 +129,19 @@ def test_so_many_alarms_are_kept_and_no_more(receiver: Receiver, redis: Redis) -
     assert (len(found), found[0]) == (MOST_ALARMS, "endpoint.disabled ep_new")
 
 
-def test_an_alarm_that_cannot_be_kept_comes_again(receiver: Receiver, redis: Redis) -> None:
+def test_an_alarm_that_cannot_be_kept_comes_again_and_is_told_when_it_is(
+    receiver: Receiver, redis: Redis
+) -> None:
+    delivery = notice("endpoint.disabled")
     redis.config_set("min-replicas-to-write", 1)
     try:
         with capture_logs() as lines:
-            assert receiver.post(notice("endpoint.disabled")).status_code == 503
+            assert receiver.post(delivery).status_code == 503
     finally:
         redis.config_set("min-replicas-to-write", 0)
-    assert [line["log_level"] for line in lines] == ["error"]
+    assert lines == []
+    assert told(receiver, delivery)["log_level"] == "error"
+    assert alarms(redis) == ["endpoint.disabled ep_1"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,22 @@ def test_the_log_says_what_is_wrong_with_a_body_but_no_door_code(receiver: Recei
     assert "4711" not in str(line)
 
 
+def test_a_body_that_comes_again_until_it_is_kept_is_told_once(
+    receiver: Receiver, redis: Redis
+) -> None:
+    delivery = Delivery(b"{}")
+    redis.config_set("min-replicas-to-write", 1)
+    with capture_logs() as lines:
+        try:
+            assert receiver.post(delivery).status_code == 503
+        finally:
+            redis.config_set("min-replicas-to-write", 0)
+        assert receiver.post(delivery).status_code == 202
+        assert receiver.post(delivery).status_code == 200
+    told = [line for line in lines if line["event"] == "a signed body is no Seam event"]
+    assert [line["delivery_id"] for line in told] == [delivery.delivery_id]
+
+
 def test_what_is_quarantined_keeps_the_headers_that_matter(
     receiver: Receiver, redis: Redis
 ) -> None:
