@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
 class UnknownFraming(Exception):
-    """A proxy before us may see the end of this request elsewhere than we do."""
+    """A proxy before us may take this request for another than we do, or see its end elsewhere."""
 
 
 class Framing(HttpToolsProtocol):
@@ -25,6 +25,7 @@ class Framing(HttpToolsProtocol):
 
     _is_chunked = False
     _in_head = False
+    _has_host = False
 
     def parse(self, data: bytes) -> None:
         """Read what came, to its end unless it cannot be read."""
@@ -44,12 +45,13 @@ class Framing(HttpToolsProtocol):
         """Forget the request before."""
         super().on_message_begin()
         self._in_head = True
-        self._is_chunked = self.ignores_offer = False
+        self._is_chunked = self._has_host = self.ignores_offer = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header, or a trailer. Raises `UnknownFraming`.
 
-        The parser also takes `gzip, chunked`, of which proxies think differently.
+        The parser also takes `gzip, chunked`, of which proxies think differently, and a second
+        `Host`, by which they may choose another server than we are (RFC 9112, 3.2).
         """
         name = name.lower()
         if name == b"expect":
@@ -58,6 +60,10 @@ class Framing(HttpToolsProtocol):
             if self._is_chunked or value.strip().lower() != b"chunked":
                 raise UnknownFraming
             self._is_chunked = True
+        elif name == b"host" and self._in_head:
+            if self._has_host:
+                raise UnknownFraming
+            self._has_host = True
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -113,6 +113,10 @@ def _heads() -> Iterable[tuple[str, Hostile]]:
     yield "a head without its end", (408, POST + b"content-length: 5\r\n")
     yield "a header without a name", (400, POST + b": x\r\n\r\n")
     yield "a header without a colon", (400, POST + b"header\r\n\r\n")
+    for second in (b"host: y", b"host: x", b"HOST:", b"a: b\r\nhost: x"):
+        for version in (b"1.0", b"1.1"):
+            get = b"GET /health/live HTTP/%s\r\nhost: x\r\n%s\r\n\r\n" % (version, second)
+            yield f"a host, and {second!r}, in HTTP/{version.decode()}", (400, get)
     yield "a folded header", (400, POST + b"a: b\r\n c\r\n\r\n")
     for byte in (b"\x00", b"\r", b"\x01", b"\x7f"):
         yield f"{byte!r} in a header", (400, POST + b"a: b" + byte + b"c\r\n\r\n")
@@ -212,6 +216,7 @@ def requests_that_hide_another() -> dict[str, bytes]:
             "a length before a colon": b"content-length : 0\r\n\r\n",
             "a folded length": b"content-length:\r\n 0\r\n\r\n",
             "a chunk's extension": te + b"\r\n2;\n\r\nxx\r\n" + last,
+            "two hosts": b"host: x\r\n\r\n",
             "NUL": b"a: b\x00\r\n\r\n",
             "bare LF": b"a: b\n\n",
             "bare CR": b"a: b\r\r\n\r\n",
