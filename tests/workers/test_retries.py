@@ -110,13 +110,17 @@ def test_some_errors_are_not_worth_another_attempt(workplace: Workplace, no_retr
 
 
 @pytest.mark.parametrize("said", [Retry(after=1), Drop("enough")])
-def test_what_a_handler_says_itself_is_no_error(workplace: Workplace, said: Exception) -> None:
+def test_what_a_handler_says_itself_is_no_error_and_one_line(
+    workplace: Workplace, said: Exception
+) -> None:
     def check(event: SeamEvent) -> None:
         raise said
 
     workplace.on("*", no_retry=(Exception,))(check)
     workplace.deliver()
-    workplace.work()
+    with capture_logs() as lines:
+        workplace.work()
+    assert [line["log_level"] for line in lines] == ["info"]
     assert workplace.state("e1") == ("retrying" if isinstance(said, Retry) else "done")
 
 
