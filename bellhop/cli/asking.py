@@ -15,12 +15,14 @@ from bellhop.events.subjects import id_fields
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern
 from bellhop.settings import load_settings
-from bellhop.times import UnreadableTime, read_time
+from bellhop.times import UnreadableTime, read_time, shown
 
 if TYPE_CHECKING:
     from bellhop.ledger import Query, Record
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_NOW = f"{__name__}.now"
 
 
 class NothingOnRecord(BellhopError):
@@ -31,9 +33,10 @@ class NoSuchPattern(BellhopError):
     """A pattern fits no known type of event, and none on record."""
 
 
-def _time(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+def _time(context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    now = context.meta.setdefault(_NOW, datetime.now(UTC))  # `1d` is one time in both options
     try:
-        return read_time(text, datetime.now(UTC)) if text else None
+        return read_time(text, now) if text else None
     except UnreadableTime as error:
         raise click.BadParameter(str(error)) from None
 
@@ -77,17 +80,27 @@ def about_options(command: F) -> F:
     return click.option("--device", metavar="ID", help="Only those of a device.")(command)
 
 
-def time_options(command: F) -> F:
+def time_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the options that say when events were created: `since` and `until`."""
-    command = click.option(
+
+    @wraps(command)
+    def with_times(*, since: datetime | None, until: datetime | None, **others: Any) -> Any:
+        if since and until and since >= until:
+            raise click.UsageError(
+                f"--since ({shown(since)}) is not before --until ({shown(until)}): no event is "
+                "between; give the earlier time with --since"
+            )
+        return command(since=since, until=until, **others)
+
+    until_option = click.option(
         "--until", metavar="TIME", callback=_time, help="Only those created before."
-    )(command)
+    )
     return click.option(
         "--since",
         metavar="TIME",
         callback=_time,
         help="Only those created after: 2h (ago), 7d, 2026-01-31T12:00.",
-    )(command)
+    )(until_option(with_times))
 
 
 def opened_record() -> "Record":

@@ -68,6 +68,21 @@ def test_they_are_chosen_by_all_that_is_given(run: Run, ledger: Ledger) -> None:
     assert ids(run, "lock.*", "--since", "2h", "--state", "done") == ["e3"]
 
 
+@pytest.mark.parametrize("command", [("events",), ("device", DEVICE), ("replay", "*")])
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("1d", "2d"), ("1d", "1d"), ("24h", "1d"), ("2026-01-31T12:00Z", "2026-01-31T12:00+01:00")],
+)
+def test_a_start_that_is_not_before_the_end_is_refused(
+    run: Run, command: tuple[str, ...], since: str, until: str
+) -> None:
+    for times in (("--since", since, "--until", until), ("--until", until, "--since", since)):
+        refused = run(*command, *times)
+        assert refused.exit_code == 2
+        assert "is not before --until (" in refused.stderr
+        assert "give the earlier time with --since" in refused.stderr
+
+
 def test_when_there_are_more_it_is_said(run: Run, ledger: Ledger) -> None:
     for _ in range(3):
         happen(ledger)
