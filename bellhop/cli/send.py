@@ -128,7 +128,7 @@ def _made_up(
 
 def _field(event_type: str, text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not name.strip():
         raise click.UsageError(f"-s takes FIELD=VALUE, not {text!r}")
     if name.endswith("_at"):
         with suppress(UnreadableTime):

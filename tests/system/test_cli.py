@@ -39,6 +39,12 @@ def test_send_names_the_nearest_fields_for_an_unknown_one(house: House) -> None:
     assert "method" in message
 
 
+def test_send_wants_a_name_for_each_value(house: House) -> None:
+    for given in ("=x", " =x", "=", "method"):
+        message = refuses(house, "send", "lock.unlocked", "-s", given, code=2)
+        assert f"-s takes FIELD=VALUE, not {given!r}" in message
+
+
 def test_send_says_what_a_field_takes(house: House) -> None:
     message = refuses(house, "send", "device.low_battery", "-s", "battery_level=half")
     assert "battery_level: expected a number" in message
