@@ -32,7 +32,19 @@ async def _nothing_async() -> AsyncIterator[None]:
 _MAKE_CONTEXT_MANAGERS = (_nothing.__code__, _nothing_async.__code__)
 _CONTEXT_MANAGERS = (type(_nothing()), type(_nothing_async()))
 _ARE_CALLED_LATER = (types.FunctionType, types.MethodType, functools.partial)
-_ARE_ITERATED = (types.GeneratorType, types.AsyncGeneratorType, map, filter, itertools.starmap)
+_ARE_ITERATED = (
+    types.GeneratorType,
+    types.AsyncGeneratorType,
+    map,
+    filter,
+    zip,
+    enumerate,
+    itertools.chain,
+    itertools.islice,
+    itertools.starmap,
+)
+_HOLD_OTHERS = (list, tuple, set, frozenset, dict)
+_MOST_MEMBERS = 1_000
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -97,10 +109,34 @@ def unfinished(result: object) -> str:
             f"the handler returned {_kind(result)} that nobody calls: call it in the handler, or "
             "call the decorator that made it, as in @decorator()"
         )
+    elif isinstance(result, _HOLD_OTHERS):
+        return _unfinished_members(result)
     else:
         return ""
     _end(result)
     return problem
+
+
+def _unfinished_members(result: Any) -> str:
+    """Return what is wrong with a collection, such as of coroutines, as `unfinished` does."""
+    members = itertools.islice(
+        result.values() if isinstance(result, dict) else result, _MOST_MEMBERS
+    )
+    running = [one for one in members if _is_running(one)]
+    for one in running:
+        _end(one)
+    if not running:
+        return ""
+    return (
+        f"the handler returned {_kind(result)} with {_kind(running[0])} that nobody awaits: await "
+        "each of them in the handler"
+    )
+
+
+def _is_running(member: object) -> bool:
+    if isinstance(member, asyncio.Future | concurrent.futures.Future):
+        return not member.done()
+    return inspect.iscoroutine(member)
 
 
 def _kind(result: object) -> str:

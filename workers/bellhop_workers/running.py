@@ -219,7 +219,7 @@ def _failure(run: Run, error: BaseException) -> Failure:
 def _is_final(run: Run, error: BaseException) -> bool:
     try:
         return isinstance(error, run.handler.no_retry)
-    except Exception:  # of a metaclass that is not ours
+    except BaseException:  # of a metaclass that is not ours
         return False
 
 
@@ -228,7 +228,7 @@ def _wait_asked_for(run: Run, error: BaseException) -> timedelta | None:
     try:
         after = getattr(error, "after", None)
         return None if after is None else as_wait(after)
-    except Exception as problem:  # somebody set it, or a class of the author's makes it up
+    except BaseException as problem:  # somebody set it, or a class of the author's makes it up
         _tell_of_wait(run, "what Retry asked for is no wait; waiting as usual", problem)
         return None
 

@@ -38,6 +38,14 @@ class MuteRetry(Retry):
     __str__ = Mute.__str__
 
 
+class ExitingRetry(Retry):
+    def __init__(self) -> None:
+        Exception.__init__(self, "later")
+
+    def __getattribute__(self, name: str) -> Any:
+        return sys.exit("no") if name == "after" else super().__getattribute__(name)
+
+
 class BareRetry(Retry):
     def __init__(self) -> None:
         pass
@@ -106,6 +114,7 @@ def deep_group() -> Exception:
         (MuteRetry, "retrying", "(its message cannot be told)"),
         (BareRetry, "retrying", ""),
         (soon, "retrying", "later"),
+        (ExitingRetry, "retrying", "later"),
         (pretends, "retrying", "Pretends"),
         (lies, "retrying", "Lies"),
         (syntax_error, "retrying", "SyntaxError: odd"),

@@ -46,6 +46,14 @@ RESULTS: list[tuple[Callable[[], object], str]] = [
     (lambda: (one for one in "ab"), "a generator that nobody iterates over"),
     (lambda: map(print, "ab"), "a map that nobody iterates over"),
     (lambda: itertools.starmap(print, ["a"]), "a starmap that nobody iterates over"),
+    (lambda: zip("a", "b", strict=True), "a zip that nobody iterates over"),
+    (lambda: enumerate("a"), "an enumerate that nobody iterates over"),
+    (lambda: itertools.chain("a"), "a chain that nobody iterates over"),
+    (lambda: itertools.islice(iterate(), 1), "an islice that nobody iterates over"),
+    (lambda: [None, work(), work()], "a list with a coroutine that nobody awaits"),
+    (lambda: (work(), None), "a tuple with a coroutine that nobody awaits"),
+    (lambda: {"door": work()}, "a dict with a coroutine that nobody awaits"),
+    (lambda: {Future()}, "a set with a Future that nobody awaits"),
     (Future, "a Future, and whether that fails would not be seen"),
     (contextlib.contextmanager(iterate), "a _GeneratorContextManager that nobody enters"),
     (lambda: work, "a function that nobody calls"),
@@ -95,7 +103,15 @@ def test_a_task_that_an_async_handler_returns_is_cancelled_before_it_is_tried_ag
     assert tasks[0].cancelled()
 
 
-@pytest.mark.parametrize("result", [None, 0, "done", {"a": 1}, [work], object(), ValueError()])
+def finished() -> Future[None]:
+    future: Future[None] = Future()
+    future.set_result(None)
+    return future
+
+
+@pytest.mark.parametrize(
+    "result", [None, 0, "done", {"a": 1}, [work], [finished()], object(), ValueError()]
+)
 def test_any_other_result_is_as_good_as_none(workplace: Workplace, result: Any) -> None:
     workplace.on("lock.*", name="handler")(lambda event: result)
     event_id = workplace.deliver()
