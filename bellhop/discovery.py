@@ -1,5 +1,6 @@
 """Which files of a package hold handlers, and which lie there for something else."""
 
+import os
 import pkgutil
 import re
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,8 @@ def modules_in(folders: Iterable[str]) -> list[str]:
     """Name the modules and packages in a package's folders that are to be loaded, in order.
 
     Passed over are tests, programs (`__main__.py`, `setup.py`), names that Python code cannot
-    import, and folders of something else: virtual environments, `node_modules`, hidden ones.
+    import, and folders of something else: virtual environments, `node_modules`, hidden ones. A
+    folder that this user may not look into is named: handlers may be in it.
     """
     places = [Path(folder) for folder in folders]
     names = {
@@ -26,12 +28,20 @@ def modules_in(folders: Iterable[str]) -> list[str]:
         names |= {
             entry.name
             for entry in place.glob("*/")
-            if not is_something_else(entry)
-            and not _why_not(entry.name, folder=True)
-            and any(entry.rglob("*.py"))
+            if not _why_not(entry.name, folder=True)
+            and not is_something_else(entry)
+            and _may_have_modules(entry)
         }
     of_something_else = {name for name in names if any(is_something_else(p / name) for p in places)}
     return sorted(names - of_something_else)
+
+
+def _may_have_modules(folder: Path) -> bool:
+    unreadable: list[OSError] = []
+    for _, _, files in os.walk(folder, onerror=unreadable.append):
+        if any(name.endswith(".py") for name in files):
+            return True
+    return bool(unreadable)
 
 
 def passed_over(folder: Path) -> Iterator[tuple[Path, str]]:
@@ -73,8 +83,13 @@ def is_something_else(entry: Path) -> bool:
     return (
         entry.name in _SOMETHING_ELSE
         or entry.name.startswith(".")
-        or any((entry / name).exists() for name in _OF_A_VIRTUAL_ENVIRONMENT)
+        or any(seems_to_exist(entry / name) for name in _OF_A_VIRTUAL_ENVIRONMENT)
     )
+
+
+def seems_to_exist(path: Path) -> bool:
+    """Say whether there is such a file; if this user may not know, there is none."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists would raise PermissionError
 
 
 def _registers(file: Path) -> bool:

@@ -8,6 +8,7 @@ import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from importlib.machinery import ModuleSpec
+from itertools import accumulate
 from pathlib import Path
 
 from bellhop import forks
@@ -41,6 +42,8 @@ def load_handlers(
     """
     add_project(paths)
     for path in paths:
+        for package in accumulate(path.split(".")[:-1], "{}.{}".format):
+            _require_readable(_folder(package))
         _require_own(path)
         _load(path, begin)
     names = (name for path in paths for name in _load_all(path, frozenset(), begin))
@@ -51,7 +54,7 @@ def passed_over_handlers(paths: Sequence[str]) -> list[str]:
     """Return a sentence for each file with handlers that is not loaded, although it lies there."""
     sentences = []
     for path in paths:
-        folder = Path.cwd().joinpath(*path.split("."))
+        folder = _folder(path)
         sentences += [
             f"{file.relative_to(Path.cwd())} is not loaded, although it calls @on: {why}"
             for file, why in passed_over(folder)
@@ -59,6 +62,20 @@ def passed_over_handlers(paths: Sequence[str]) -> list[str]:
         if (beside := folder.with_suffix(".py")).is_file() and folder.is_dir():
             sentences.append(f"{beside.name} is not loaded: the folder {folder.name} is")
     return sentences
+
+
+def _folder(path: str) -> Path:
+    """Return where the modules of an import path are, if it is a package of the project."""
+    return Path.cwd().joinpath(*path.split("."))
+
+
+def _require_readable(folder: Path) -> None:
+    """Refuse a folder that this user may not look into: what is in it would not be found."""
+    if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        raise HandlersNotLoaded(
+            f"cannot load handlers from {folder}: user {os.geteuid()} may not look into it; "
+            f"`chmod -R a+rX {folder}` lets every user read it"
+        )
 
 
 def _require_own(path: str) -> None:
@@ -88,6 +105,8 @@ def _load_all(name: str, above: frozenset[str], begin: Callable[[str], None]) ->
     folders = {os.path.realpath(folder) for folder in getattr(package, "__path__", ())}
     if folders & above:
         return  # a link that leads back
+    for folder in folders:
+        _require_readable(Path(folder))
     for module in modules_in(folders):
         yield from _load_all(f"{name}.{module}", above | folders, begin)
 

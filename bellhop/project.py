@@ -12,6 +12,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 
+from bellhop.discovery import seems_to_exist
+
 _ROOMS = frozenset({"bench", "receiver", "scripts", "tests", "workers"})
 
 _LIBRARIES = sys.stdlib_module_names | {"cryptography", "seam"}
@@ -51,7 +53,7 @@ class _ProjectFirst(MetaPathFinder):
 def _folder_of_modules(project: Path, name: str) -> ModuleSpec | None:
     """A folder of handlers needs no `__init__.py`, and goes before a file of the same name."""
     folder = project / name
-    if (folder / "__init__.py").exists() or not _has_modules(folder):
+    if seems_to_exist(folder / "__init__.py") or not _has_modules(folder):
         return None
     spec = ModuleSpec(name, None, is_package=True)
     spec.submodule_search_locations = [str(folder)]

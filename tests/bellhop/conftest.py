@@ -1,7 +1,10 @@
 """What several tests of one module share: an empty registry, and an environment to set up."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -34,3 +37,12 @@ def in_thread() -> Iterator[ThreadPoolExecutor]:
     """Threads to wait in."""
     with ThreadPoolExecutor(20) as threads:
         yield threads
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user can reach and write to, as /tmp and some volumes are."""
+    folder = Path(tempfile.mkdtemp(dir="/tmp"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder)

@@ -7,6 +7,7 @@ import pytest
 
 from bellhop.discovery import modules_in
 from bellhop.loading import passed_over_handlers
+from tests.bellhop.other_user import as_root, being_other
 
 Write = Callable[[str], None]
 
@@ -91,3 +92,17 @@ def test_a_file_beside_the_folder_of_the_same_name_is_said(write: Write) -> None
     assert passed_over_handlers(["handlers"]) == [
         "handlers.py is not loaded: the folder handlers is"
     ]
+
+
+@as_root
+def test_a_folder_of_another_user_is_passed_over_where_it_can_hold_no_handlers(
+    open_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(open_folder)
+    (open_folder / "handlers").mkdir()
+    (open_folder / "handlers" / "doors.py").write_text(HANDLER)
+    for name in ("lost+found", ".trash", "tests"):  # the first is in each volume of its own
+        (open_folder / "handlers" / name).mkdir(mode=0o700)
+    with being_other():
+        assert modules_in([str(open_folder / "handlers")]) == ["doors"]
+        assert passed_over_handlers(["handlers"]) == []

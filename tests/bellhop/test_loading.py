@@ -10,6 +10,7 @@ import pytest
 
 from bellhop import BellhopError
 from bellhop.loading import HandlersNotLoaded, load_handlers
+from tests.bellhop.other_user import OTHER, as_root, being_other
 
 Write = Callable[..., Path]
 
@@ -267,3 +268,26 @@ def test_a_folder_goes_before_a_file_of_the_same_name(write: Write) -> None:
 def test_a_package_with_the_name_of_a_library_is_refused(name: str, write: Write) -> None:
     write(f"{name}/doors.py")
     assert "has the name of a library" in refusal(name)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o711, 0o644])
+@pytest.mark.parametrize("closed", ["lobby", "lobby/floor", "lobby/floor/room"])
+@pytest.mark.parametrize("file", ["floor/room/bell.py", "floor/room/__init__.py"])
+@as_root
+def test_a_folder_that_may_not_be_looked_into_is_refused_and_not_taken_for_empty(
+    mode: int,
+    closed: str,
+    file: str,
+    write: Write,
+    open_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(open_folder)
+    write(f"{open_folder}/lobby/{file}")
+    (open_folder / closed).chmod(mode)
+    with being_other():
+        for path in ("lobby", "lobby.floor.room"):
+            assert refusal(path) == (
+                f"cannot load handlers from {open_folder / closed}: user {OTHER} may not look into "
+                f"it; `chmod -R a+rX {open_folder / closed}` lets every user read it"
+            )

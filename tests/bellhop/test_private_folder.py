@@ -1,12 +1,9 @@
 """Where `bellhop up` keeps what nobody else may read, on whatever folder it is given."""
 
 import os
-import shutil
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,37 +11,11 @@ from redis import Redis
 
 from bellhop.embedded import EmbeddedRedis, embedded_url, socket_path
 from bellhop.private_folder import UnusableFolder, is_private, make_private
-
-OTHER = 10_001
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
+from tests.bellhop.other_user import OTHER, as_root, being_other
 
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.lstat().st_mode)
-
-
-@contextmanager
-def being_other() -> Iterator[None]:
-    """Be another user meanwhile."""
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(OTHER)
-    os.seteuid(OTHER)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
-
-
-@pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """A folder that every user can reach and write to, as /tmp and some volumes are."""
-    folder = Path(tempfile.mkdtemp(dir="/tmp"))
-    folder.chmod(0o777)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("before", [0o755, 0o777, 0o2775, 0o2770, 0o500, 0o1777])
