@@ -29,17 +29,11 @@ class Framing(HttpToolsProtocol):
 
     def parse(self, data: bytes) -> None:
         """Read what came, to its end unless it cannot be read."""
-        while data:
-            try:
-                self.parser.feed_data(data)
-            except HttpParserUpgrade as offer:
-                data = data[offer.args[0] :]
-                self._read_again()
-            except HttpParserError:
-                self.send_400_response("it is not HTTP/1.1, or its end cannot be known for sure")
-                return
-            else:
-                return
+        try:
+            while data:
+                data = self._feed(data)
+        except HttpParserError:
+            self.send_400_response("it is not HTTP/1.1, or its end cannot be known for sure")
 
     def on_message_begin(self) -> None:
         """Forget the request before."""
@@ -89,6 +83,15 @@ class Framing(HttpToolsProtocol):
         """Tell who reads the body, unless it is still to come."""
         if not self.ignores_offer:
             super().on_message_complete()
+
+    def _feed(self, data: bytes) -> bytes:
+        """Let the parser read, and return what it leaves. Raises `HttpParserError`."""
+        try:
+            self.parser.feed_data(data)
+        except HttpParserUpgrade as offer:
+            self._read_again()
+            return data[offer.args[0] :]
+        return b""
 
     def _read_again(self) -> None:
         """Read a head again, without its offer to speak another protocol.

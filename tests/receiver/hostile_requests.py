@@ -125,6 +125,12 @@ def _heads() -> Iterable[tuple[str, Hostile]]:
     yield "an upgrade to h2c", (400, POST + b"connection: upgrade\r\nupgrade: h2c\r\n\r\n")
     upgrade = (b"connection: upgrade", b"upgrade: websocket")
     yield "an upgrade of a signed request", (400, signed(*upgrade, length(5), body=b"12345"))
+    for version in (b"0.9", b"2.0"):
+        head = POST.replace(b"1.1", version) + b"\r\n".join((*upgrade, length(0), b"", b""))
+        yield f"an upgrade of HTTP/{version.decode()}", (400, head)
+    head = POST.replace(b"1.1", b"1.0")
+    te = b"transfer-encoding: chunked"
+    yield "an upgrade of HTTP/1.0 in chunks", (400, head + b"\r\n".join((*upgrade, te, b"", b"")))
     yield "an expectation that nobody knows", (400, POST + b"expect: 200-ok\r\n\r\n")
     yield "a compressed body", (415, signed(b"content-encoding: gzip", body=b""))
 
