@@ -48,6 +48,10 @@ _WORDS: Final = re.compile(r"(?P<part>[0-9A-Za-z]+)", re.ASCII)
 _ALTERNATING: Final = re.compile(r"[0-9]+|[A-Za-z]+", re.ASCII)
 _ESCAPE: Final = re.compile(r"\\+(?:x|u00)(00|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])", re.ASCII)
 _PERCENT: Final = re.compile(r"[\w.~+-]*%[0-9A-Fa-f]{2}(?:[\w.~+-]|%[0-9A-Fa-f]{2})*", re.ASCII)
+_CONTROL: Final = re.compile(
+    r"(?:\x1b|\\+(?:x1b|u001b|033))\[[0-9;]*[A-Za-z]|\\+[abfnrtv]", re.ASCII | re.IGNORECASE
+)
+"""A colour of a terminal, or the letter of an escape, which is no part of the word behind it."""
 _HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,})(?![0-9A-Za-z])", re.ASCII)
 _BASE64: Final = (
     re.compile(r"[A-Za-z0-9]{4,}={0,2}", re.ASCII),
@@ -139,20 +143,19 @@ class SecretIndex:
 
     def _spans(self, text: str, layer: int) -> Iterator[_Span]:
         """Yield where secrets stand, in any order, perhaps one over the other."""
-        yield from self._text_spans(text)
-        if self._numbers:
-            yield from self._spelled(text, _NUMBERS, self._numbers)
-        if self._words:
-            yield from self._spelled(text.lower(), _WORDS, self._words)
+        for reading in _readings(text):
+            folded = _lower(reading)
+            yield from self._text_spans(folded)
+            if self._numbers:
+                yield from self._spelled(reading, _NUMBERS, self._numbers)
+            if self._words:
+                yield from self._spelled(folded, _WORDS, self._words)
         if layer < _MOST_LAYERS:
             for start, stop, decoded in self._decoded(text):
                 if any(True for _ in self._spans(decoded, layer + 1)):
                     yield start, stop
 
-    def _text_spans(self, text: str) -> Iterator[_Span]:
-        folded = text.lower()
-        if len(folded) != len(text):  # a few letters have another number of them in lower case
-            folded = "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+    def _text_spans(self, folded: str) -> Iterator[_Span]:
         for needle in self._derived.needles:
             at = folded.find(needle)
             while at >= 0:
@@ -243,6 +246,21 @@ def _written(secret: str) -> set[str]:
         quote_plus(secret, errors="replace"),
         html.escape(secret),
     }
+
+
+def _readings(text: str) -> Iterator[str]:
+    """Yield a text, and the same with spaces for what is not shown of it, if there is any."""
+    yield text
+    if "\x1b" in text or "\\" in text:
+        yield _CONTROL.sub(lambda match: " " * len(match[0]), text)
+
+
+def _lower(text: str) -> str:
+    """Return a text of the same length in lower case."""
+    folded = text.lower()
+    if len(folded) == len(text):
+        return folded
+    return "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -55,6 +55,8 @@ def index() -> SecretIndex:
         *("1234", "code 1234.", "code1234", "PIN1234x", "1 2 3 4", "1, 2, 3, 4", "12-34"),
         *('{"code": 1234}', "'1234'", "b'1234'", "1234.0", base64.b64encode(b"1234").decode()),
         *("\n".join("1234"), "2026 is it", "01234"),
+        *("\x1b[32mA1B2C3\x1b[0m", repr("\x1b[32mA1B2C3\x1b[0m"), json.dumps("\x1b[1mA1B2C3")),
+        *(repr("\nA1B2C3\t"), json.dumps(repr("\tA1B2C3")), "\x1b[1m".join("1234")),
     ],
 )
 def test_a_secret_is_dots_in_every_form(index: SecretIndex, text: str) -> None:
@@ -86,6 +88,10 @@ def test_a_secret_is_dots_in_every_form(index: SecretIndex, text: str) -> None:
 )
 def test_ids_times_and_counters_stay_what_they_are(index: SecretIndex, text: str) -> None:
     assert index.mask(text) == text
+
+
+def test_a_letter_that_is_two_in_lower_case_shifts_no_mask(index: SecretIndex) -> None:
+    assert index.mask("\u0130\u0130 A1B2C3 x") == f"\u0130\u0130 {DOTS} x"
 
 
 def test_what_was_added_twice_is_masked_until_it_is_removed_twice(index: SecretIndex) -> None:
