@@ -9,7 +9,8 @@ _MOST = 3
 def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> list[str]:
     """Return up to three of the known names that `name` may stand for.
 
-    Those that begin with it, as those of `lock` and `lock.*` do, or else those that look like it.
+    Those that begin with it, as those of `lock` and `lock.*` do, or else those that look like it,
+    in capitals or not.
     `patterns`: it may also stand for a pattern of them, such as `lock.*`.
     """
     start = name.rstrip("*") if name.endswith("*") else f"{name.rstrip('.')}."
@@ -18,7 +19,8 @@ def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> lis
     candidates = list(known)
     if patterns and "*" in name:
         candidates += sorted({f"{one.rpartition('.')[0]}.*" for one in known})
-    return difflib.get_close_matches(name, candidates, n=_MOST)
+    by_lower = {one.lower(): one for one in candidates}
+    return [by_lower[one] for one in difflib.get_close_matches(name.lower(), by_lower, n=_MOST)]
 
 
 def did_you_mean(near: Sequence[str], otherwise: str = "") -> str:

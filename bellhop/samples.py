@@ -7,6 +7,7 @@ other unit of a temperature, the code that opened a door.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -78,11 +79,13 @@ def sample(
 
 
 def is_typo(name: str, known: Collection[str]) -> bool:
-    """Tell whether a name is none of the known ones, but nearly one of them."""
-    return name not in known and bool(get_close_matches(name, known, n=1, cutoff=_TYPO))
+    """Tell whether a name is none of the known ones, but nearly one of them, or in capitals."""
+    return name not in known and bool(get_close_matches(name.lower(), known, n=1, cutoff=_TYPO))
 
 
 def _as_json(field: str, value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidField(f"{field}: JSON has nothing for {value}")
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, Mapping):

@@ -62,6 +62,14 @@ def read_duration(value: Any) -> Any:
     return value
 
 
+def written_duration(value: timedelta) -> str:
+    """Return a duration in the largest unit of which it is a whole number: `14d`, `90m`, `1.5s`."""
+    for unit in ("d", "h", "m"):
+        if value and not value % (one := timedelta(**{_UNITS[unit]: 1})):
+            return f"{value // one}{unit}"
+    return f"{value.total_seconds():g}s"
+
+
 def read_byte_count(value: Any) -> Any:
     """Turn `512KiB`, or a plain number of bytes, into an `int` from 1 KiB to 64 MiB."""
     count = TypeAdapter(ByteSize).validate_python(value)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from bellhop.finding import Finding, Level
+from bellhop.setting_values import written_duration
 from bellhop.settings import InvalidSettings, Settings, variable_of
 
 _SECRET = {
@@ -55,7 +56,7 @@ def _shown(settings: Settings, name: str) -> str | None:
     if value is None or name in _SECRET:
         return None
     if isinstance(value, timedelta):
-        return f"{value.total_seconds():g}s"
+        return written_duration(value)
     if isinstance(value, tuple):
         return " ".join(value)
     return str(value)

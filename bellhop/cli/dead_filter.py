@@ -8,6 +8,7 @@ import click
 
 from bellhop.cli.ids import whole_id
 from bellhop.errors import BellhopError
+from bellhop.events import TYPES
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern
 
@@ -64,13 +65,15 @@ def filter_options(command: F) -> F:
 def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
     """Return the filter with whole ids, of which first characters may be given.
 
-    Raises `NoDeadLetter` if an event has none, and `AmbiguousId`. A handler or a device without
-    dead letters is good news; but it is told if the name of another that has some is like it.
+    Raises `NoDeadLetter` if an event has none, or a type is unknown, and `AmbiguousId`. A handler
+    or a device without dead letters is good news; but it is told if the name of another that has
+    some is like it.
     """
-    if not (chosen.event_ids or chosen.device or chosen.handler):
+    if not chosen:
         return chosen
-    events, devices, handlers = set(), set(), set()
+    events, devices, handlers, types = set(), set(), set(), set()
     for letter in dead_letters:
+        types.add(letter.event_type)
         events.add(letter.event_id)
         handlers.add(letter.handler)
         kind, _, owner = letter.mailbox.partition(":")
@@ -89,6 +92,7 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
     near = nearest(chosen.handler or "", handlers)
     if near and chosen.handler not in handlers:
         _tell(f"no dead letter of {chosen.handler}; {did_you_mean(near)}")
+    _check_type(chosen.pattern, types)
     device = chosen.device
     if device:
         try:
@@ -98,6 +102,16 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
                 _tell(str(error))
     return replace(
         chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device
+    )
+
+
+def _check_type(pattern: str | None, types: set[str]) -> None:
+    """Raise `NoDeadLetter` if a pattern fits neither a known type nor one of a dead letter."""
+    if not pattern or Pattern(pattern).known_types() or any(map(Pattern(pattern).matches, types)):
+        return
+    hint = did_you_mean(nearest(pattern, TYPES, patterns=True), "`bellhop types` lists all")
+    raise NoDeadLetter(
+        f'no known event type fits "{pattern}", and that of no dead letter', f"; {hint}"
     )
 
 

@@ -24,6 +24,12 @@ from bellhop.settings import load_settings
 from bellhop.signature import sign
 from bellhop.times import UnreadableTime, read_time
 
+_OUTCOMES = {
+    "accepted": "accepted",
+    "duplicate": "known already",
+    "quarantined": "quarantined, since it is no Seam event: see `bellhop quarantine`",
+    "noted": "noted: it is what Svix says of an endpoint",
+}
 _MEANINGS = {
     200: "known already",
     202: "accepted",
@@ -177,14 +183,14 @@ def _post(
             {**headers, "content-type": "application/json", "user-agent": "bellhop-send"},
         )
         response = connection.getresponse()
-        response.read()
+        answer = response.read()
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise NotSent(
             f"nothing answers at {target.geturl()} ({reason}): is `bellhop up` running?"
         ) from error
     took = (time.perf_counter() - began) * 1000
-    meaning = _MEANINGS.get(response.status, response.reason)
+    meaning = _meaning(response.status, answer) or response.reason
     if sys.stdout.isatty():
         color = "green" if response.status < 300 else "red"
         status = click.style(str(response.status), fg=color, bold=True)
@@ -192,3 +198,11 @@ def _post(
         status = str(response.status)
     click.echo(f"{status} {meaning} ({took:.1f} ms)  event {printable(event_id)}")
     return response.status
+
+
+def _meaning(status: int, answer: bytes) -> str | None:
+    """Return what became of a delivery, from what the receiver says of it."""
+    if status < 300:
+        with suppress(ValueError, TypeError, KeyError):  # of another server than Bellhop
+            return _OUTCOMES[json.loads(answer)["outcome"]]
+    return _MEANINGS.get(status)

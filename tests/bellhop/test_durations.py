@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellhop.setting_values import read_duration
+from bellhop.setting_values import read_duration, written_duration
 
 
 @given(
@@ -23,3 +23,8 @@ def test_a_duration_is_a_number_and_a_unit(number: float, unit: str) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         read_duration(text)
+
+
+@pytest.mark.parametrize("text", ["14d", "36h", "90m", "90s", "1.5s", "0s"])
+def test_one_is_shown_as_people_write_it(text: str) -> None:
+    assert written_duration(read_duration(text)) == text

@@ -246,6 +246,10 @@ def test_values_of_python_stand_in_json_as_seam_writes_them() -> None:
         make("lock.unlocked", {"occurred_at": datetime(2026, 1, 31)})
     with pytest.raises(InvalidField, match="guest: JSON has nothing for a value of the type objec"):
         make("lock.unlocked", {"guest": [object()]})
+    with pytest.raises(InvalidField, match="guest: JSON has nothing for nan"):
+        make("lock.unlocked", {"guest": [float("nan")]})
+    with pytest.raises(UnknownEventType, match=r"did you mean lock\.unlocked"):
+        make("LOCK.UNLOCKED")
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ def test_send_takes_new_types_times_and_files(house: House) -> None:
         timeout=60,
     )
     assert again.stdout.startswith(b"200 known already")
+    path.write_text('{"event_type": "lock.jammed"}')
+    assert (
+        "202 quarantined, since it is no Seam event"
+        in house.run("send", "--file", str(path)).stdout
+    )
     for arguments in ((), ("lock.unlocked", "--file", str(path)), ("--file", "nowhere.json")):
         refuses(house, "send", *arguments, code=2)
 

@@ -117,6 +117,7 @@ def test_first_characters_and_names_that_are_nearly_right_are_understood(
         (["dead", "show", "e"], 1, "e: several ids begin so: e1-a, e2-a; give more of it"),
         (["dead", "retry", "--device", "front", "--yes"], 1, "several ids begin so: front-1"),
         (["dead", "drop", "e3-a", "--reason", "x"], 1, "e3-a: no such dead letter"),
+        (["dead", "--type", "lock.unlokd"], 1, "did you mean lock.unlocked or lock.locked?"),
         (["dead", "--handler", "door.audit"], 0, "did you mean doors.audit?"),
     ):
         done = run(*arguments)
