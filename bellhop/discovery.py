@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _REGISTERS = re.compile(rb"^[ \t]*@(?:[\w.]+\.)?on\s*\(", re.MULTILINE)
+_TESTS = re.compile(r"test_.*|.*_tests?|tests")
+"""The names of files; `test.py` may be a first try."""
 _SOMETHING_ELSE = frozenset({"node_modules", "site-packages", "__pycache__"})
 _OF_A_VIRTUAL_ENVIRONMENT = ("pyvenv.cfg", "conda-meta")
 
@@ -69,7 +71,7 @@ def _why_not(name: str, *, folder: bool) -> str:
     """Say why a module is not loaded, by its name; empty if it is."""
     if folder and name in ("test", "tests"):
         return "a folder of that name holds tests"
-    if name == "conftest" or (not folder and (name.startswith("test_") or name.endswith("_test"))):
+    if name == "conftest" or (not folder and _TESTS.fullmatch(name)):
         return "a file of that name holds tests"
     if name in ("__main__", "setup"):
         return "a file of that name is a program"

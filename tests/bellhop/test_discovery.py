@@ -29,6 +29,7 @@ def write(tmp_path: Path) -> Write:
     "name",
     [
         *("__main__.py", "setup.py", "conftest.py", "test_doors.py", "doors_test.py"),
+        *("tests.py", "doors_tests.py"),
         *("tests/doors.py", "tests/__init__.py", "test/test_doors.py"),
         *("my-handler.py", "h copy.py", "2doors.py", "my-folder/doors.py", "a.b/doors.py"),
     ],
