@@ -163,9 +163,9 @@ class EmbeddedRedis:
         except (ServerNotStarted, OSError) as error:
             self._server = None
             damaged = isinstance(error, ServerNotStarted) and appendonly.find_damage(data)
-            advice = "; its files are damaged: run `bellhop repair`" if damaged else ""
+            why = "its files are damaged: run `bellhop repair`" if damaged else str(error)
             raise EmbeddedRedisFailed(
-                f"the embedded Redis does not start on {data}: {error}{advice}"
+                f"the embedded Redis does not start on {data}: {why}"
             ) from error
         for line in self._server.log():
             if cut := _CUT.search(line):  # which was not acknowledged

@@ -190,7 +190,9 @@ class Supervisor:
         child.next_start = max(child.next_start, now + pause)
         if code in ASKED_TO_END:
             _log.info("a process was asked to end and is replaced", role=child.role)
-        elif code != 0:
+        elif code == 0:
+            _log.warning("a process ended without being asked and is replaced", role=child.role)
+        else:
             _log.error("a process died and is replaced", role=child.role, died_of=ending(code))
 
     def _stop_children(self, selector: selectors.BaseSelector) -> None:

@@ -89,8 +89,9 @@ def test_a_damage_stops_the_start_and_is_mended_with_a_copy_kept(kind: str) -> N
     spoil()
     damaged = {file.name: file.read_bytes() for file in FILES.iterdir()}
 
-    with pytest.raises(EmbeddedRedisFailed, match="run `bellhop repair`"):
+    with pytest.raises(EmbeddedRedisFailed, match="run `bellhop repair`") as caught:
         events()
+    assert "check-aof" not in str(caught.value)  # nobody has a tool of that name
     assert {file.name: file.read_bytes() for file in FILES.iterdir()} == damaged
 
     result = run("--yes")

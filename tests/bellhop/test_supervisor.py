@@ -70,6 +70,12 @@ def test_a_signal_without_a_name_ends_only_its_child() -> None:
     assert [line["died_of"] for line in lines] == [f"signal {signal.SIGRTMIN + 5}"]
 
 
+def test_a_child_that_ends_as_if_all_were_well_is_told_of() -> None:
+    with structlog.testing.capture_logs() as lines:
+        run_until_a_death(0, failures=0)
+    assert [(line["log_level"], line["role"]) for line in lines] == [("warning", "child")]
+
+
 def test_who_wants_to_know_of_a_stop_is_told_before_the_children() -> None:
     child = Actor()
     alive: list[bool] = []
