@@ -203,7 +203,7 @@ def _row(letter: "DeadLetter") -> dict[str, object]:
         "event_type": letter.event_type,
         "mailbox": letter.mailbox,
         "handler": letter.handler,
-        "attempt_count": letter.attempts,
+        "tries": letter.attempts,
         "died_at": letter.died_at,
         "error": letter.summary,
     }

@@ -70,7 +70,7 @@ def _handler(handled: "Handled") -> dict[str, object]:
     return {
         "handler": handled.handler,
         "state": handled.state,
-        "attempt_count": handled.attempt_count,
+        "tries": handled.attempt_count,
         "attempts": attempts,
         "error": handled.error,
     }

@@ -58,7 +58,7 @@ def test_it_lists_them_newest_first(run: Run, ledger: Ledger) -> None:
         "event_type": "lock.unlocked",
         "mailbox": "device:front",
         "handler": "doors.audit",
-        "attempt_count": 2,
+        "tries": 2,
         "error": "RuntimeError: the front desk is closed",
     }
     other = {**first, "event_id": "e2", "mailbox": "device:back", "handler": "a"}
