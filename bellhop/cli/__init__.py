@@ -21,11 +21,6 @@ def _terminate(number: int, _frame: object) -> NoReturn:
     raise Terminated(128 + number)
 
 
-# The first process of a container ignores signals without a handler; much is still to be imported.
-signal.signal(signal.SIGTERM, _terminate)
-switch_off_core_dumps()
-
-
 class _Entry(NamedTuple):
     """A command: where it is, and its help in a line."""
 
@@ -58,6 +53,10 @@ class _Commands(click.Group):
     """Commands whose errors are one clear message each, with no traceback."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
+        # The first process of a container ignores signals without a handler; much is still to be
+        # imported.
+        signal.signal(signal.SIGTERM, _terminate)
+        switch_off_core_dumps()
         open_streams()
         with tell_unwritable():
             return super().main(*arguments, **options)

@@ -1,6 +1,5 @@
 """What lies in the memory of Bellhop's processes is written to no core dump."""
 
-import resource
 import signal
 import subprocess
 import sys
@@ -53,11 +52,24 @@ def test_no_process_of_bellhop_leaves_a_core_dump(lonely_house: House) -> None:
     assert not list(house.path.rglob("core*"))
 
 
+STATE = f"print({DUMPABLE}, resource.getrlimit(resource.RLIMIT_CORE), signal.getsignal(15))"
+
+
+def state_after(code: str) -> str:
+    """Run Python code, and return whether its process can be dumped, its limit, its SIGTERM."""
+    code = f"import resource, signal, sys\nsys.argv = ['bellhop', '--version']\n{code}\n{STATE}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
 def test_every_command_keeps_its_memory_to_itself() -> None:
-    code = f"import bellhop.cli, resource; print({DUMPABLE}, resource.getrlimit(4))"
-    assert resource.RLIMIT_CORE == 4
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout == "0 (0, 0)\n"
+    code = "import bellhop_launch\ntry: bellhop_launch.main()\nexcept SystemExit: pass"
+    state = state_after(code)
+    assert state.startswith("0 (0, 0) <function ")
+
+
+def test_what_only_imports_the_command_is_left_alone() -> None:
+    assert state_after("import bellhop.cli, bellhop_launch") == state_after("")
 
 
 def test_workers_and_what_handlers_start_have_no_secret_of_the_receiver(
