@@ -37,7 +37,7 @@ def test_the_environment_of_the_server_and_of_its_guard_holds_no_secret(
     server = EmbeddedRedis(tmp_path / ".bellhop")
     server.start()
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not told(tmp_path / "guarding") and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:

@@ -37,14 +37,6 @@ def eventually(
         time.sleep(0.02)
 
 
-def slack() -> float:
-    """Return the seconds by which a busy machine may be late, where a test says how long it takes.
-
-    Limits of seconds hold for idle machines; those that run tests are none.
-    """
-    return 2 * os.getloadavg()[0]
-
-
 def free_port() -> int:
     """Return a port that was free a moment ago."""
     with socket.socket() as sock:

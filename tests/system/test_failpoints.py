@@ -17,7 +17,8 @@ from redis import Redis
 
 from bellhop.failpoints import NAMES
 from bellhop.ledger import keys
-from tests.system.conftest import House, delivery, eventually, slack
+from tests.slack import slack
+from tests.system.conftest import House, delivery, eventually
 
 DEVICES = [f"door{number}" for number in range(6)]
 EVENTS = 4

@@ -8,7 +8,8 @@ from cryptography.fernet import Fernet
 from redis import Redis
 
 from bellhop.ledger import Ledger, Quarantined
-from tests.system.conftest import House, delivery, eventually, slack
+from tests.slack import slack
+from tests.system.conftest import House, delivery, eventually
 
 COUNTED = """
 @on("lock.*", attempts=3, backoff=[1.5, 1.5])

@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import keys
-from tests.system.conftest import House, eventually, slack
+from tests.slack import slack
+from tests.system.conftest import House, eventually
 
 DEATHS = {
     "a segmentation fault": "ctypes.string_at(0)",

@@ -14,6 +14,7 @@ from bellhop.queue import enqueue_shift
 from bellhop.settings import load_settings
 from bellhop.testing import signed_request
 from tests.conftest import SECRET
+from tests.slack import slack
 from tests.system.conftest import House, descendants, eventually
 from tests.system.redis_outages import (
     Outage,
@@ -157,7 +158,7 @@ def test_a_worker_notices_within_seconds_that_its_connection_leads_nowhere(
     workers = Workers(tmp_path, server, f"redis://127.0.0.1:{wire.port}")
     try:
         wire.hold()
-        eventually(lambda: len(workers.said(AWAY)) == 2, "noticed", within=25)
+        eventually(lambda: len(workers.said(AWAY)) == 2, "noticed", within=25 + slack())
         wire.let_go()
         workers.deliver("next")
         eventually(lambda: workers.runs("next"), "it is handled", shown=workers.output)
@@ -171,7 +172,7 @@ def test_workers_that_wait_for_redis_can_be_stopped(workers: Workers) -> None:
     with killed(workers.server):
         eventually(lambda: len(workers.said(AWAY)) == 2, "both wait", shown=workers.output)
         workers.signal(signal.SIGTERM)
-        assert workers.await_end(within=20) == 0
+        assert workers.await_end(within=20 + slack()) == 0
     assert "Traceback" not in workers.output()
     assert [line for line in workers.lines() if line["message"].startswith("Worker")] == []
 

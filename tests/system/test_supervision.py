@@ -11,7 +11,8 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import keys
-from tests.system.conftest import House, descendants, eventually, slack
+from tests.slack import slack
+from tests.system.conftest import House, descendants, eventually
 from tests.system.redis_outages import frozen
 from tests.system.redis_server import Server
 

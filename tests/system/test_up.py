@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.conftest import House, command_line, descendants, eventually, slack
+from tests.slack import slack
+from tests.system.conftest import House, command_line, descendants, eventually
 
 EXAMPLE = Path(__file__).with_name("example_handlers.py")
 """The shipped example. A copy, since everybody is invited to change the other."""
