@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from bellhop import masked_output
 from bellhop.events.masking import DOTS
+from bellhop.known_secrets import KnownSecrets
 from bellhop.masked_output import mask_output
 
 CODE = "48151623"
@@ -84,6 +86,51 @@ def test_a_very_long_line_is_not_kept_to_its_end(monkeypatch: pytest.MonkeyPatch
     written = begin(monkeypatch)
     sys.stdout.write("x" * 100_000)
     assert len(text(written)) > 60_000
+
+
+LINE = "a guest stands at the door\n"
+
+
+def printed(monkeypatch: pytest.MonkeyPatch, what: str, code: str = CODE) -> str:
+    """Return what is written of a text that is printed at once, with a code that is known."""
+    known = KnownSecrets()
+    known.remember(json.dumps({"code": code}).encode())
+    written = io.BytesIO()
+    stream = io.TextIOWrapper(written, encoding="utf-8", write_through=True)
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "__stdout__", stream)
+    mask_output(known.mask)
+    sys.stdout.write(what)
+    return text(written)
+
+
+def test_of_more_lines_than_are_masked_at_once_each_is_masked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = f"{LINE}code {CODE}\n" * 40_000
+    assert len(lines) > 1_000_000
+    assert printed(monkeypatch, lines) == f"{LINE}code {DOTS}\n" * 40_000
+
+
+def test_a_line_that_is_too_long_is_dots_and_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = "x" * 1_000_001
+    assert printed(monkeypatch, f"{LINE}{long}\n{LINE}") == f"{LINE}{DOTS}\n{LINE}"
+
+
+@pytest.mark.parametrize("over", range(-10, 12))
+def test_a_code_over_several_lines_is_found_at_the_end_of_a_piece(
+    over: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = LINE * (masked_output._AT_ONCE // len(LINE))
+    before += "x" * (masked_output._AT_ONCE - len(before) - 1 + over) + "\n"
+    spelled = "\n".join(CODE)
+    assert printed(monkeypatch, f"{before}{spelled}\n{LINE}") == f"{before}{DOTS}\n{LINE}"
+
+
+def test_where_a_code_may_go_on_at_each_end_of_a_line_nothing_is_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert printed(monkeypatch, "1\n" * 600_000, code="111111") == f"{DOTS}\n"
 
 
 def test_a_terminal_without_dots_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
