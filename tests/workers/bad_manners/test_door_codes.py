@@ -60,7 +60,7 @@ def prints(event, context):
     structlog.get_logger().warning("structlog", what=code, number=int(code))
     structlog.PrintLogger().msg(f"print logger {{code}}")
     structlog.BytesLogger().msg(f"bytes logger {{code}}".encode())
-    context.log.warning("context", what=int(code), code=404)
+    context.log.warning("context", what=int(code), code=404, **{{code: "its name"}})
     warnings.warn(f"warning {{code}}")
     thread = threading.Thread(target=lambda: {{}}[code])
     thread.start()
@@ -132,7 +132,7 @@ def test_no_form_of_a_code_leaves_a_worker_whoever_writes_it(
         for word in (
             *("print", "stderr", "bytes", "original", "logging", "early", "last resort"),
             *("structlog", "print logger", "bytes logger", "warning", "unraisable", "exception"),
-            *("task", "callback", "late", "asyncio", "KeyError", "404"),
+            *("task", "callback", "late", "asyncio", "KeyError", "404", "its name"),
         ):
             assert word in output
         assert "bytes ••••" in output
