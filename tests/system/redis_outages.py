@@ -134,6 +134,7 @@ def loading(server: Server) -> Iterator[None]:
     eventually(says_loading, "it loads", shown=server.log)
     yield
     server.command("CONFIG", "SET", "key-load-delay", 0)
+    eventually(lambda: not says_loading(), "it has loaded", shown=server.log)
 
 
 @contextmanager
