@@ -2,11 +2,14 @@
 
 `copy.deepcopy` and pydantic's `model_copy(deep=True)` take longer than to read the event again.
 What an event holds was read from JSON: objects, lists, models, and values that cannot be changed.
+Most fields can hold nothing but the last, so the copies share what is in them.
 """
 
 from copy import deepcopy
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from bellhop.events.base import SeamModel
 
@@ -18,34 +21,51 @@ _set = object.__setattr__
 
 
 def copy_of(model: M) -> M:
-    """Return an event, or a part of one, that shares nothing with this one that can be changed."""
+    """Return an event, or a part of one, that shares nothing with this one that can be changed.
+
+    What the fields of this one hold is still of their types: nobody put anything else there.
+    """
     cls = type(model)
+    values = model.__dict__.copy()
+    for name in _changeable_fields(cls):
+        if (value := values[name]) is not None:
+            values[name] = _own(value)
     copy = cls.__new__(cls)
-    _set(copy, "__dict__", _own(model.__dict__))
+    _set(copy, "__dict__", values)
     _set(copy, "__pydantic_fields_set__", model.__pydantic_fields_set__.copy())
-    extra, private = model.__pydantic_extra__, model.__pydantic_private__
-    _set(copy, "__pydantic_extra__", _own(extra) if extra else {})
+    _set(copy, "__pydantic_extra__", _own(model.__pydantic_extra__ or {}))
+    private = model.__pydantic_private__
     _set(copy, "__pydantic_private__", private.copy() if private else private)
     return copy
 
 
-def _own(fields: dict[str, Any]) -> dict[str, Any]:
-    own = fields.copy()
-    if _UNCHANGEABLE.issuperset(map(type, fields.values())):
-        return own
-    for name, value in fields.items():
-        if type(value) not in _UNCHANGEABLE:
-            own[name] = _own_value(value)
-    return own
-
-
-def _own_value(value: Any) -> Any:
-    if type(value) in _UNCHANGEABLE:
+def _own(value: Any) -> Any:
+    kind = type(value)
+    if kind in _UNCHANGEABLE:
         return value
+    if kind is dict:
+        return {name: _own(inner) for name, inner in value.items()}
+    if kind is list:
+        return [_own(inner) for inner in value]
     if isinstance(value, SeamModel):
         return copy_of(value)
-    if type(value) is list:
-        return [_own_value(inner) for inner in value]
-    if type(value) is dict:
-        return _own(value)
     return deepcopy(value)
+
+
+@cache
+def _changeable_fields(cls: type[SeamModel]) -> tuple[str, ...]:
+    """Return the fields of a class that can hold a value which can be changed."""
+    fields = cls.model_fields.items()
+    return tuple(name for name, field in fields if not _is_unchangeable(field.annotation))
+
+
+def _is_unchangeable(annotation: Any) -> bool:
+    """Tell whether no value of a type can be changed."""
+    kind, inner = get_origin(annotation), get_args(annotation)
+    if kind is Literal:
+        return True
+    if kind is Annotated:
+        return _is_unchangeable(inner[0])
+    if kind in (Union, UnionType):
+        return all(map(_is_unchangeable, inner))
+    return annotation in _UNCHANGEABLE
