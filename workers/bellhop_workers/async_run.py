@@ -11,10 +11,11 @@ import contextvars
 import time
 from collections.abc import Callable
 
+from bellhop import forks
 from bellhop.failpoints import failpoint
 from bellhop.handler import HandlerTimeout
 from bellhop.ledger import Outcome
-from bellhop_workers.running import Run, check_result, end_if_forked, now_ms, outcome_of
+from bellhop_workers.running import Run, check_result, end_forked, now_ms, outcome_of
 
 _CANCELLED = "the handler was cancelled, by itself or by code that it uses"
 
@@ -72,7 +73,8 @@ class AsyncRun:
     def outcome(self) -> Outcome | None:
         """Return what became of it, or `None` if it counts as not run."""
         error = self._error
-        end_if_forked(self.run, error)
+        if forks.is_child():
+            end_forked(self.run, error)
         if error is not None and self.interrupted:
             return None
         # By the class itself: an error may lie about its own.

@@ -55,7 +55,8 @@ class Deadlines:
     @property
     def stop(self) -> float:
         """When the worker must have given all its mail back."""
-        return self._moments[2]
+        moment: float = _MOMENT.unpack_from(self._memory, _STOP)[0]
+        return moment
 
     def stop_by(self, moment: float) -> None:
         """Have the worker give its mail back by then, unless it has to earlier."""

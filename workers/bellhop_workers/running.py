@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from bellhop import forks
 from bellhop.callables import unfinished
@@ -135,7 +135,8 @@ def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) ->
         # It may come in the very moment the handler is through; then it is one run too many.
         alarm.clear()
         error = raised
-    end_if_forked(run, error)
+    if forks.is_child():
+        end_forked(run, error)
     took = time.perf_counter() - clock
     surroundings.leave(run.handler, took, error)
     early = issubclass(type(error), HandlerTimeout) and took < run.handler.timeout
@@ -146,10 +147,9 @@ def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) ->
     return outcome
 
 
-def end_if_forked(run: Run, error: BaseException | None) -> None:
-    """End this process if it is one that the handler forked."""
-    if forks.is_child():
-        forks.end_child(error, handler=run.handler.name, event_id=run.event_id)
+def end_forked(run: Run, error: BaseException | None) -> NoReturn:
+    """End this process, which the handler forked."""
+    forks.end_child(error, handler=run.handler.name, event_id=run.event_id)
 
 
 def check_result(result: object) -> None:
@@ -171,15 +171,16 @@ def outcome_of(run: Run, error: BaseException | None, started: int, took: float)
     """
     name = run.handler.name
     if error is None:
-        _log.debug(
-            "handled",
-            event_id=run.event_id,
-            event_type=run.event_type,
-            device_id=run.device_id,
-            handler=name,
-            attempt=run.attempts.number,
-            ms=round(took, 2),
-        )
+        if _log.writes_debug:
+            _log.debug(
+                "handled",
+                event_id=run.event_id,
+                event_type=run.event_type,
+                device_id=run.device_id,
+                handler=name,
+                attempt=run.attempts.number,
+                ms=round(took, 2),
+            )
         return run.attempts.done(name, started, took)
     # By the class itself: an error may lie about its own.
     asked = issubclass(type(error), Retry)
