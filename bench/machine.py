@@ -36,7 +36,7 @@ def versions(redis: str) -> list[str]:
     """Return lines with the versions of everything that was measured."""
     ours = " ".join(f"{name} {version(name)}" for name in _OURS)
     lines = [
-        f"Bellhop {version('bellhop')} on Python {platform.python_version()}: {ours}",
+        f"Bellhop {version('seam-bellhop')} on Python {platform.python_version()}: {ours}",
         f"Valkey {redis}, `appendonly yes`, `appendfsync always`, `maxmemory-policy noeviction`",
         f"Python peers: {_pinned('requirements.txt', _PEERS)}",
         f"arq's environment: {_pinned('requirements-arq.txt', _ARQ)}",
