@@ -145,3 +145,28 @@ def test_a_handlers_log_lines_show_no_door_code(
 
     [line] = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (line["message"], line["new"]) == ("set ••••", "••••")
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", ["first", "second"]), ("info", [])])
+def test_each_run_that_went_well_is_told_at_debug_level_alone(
+    workplace: Workplace, capsys: pytest.CaptureFixture[str], level: str, told: list[str]
+) -> None:
+    @workplace.on("lock.*", name="first")
+    def first(event: SeamEvent) -> None:
+        pass
+
+    @workplace.on("lock.*", name="second")
+    async def second(event: SeamEvent) -> None:
+        pass
+
+    configure_logs("json", level)
+    try:
+        event_id = workplace.deliver()
+        workplace.work()
+    finally:
+        structlog.reset_defaults()
+
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    handled = [line for line in lines if line["message"] == "handled"]
+    assert [line["handler"] for line in handled] == told
+    assert all((line["event_id"], line["attempt"]) == (event_id, 1) for line in handled)
