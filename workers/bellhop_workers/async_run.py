@@ -8,6 +8,7 @@ failure.
 
 import asyncio
 import contextvars
+import math
 import time
 from collections.abc import Callable
 
@@ -21,10 +22,12 @@ _CANCELLED = "the handler was cancelled, by itself or by code that it uses"
 
 
 class AsyncRun:
-    """A handler that runs on the event loop of this thread.
+    """A handler that runs on the event loop of this thread, when its turn comes.
 
-    when_over: is called once with this object, in `context`, when the handler has returned or
-    raised. context: what the handler runs in a copy of.
+    when_begun: is called once with this object, when the handler is about to be called; its time
+    counts from then, and not from when it was put in line. when_over: is called once with this
+    object, in `context`, when the handler has returned or raised. context: what the handler runs
+    in a copy of.
     """
 
     __slots__ = (
@@ -34,8 +37,8 @@ class AsyncRun:
         "_is_begun",
         "_started_ms",
         "_task",
-        "_timer",
         "_took",
+        "_when_begun",
         "_when_over",
         "began",
         "deadline",
@@ -44,18 +47,23 @@ class AsyncRun:
     )
 
     def __init__(
-        self, run: Run, when_over: Callable[["AsyncRun"], None], context: contextvars.Context
+        self,
+        run: Run,
+        when_begun: Callable[["AsyncRun"], None],
+        when_over: Callable[["AsyncRun"], None],
+        context: contextvars.Context,
     ) -> None:
         self.run = run
-        self.began = time.monotonic()
-        self.deadline = run.deadline(self.began)
+        self.began = self.deadline = math.inf
+        """On the monotonic clock, when it began, and when its worker is ended if it still runs."""
         self.interrupted = False
         """Whether this worker let go of it: then it counts as not run."""
         self._expired = False
         self._is_begun = False
         self._error: BaseException | None = None
-        self._started_ms = now_ms()
+        self._started_ms = 0
         self._took = 0.0
+        self._when_begun = when_begun
         self._when_over = when_over
         self._context = context
         loop = asyncio.get_running_loop()
@@ -63,7 +71,6 @@ class AsyncRun:
         self._task = asyncio.Task(self._await(), loop=loop, context=context.copy())
         # Who cancels `asyncio.all_tasks()` does not mean the handlers of other devices.
         asyncio._unregister_task(self._task)
-        self._timer = loop.call_later(run.handler.timeout, self._expire)
 
     def interrupt(self) -> None:
         """Cancel it, as one that did not run."""
@@ -91,15 +98,20 @@ class AsyncRun:
     async def _await(self) -> None:
         failpoint("async_handler.before")
         self._is_begun = True
-        if self.interrupted or self._expired:
+        self._started_ms, self.began = now_ms(), time.monotonic()
+        if self.interrupted:
             self._error = asyncio.CancelledError()
         else:
+            self.deadline = self.run.deadline(self.began)
+            self._when_begun(self)
+            timeout = self.run.handler.timeout
+            timer = asyncio.get_running_loop().call_later(timeout, self._expire)
             try:
                 check_result(await self.run.call())
             except BaseException as error:  # of what a task raises, some leaves the event loop
                 self._error = error
+            timer.cancel()
         self._took = time.monotonic() - self.began
-        self._timer.cancel()
         # From here, and not when the task is over: that comes a turn of the loop later, and one
         # that was cancelled as its last step is over as cancelled, though the handler returned.
         self._context.run(self._when_over, self)

@@ -29,6 +29,8 @@ class HandlerLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
         self._runs: set[AsyncRun] = set()
+        self._begun: set[AsyncRun] = set()
+        """Those whose turn has come."""
         self._first = math.inf
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
@@ -43,7 +45,7 @@ class HandlerLoop:
 
     def under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when on the monotonic clock."""
-        return [(one.run, one.began) for one in list(self._runs)]
+        return [(one.run, one.began) for one in list(self._begun)]
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = _new_loop()
@@ -79,16 +81,19 @@ class HandlerLoop:
         returned.put(lane)
 
     def _begin(self, run: Run, when_over: "partial[None]") -> None:
-        begun = AsyncRun(run, when_over, self._context)
-        self._runs.add(begun)
-        if begun.deadline < self._first:
-            self._set_first(begun.deadline)
+        self._runs.add(AsyncRun(run, self._note_begun, when_over, self._context))
+
+    def _note_begun(self, run: AsyncRun) -> None:
+        self._begun.add(run)
+        if run.deadline < self._first:
+            self._set_first(run.deadline)
 
     def _end(self, lane: Lane, returned: "SimpleQueue[Lane]", ended: AsyncRun) -> None:
         """Take the outcome of a run, and go on with its lane."""
         self._runs.discard(ended)
+        self._begun.discard(ended)
         if ended.deadline <= self._first:
-            self._set_first(min((one.deadline for one in self._runs), default=math.inf))
+            self._set_first(min((one.deadline for one in self._begun), default=math.inf))
         try:
             outcome = ended.outcome()
             if outcome:

@@ -119,10 +119,12 @@ class Runtime:
         Async handlers of many devices run at a time, so they get as many mailboxes as may run. If
         they take long, an entry of each is enough, as long as there are mailboxes for all places:
         then none waits while others are worked off to the last, and places stay empty in the end.
+        With nothing away it is for half of the places, and the others follow at once: so one half
+        is written, and the next mail claimed, while the other half is run.
         """
         entries = _batch_of(self._entry_cost, MOST_ENTRIES)
         if self.has_async:
-            free = max(0, self.concurrency - away)
+            free = max(0, self.concurrency - away) if away else (self.concurrency + 1) // 2
             share = _batch_of(max(self._entry_wait, self._entry_cost), _AT_A_TIME)
             return Appetite(free, max(free, min(entries, free * share)), share)
         return Appetite(entries, entries, _AT_A_TIME)
