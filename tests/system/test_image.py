@@ -50,6 +50,17 @@ def test_docker_is_sent_all_that_is_copied_and_nothing_more() -> None:
     assert {line[1:] for line in lines if line.startswith("!")} == set(copied())
 
 
+def test_every_image_that_is_built_on_or_run_is_pinned_by_its_digest() -> None:
+    compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    images = [one for one in instructions("FROM") if "${PYTHON_IMAGE}" not in one]
+    images += [one.partition("=")[2] for one in instructions("ARG") if "_IMAGE=" in one]
+    images += [one for one in re.findall(r"^ +image: (.*)", compose, re.MULTILINE) if ":" in one]
+
+    assert len(images) == 2
+    for image in images:
+        assert re.fullmatch(r"docker\.io/[a-z/]+:[0-9a-z.-]+@sha256:[0-9a-f]{64}", image)
+
+
 @pytest.mark.parametrize("name", ["Dockerfile", "compose.yaml", "README.md"])
 def test_only_settings_are_set_and_described(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
