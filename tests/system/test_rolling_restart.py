@@ -54,7 +54,8 @@ class Balancer:
         return True
 
 
-@pytest.mark.parametrize("receivers", ["1", pytest.param("2", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("receivers", ["1", "2"])
 def test_a_rolling_restart_under_load_loses_and_doubles_nothing(
     house: House, receivers: str
 ) -> None:
