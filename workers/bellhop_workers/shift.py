@@ -122,6 +122,8 @@ class Shift:
             elif self._hand.todo or not self._look_ahead():
                 self._settle()
                 self._look_ahead()
+        # A lane that is through may be settled a moment before the event loop returns it.
+        self._runtime.surroundings.restore()
 
     def _rest(self) -> bool:
         """Wait a moment for more mail, and return whether there is some in hand."""

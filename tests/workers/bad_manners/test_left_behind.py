@@ -8,8 +8,10 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from bellhop import Context, SeamEvent
+from bellhop_workers.lanes import Lane
+from bellhop_workers.loop import HandlerLoop
 from tests.workers.conftest import Workplace
 
 tenant = contextvars.ContextVar("tenant", default="nobody")
@@ -218,6 +222,28 @@ def test_what_belongs_to_the_process_is_put_back_after_a_sync_handler(
 def test_what_an_async_handler_left_is_put_back_when_its_devices_events_are_through(
     workplace: Workplace, elsewhere: Path
 ) -> None:
+    @workplace.on("lock.*")
+    async def leaves(event: SeamEvent) -> None:
+        os.chdir(elsewhere)
+
+    before = Path.cwd()
+    workplace.deliver()
+    workplace.work()
+    assert Path.cwd() == before
+
+
+def test_it_is_put_back_when_the_event_loop_is_late_to_return_the_device(
+    workplace: Workplace, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = HandlerLoop._go_on
+
+    def late(self: HandlerLoop, lane: Lane, returned: SimpleQueue[Lane]) -> None:
+        if lane.through:
+            time.sleep(0.5)  # longer than the main thread waits for it before it settles
+        go_on(self, lane, returned)
+
+    monkeypatch.setattr(HandlerLoop, "_go_on", late)
+
     @workplace.on("lock.*")
     async def leaves(event: SeamEvent) -> None:
         os.chdir(elsewhere)
