@@ -22,18 +22,19 @@ from tests.system.redis_server import Server
 from tests.workers.conftest import Workplace
 
 
+def who_waits(redis: Redis) -> set[str]:
+    """Return the clients that wait for events. Other tests in this process may have left some."""
+    return {client["id"] for client in redis.client_list() if client["cmd"] == "xread"}
+
+
 class Tail:
     """A `bellhop tail` with its output."""
 
     def __init__(self, house: House, redis: Redis, *arguments: str) -> None:
         self.path = house.path / "tail.txt"
-        self._redis = redis
+        others = who_waits(redis)
         self._process = house.start("tail", *arguments, output=self.path)
-        eventually(self._looks, "it waits for events", shown=self.output)
-
-    def _looks(self) -> bool:
-        clients = self._redis.client_list()
-        return any(client["cmd"] == "xread" for client in clients)
+        eventually(lambda: who_waits(redis) - others, "it waits for events", shown=self.output)
 
     def output(self) -> str:
         return self.path.read_text()
@@ -171,6 +172,7 @@ def test_it_goes_on_when_redis_came_back_empty(away_house: House, server: Server
 
 def test_who_reads_it_may_leave(house: House, redis: Redis) -> None:
     reading, writing = os.pipe()
+    others = who_waits(redis)
     process = subprocess.Popen(
         house.command("tail"),
         cwd=house.path,
@@ -181,9 +183,7 @@ def test_who_reads_it_may_leave(house: House, redis: Redis) -> None:
     )
     os.close(writing)
     try:
-        eventually(
-            lambda: any(client["cmd"] == "xread" for client in redis.client_list()), "it waits"
-        )
+        eventually(lambda: who_waits(redis) - others, "it waits")
         os.close(reading)
         arrive(redis, "e1")
         _, said = process.communicate(timeout=30)
