@@ -9,18 +9,14 @@ number of a traceback, a fraction, a longer number, or an id in which digits and
 What has fewer than three characters is no secret that could be kept.
 """
 
-import base64
-import binascii
-import html
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
-from urllib.parse import quote, quote_plus, unquote
 
 from bellhop.events.masking import DOTS
+from bellhop.spellings import decoded, lowered, readings, unescaped, written_forms
 
 _SHORTEST: Final = 3
 _LONG_NUMBER: Final = 6
@@ -46,17 +42,6 @@ _NUMBERS: Final = re.compile(
 )
 _WORDS: Final = re.compile(r"(?P<part>[0-9A-Za-z]+)", re.ASCII)
 _ALTERNATING: Final = re.compile(r"[0-9]+|[A-Za-z]+", re.ASCII)
-_ESCAPE: Final = re.compile(r"\\+(?:x|u00)(00|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa])", re.ASCII)
-_PERCENT: Final = re.compile(r"[\w.~+-]*%[0-9A-Fa-f]{2}(?:[\w.~+-]|%[0-9A-Fa-f]{2})*", re.ASCII)
-_CONTROL: Final = re.compile(
-    r"(?:\x1b|\\+(?:x1b|u001b|033))\[[0-9;]*[A-Za-z]|\\+[abfnrtv]", re.ASCII | re.IGNORECASE
-)
-"""A colour of a terminal, or the letter of an escape, which is no part of the word behind it."""
-_HEX: Final = re.compile(r"(?<![0-9A-Za-z])(?:0[xX])?([0-9A-Fa-f]{3,})(?![0-9A-Za-z])", re.ASCII)
-_BASE64: Final = (
-    re.compile(r"[A-Za-z0-9]{4,}={0,2}", re.ASCII),
-    re.compile(r"[A-Za-z0-9+/_-]{4,}={0,2}", re.ASCII),
-)
 
 _Span = tuple[int, int]
 
@@ -106,7 +91,7 @@ class SecretIndex:
             return text
         if self._derived.version != self._version:
             self._derive()
-        plain = _unescaped(text)
+        plain = unescaped(text)
         if plain != text and len(list(self._spans(plain, 0))) > len(list(self._spans(text, 0))):
             text = plain
         masked, end = [], 0
@@ -139,20 +124,20 @@ class SecretIndex:
             elif digits == secret and len(secret) <= _LONGEST_SPELLED:
                 yield self._words, secret.lower()
             if not is_number or digits != secret:
-                yield from ((self._texts, one.lower()) for one in _written(secret))
+                yield from ((self._texts, one.lower()) for one in written_forms(secret))
 
     def _spans(self, text: str, layer: int) -> Iterator[_Span]:
         """Yield where secrets stand, in any order, perhaps one over the other."""
-        for reading in _readings(text):
-            folded = _lower(reading)
+        for reading in readings(text):
+            folded = lowered(reading)
             yield from self._text_spans(folded)
             if self._numbers:
                 yield from self._spelled(reading, _NUMBERS, self._numbers)
             if self._words:
                 yield from self._spelled(folded, _WORDS, self._words)
         if layer < _MOST_LAYERS:
-            for start, stop, decoded in self._decoded(text):
-                if any(True for _ in self._spans(decoded, layer + 1)):
+            for start, stop, said in decoded(text):
+                if any(True for _ in self._spans(said, layer + 1)):
                     yield start, stop
 
     def _text_spans(self, folded: str) -> Iterator[_Span]:
@@ -211,57 +196,6 @@ class SecretIndex:
                 if number[at : at + length] in self._numbers:
                     yield offset + at, offset + at + length
 
-    def _decoded(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Yield what may be written in another way, and what it says."""
-        if "%" in text:
-            for match in _PERCENT.finditer(text):
-                yield *match.span(), unquote(match[0])
-        for match in _HEX.finditer(text):
-            digits = match[1]
-            if match[0] != digits and len(digits) <= _LONGEST_SPELLED:
-                yield *match.span(), str(int(digits, 16))
-            elif len(digits) % 2 == 0 and (said := _as_text(bytes.fromhex(digits))):
-                yield *match.span(), said
-        seen = set()
-        for pattern in _BASE64:
-            for match in pattern.finditer(text):
-                span = match.span()
-                if span in seen or match[0].islower() or match[0].isdecimal():
-                    continue
-                seen.add(span)
-                if said := _as_text(_from_base64(match[0])):
-                    yield *span, said
-
-
-def _written(secret: str) -> set[str]:
-    """Return how a text stands in code, JSON, a URL or HTML."""
-    return {
-        secret,
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        repr(secret.encode(errors="replace"))[2:-1],
-        quote(secret, safe="", errors="replace"),
-        quote(secret, errors="replace"),
-        quote_plus(secret, errors="replace"),
-        html.escape(secret),
-    }
-
-
-def _readings(text: str) -> Iterator[str]:
-    """Yield a text, and the same with spaces for what is not shown of it, if there is any."""
-    yield text
-    if "\x1b" in text or "\\" in text:
-        yield _CONTROL.sub(lambda match: " " * len(match[0]), text)
-
-
-def _lower(text: str) -> str:
-    """Return a text of the same length in lower case."""
-    folded = text.lower()
-    if len(folded) == len(text):
-        return folded
-    return "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
-
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
     """Tell whether a number is one by itself, and no fraction and no part of an id."""
@@ -289,29 +223,3 @@ def _goes_on(text: str, start: int, end: int, separator: str) -> bool:
 
 def _is_alnum(char: str) -> bool:
     return char.isascii() and char.isalnum()
-
-
-def _unescaped(text: str) -> str:
-    r"""Return a text in which `\x34` is a 4, and without the zeros of UTF-16."""
-    if "\\" in text:
-        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-    if "&#" in text:
-        text = html.unescape(text)
-    return text.replace("\0", "")
-
-
-def _from_base64(text: str) -> bytes:
-    text = text.rstrip("=").replace("-", "+").replace("_", "/")
-    try:
-        return base64.b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
-        return b""
-
-
-def _as_text(data: bytes) -> str | None:
-    """Return bytes as text, if they are any (UTF-8, or ASCII in UTF-16)."""
-    try:
-        text = data.removeprefix(b"\xff\xfe").replace(b"\0", b"").decode()
-    except UnicodeDecodeError:
-        return None
-    return text if text.replace("\n", "").replace("\t", "").isprintable() else None
