@@ -65,7 +65,7 @@ def _mask(_logger: object, _method: str, line: _Line) -> _Line:
     """Make all that a line holds fit to be shown: tracebacks, too, so it comes after them.
 
     The names of its values stay as they are: in a worker, `masked_output` looks at the whole line
-    once more (which takes 0.25 ms while door codes are known), whoever made it.
+    again (0.25 ms while door codes are known), no matter which code wrote it.
     """
     for name, value in line.items():
         if name in _SECRET_KEYS:

@@ -34,7 +34,6 @@ class AsyncRun:
         "_context",
         "_error",
         "_expired",
-        "_is_begun",
         "_started_ms",
         "_task",
         "_took",
@@ -59,7 +58,6 @@ class AsyncRun:
         self.interrupted = False
         """Whether this worker let go of it: then it counts as not run."""
         self._expired = False
-        self._is_begun = False
         self._error: BaseException | None = None
         self._started_ms = 0
         self._took = 0.0
@@ -75,7 +73,8 @@ class AsyncRun:
     def interrupt(self) -> None:
         """Cancel it, as one that did not run."""
         self.interrupted = True
-        self._cancel()
+        if self.began < math.inf:  # else its coroutine would not run at all, and nobody be told
+            self._task.cancel()
 
     def outcome(self) -> Outcome | None:
         """Return what became of it, or `None` if it counts as not run."""
@@ -97,7 +96,6 @@ class AsyncRun:
 
     async def _await(self) -> None:
         failpoint("async_handler.before")
-        self._is_begun = True
         self._started_ms, self.began = now_ms(), time.monotonic()
         if self.interrupted:
             self._error = asyncio.CancelledError()
@@ -118,8 +116,4 @@ class AsyncRun:
 
     def _expire(self) -> None:
         self._expired = True
-        self._cancel()
-
-    def _cancel(self) -> None:
-        if self._is_begun:  # else its coroutine would not run at all, and nobody be told
-            self._task.cancel()
+        self._task.cancel()

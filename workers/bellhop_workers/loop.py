@@ -29,8 +29,6 @@ class HandlerLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
         self._runs: set[AsyncRun] = set()
-        self._begun: set[AsyncRun] = set()
-        """Those whose turn has come."""
         self._first = math.inf
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
@@ -45,7 +43,7 @@ class HandlerLoop:
 
     def under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when on the monotonic clock."""
-        return [(one.run, one.began) for one in list(self._begun)]
+        return [(one.run, one.began) for one in list(self._runs) if one.began < math.inf]
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = _new_loop()
@@ -81,19 +79,18 @@ class HandlerLoop:
         returned.put(lane)
 
     def _begin(self, run: Run, when_over: "partial[None]") -> None:
-        self._runs.add(AsyncRun(run, self._note_begun, when_over, self._context))
+        self._runs.add(AsyncRun(run, self._watch, when_over, self._context))
 
-    def _note_begun(self, run: AsyncRun) -> None:
-        self._begun.add(run)
+    def _watch(self, run: AsyncRun) -> None:
+        """Have the worker ended if a run that begins now goes on beyond its deadline."""
         if run.deadline < self._first:
             self._set_first(run.deadline)
 
     def _end(self, lane: Lane, returned: "SimpleQueue[Lane]", ended: AsyncRun) -> None:
         """Take the outcome of a run, and go on with its lane."""
         self._runs.discard(ended)
-        self._begun.discard(ended)
         if ended.deadline <= self._first:
-            self._set_first(min((one.deadline for one in self._begun), default=math.inf))
+            self._set_first(min((one.deadline for one in self._runs), default=math.inf))
         try:
             outcome = ended.outcome()
             if outcome:
