@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
+import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -77,6 +78,7 @@ def test_it_ends_when_its_owner_is_killed() -> None:
     eventually(lambda: not answers())
 
 
+@pytest.mark.long
 def test_it_lives_as_long_as_a_child_of_the_killed_one_needs_it() -> None:
     with owner("with a child") as process:
         process.kill()

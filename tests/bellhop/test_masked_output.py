@@ -121,6 +121,7 @@ def test_a_line_that_is_too_long_is_dots_and_a_line(monkeypatch: pytest.MonkeyPa
 def test_a_code_over_several_lines_is_found_at_the_end_of_a_piece(
     over: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(masked_output, "_AT_ONCE", 10_000)
     before = LINE * (masked_output._AT_ONCE // len(LINE))
     before += "x" * (masked_output._AT_ONCE - len(before) - 1 + over) + "\n"
     spelled = "\n".join(CODE)

@@ -53,7 +53,7 @@ def stage() -> Iterator[Stage]:
         (work, 2, "events/s"),
         (end_to_end, 1, "p99 ms"),
         pytest.param(io, 1, "events/s", marks=pytest.mark.long),
-        (growth, 2, "handled/s"),
+        pytest.param(growth, 2, "handled/s", marks=pytest.mark.long),
         pytest.param(sharing, 1, "events/s", marks=pytest.mark.long),
         (parse, 4, "bytes"),
     ],

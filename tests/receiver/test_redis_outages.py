@@ -129,6 +129,7 @@ def test_a_redis_that_hangs_is_refused_before_the_sender_gives_up(
     assert told(lines) == [*OUTAGE, "Redis is back"]
 
 
+@pytest.mark.long
 def test_a_peer_that_vanished_is_left_for_a_new_connection(
     distant: Receiver, wire: Wire, lines: list[Any]
 ) -> None:
@@ -147,6 +148,7 @@ def test_a_slow_redis_is_no_outage(distant: Receiver, wire: Wire, lines: list[An
     assert told(lines) == []
 
 
+@pytest.mark.long
 def test_answers_that_each_come_just_in_time_do_not_add_up(
     server: Server, wire: Wire, lines: list[Any]
 ) -> None:

@@ -58,6 +58,7 @@ def test_two_thousand_events_of_fifty_devices_are_each_handled_once_in_order(
     assert len(workers) == 2
 
 
+@pytest.mark.long
 def test_few_shifts_wait_in_rqs_queue_however_long_events_come_one_by_one(house: House) -> None:
     """What is enqueued beside shifts that rest, and come back, must not pile up."""
     house.handlers('@on("lock.*")\ndef handle(event):\n    time.sleep(0.02)\n    ran("one")\n')
@@ -121,6 +122,7 @@ def test_an_event_whose_worker_is_killed_is_handled_by_another(house: House) -> 
     eventually(lambda: len(descendants(pool.pid)) == 2, "the worker is replaced")
 
 
+@pytest.mark.long
 def test_a_handler_that_cannot_be_interrupted_costs_its_worker_and_nothing_else(
     house: House,
 ) -> None:

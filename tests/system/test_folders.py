@@ -70,7 +70,9 @@ def test_up_works_in_a_folder_of_any_name(lonely_house: House, tmp_path: Path) -
     lonely_house.await_lines(1)
 
 
-@pytest.mark.parametrize("python_path", ["", ".", "/usr/lib:{folder}"])
+@pytest.mark.parametrize(
+    "python_path", ["", pytest.param(".", marks=pytest.mark.long), "/usr/lib:{folder}"]
+)
 def test_a_project_may_have_modules_of_any_name(python_path: str, tmp_path: Path) -> None:
     (tmp_path / "my hotel").mkdir()
     hotel = Hotel(tmp_path / "my hotel")

@@ -131,19 +131,18 @@ def live_through(workers: Workers, outage: Outage) -> None:
     assert "Traceback" not in workers.output()
 
 
-# To a worker, all refusals of writes are alike; the receiver's tests have the others.
 @pytest.mark.parametrize(
     "outage",
     [
         out_of_memory,
-        demoted,
-        full_disk,
-        wrong_password,
         killed,
         loading,
-        # A server that does not answer is noticed after ten seconds.
-        pytest.param(busy, marks=pytest.mark.long),
-        pytest.param(frozen, marks=pytest.mark.long),
+        # To a worker, refusals of writes are alike; the receiver's tests have all of them. A server
+        # that does not answer is noticed after ten seconds.
+        *(
+            pytest.param(outage, marks=pytest.mark.long)
+            for outage in (demoted, full_disk, wrong_password, busy, frozen)
+        ),
     ],
     ids=lambda outage: outage.__name__,
 )

@@ -96,6 +96,7 @@ def test_a_signal_to_a_worker_and_its_pools_much_later_are_one(house: House) -> 
     assert house.lines() == [f"began e0 {busy}", "done e0"]
 
 
+@pytest.mark.long
 def test_while_redis_hangs_workers_are_replaced_and_the_pool_stops_in_time(
     house: House, server: Server
 ) -> None:

@@ -94,8 +94,14 @@ def refused(redis: Redis, call: Call[Any]) -> Asked[Any]:
 TROUBLES = [unsent, done_but_lost, broken_behind, refused]
 
 
-@pytest.mark.parametrize("first", TROUBLES)
-@pytest.mark.parametrize("then", [Asked, *TROUBLES])
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        pytest.param(first, then, marks=() if then in (Asked, first) else pytest.mark.long)
+        for first in TROUBLES
+        for then in (Asked, *TROUBLES)
+    ],
+)
 def test_whatever_becomes_of_two_settles_in_a_row_nothing_is_lost_or_doubled(
     place: Workplace, monkeypatch: pytest.MonkeyPatch, first: Ask, then: Ask
 ) -> None:
