@@ -181,7 +181,8 @@ def settle(
         entries,
         share,
         int(with_newest),
-        to_json(results),
+        # Of named tuples, this takes half as long as pydantic's.
+        json.dumps(results, separators=(",", ":")),
     ]
     return Call(
         SETTLE,

@@ -127,7 +127,7 @@ class Receipt(NamedTuple):
     unseen: tuple[Drift, ...] = ()
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)  # to make a frozen one takes twice as long
 class Entry:
     """One waiting entry of a mailbox: an event for all its handlers, or for one that tries again.
 

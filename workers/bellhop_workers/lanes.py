@@ -171,6 +171,7 @@ class Lane:
             body = self._vault.open(entry.body, Kind.EVENT, entry.event_id)
             known_secrets.remember(body)
             event = parse_again(body, entry.about.event_type)
+            device_id = getattr(event, "device_id", None)
             runs: list[Run] = []
             for handler in self._handlers(entry, event.event_type):
                 if runs:  # each has an event of its own
@@ -183,7 +184,7 @@ class Lane:
                         body,
                         entry.event_id,
                         event.event_type,
-                        getattr(event, "device_id", None),
+                        device_id,
                         attempts,
                         entry.about.delivery_id,
                         entry.about.received_ms,

@@ -30,6 +30,8 @@ _ATTEMPTS_KEPT = 50
 class Attempts:
     """The attempts so far of one handler with one event. `vault` seals what the handler said."""
 
+    __slots__ = ("_attempts", "_before", "_event_id", "_forgiven", "_read", "_replayed", "_vault")
+
     def __init__(self, record: str | None, event_id: str = "", vault: Vault = NO_KEYS) -> None:
         self._event_id = event_id
         self._vault = vault

@@ -139,12 +139,16 @@ def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) ->
         end_forked(run, error)
     took = time.perf_counter() - clock
     surroundings.leave(run.handler, took, error)
-    early = issubclass(type(error), HandlerTimeout) and took < run.handler.timeout
-    if early and time.monotonic() >= stop():
+    if error is not None and _is_early(run, error, took) and time.monotonic() >= stop():
         return None
     outcome = outcome_of(run, error, started, took * 1000)
     failpoint("handler.after")
     return outcome
+
+
+def _is_early(run: Run, error: BaseException, took: float) -> bool:
+    """Whether a run was interrupted before its own time was up."""
+    return issubclass(type(error), HandlerTimeout) and took < run.handler.timeout
 
 
 def end_forked(run: Run, error: BaseException | None) -> NoReturn:
