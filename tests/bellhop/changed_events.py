@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bellhop.events.masking import is_secret_name
 from tests.bellhop.events_from_facts import (
     CODES,
+    ENDS,
     JSON,
     MARK,
     NAMES,
@@ -110,7 +111,8 @@ def allowed(event: Event) -> Iterator[Change]:
 def drifting(draw: st.DrawFn, event: Event) -> tuple[Event, list[Change]]:
     """Change an event in ways that leave it accepted, and return it with what was changed."""
     known = known_names(event["event_type"])
-    name = draw((st.sampled_from(NEW_NAMES) | WORDS).filter(lambda name: name not in known))
+    taken = known | ENDS
+    name = draw((st.sampled_from(NEW_NAMES) | WORDS).filter(lambda name: name not in taken))
     value = draw(CODES if is_secret_name(name) else JSON)
     enums = {one for name in known for one in _all_enums(event["event_type"])}
     word = draw(NAMES.filter(lambda word: word not in enums))
