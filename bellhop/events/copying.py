@@ -26,11 +26,8 @@ def copy_of(model: M) -> M:
     What the fields of this one hold is still of their types: nobody put anything else there.
     """
     cls = type(model)
-    values, extra, private = (
-        model.__dict__.copy(),
-        model.__pydantic_extra__,
-        model.__pydantic_private__,
-    )
+    values = model.__dict__.copy()
+    extra, private = model.__pydantic_extra__, model.__pydantic_private__
     for name in _changeable_fields(cls):
         if (value := values[name]) is not None:
             values[name] = _own(value)
