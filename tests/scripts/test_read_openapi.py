@@ -2,13 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bellhop.events import TYPES
-from tests.scripts.conftest import Schemas, compare, document, run
+from tests.scripts.conftest import SCRIPT, Schemas, compare, document, run
 
 
 def referring(schemas: Schemas, name: str) -> dict[str, Any]:
@@ -106,14 +108,18 @@ def test_a_file_without_types_of_events_is_refused(
     assert words in done.stderr
 
 
-def test_javascript_without_node_is_refused(tmp_path: Path) -> None:
+def test_javascript_without_node_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "openapi.ts").write_text("export default {\n}\n")
-    done = run(tmp_path / "openapi.ts", env={"PATH": str(tmp_path)})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = run(tmp_path / "openapi.ts")
     assert done.returncode == 2
     assert "install Node, or give the document as JSON" in done.stderr
 
 
-def test_without_a_file_it_tells_how_to_get_one() -> None:
-    assert run().returncode == 2
-    assert run("--help").returncode == 0
-    assert "npm pack @seamapi/types" in run("--help").stdout
+@pytest.mark.parametrize(("arguments", "code"), [((), 2), (("--help",), 0)])
+def test_without_a_file_it_tells_how_to_get_one(arguments: tuple[str, ...], code: int) -> None:
+    done = subprocess.run([sys.executable, SCRIPT, *arguments], capture_output=True, text=True)
+    assert done.returncode == code
+    assert "npm pack @seamapi/types" in done.stdout

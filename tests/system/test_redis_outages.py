@@ -136,12 +136,11 @@ def live_through(workers: Workers, outage: Outage) -> None:
     [
         out_of_memory,
         killed,
-        loading,
         # To a worker, refusals of writes are alike; the receiver's tests have all of them. A server
         # that does not answer is noticed after ten seconds.
         *(
             pytest.param(outage, marks=pytest.mark.long)
-            for outage in (demoted, full_disk, wrong_password, busy, frozen)
+            for outage in (demoted, full_disk, wrong_password, busy, frozen, loading)
         ),
     ],
     ids=lambda outage: outage.__name__,
@@ -150,6 +149,7 @@ def test_workers_wait_and_go_on_by_themselves(outage: Outage, workers: Workers) 
     live_through(workers, outage)
 
 
+@pytest.mark.long
 def test_a_worker_notices_within_seconds_that_its_connection_leads_nowhere(
     tmp_path: Path, server: Server
 ) -> None:

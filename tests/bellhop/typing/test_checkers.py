@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[3]
 CHECKED = Path(__file__).with_name("checked.py")
 
@@ -21,6 +23,7 @@ def said_by(*command: str | Path) -> str:
     return "" if run.returncode == 0 else run.stdout + run.stderr
 
 
+@pytest.mark.long
 def test_mypy_finds_the_wrong_handlers_and_no_others(tmp_path: Path) -> None:
     assert not said_by("mypy", "--follow-imports=silent", "--cache-dir", tmp_path)
 
