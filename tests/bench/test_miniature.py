@@ -51,7 +51,7 @@ def stage() -> Iterator[Stage]:
     [
         (intake, 1, "requests/s"),
         (work, 2, "events/s"),
-        (end_to_end, 1, "p99 ms"),
+        pytest.param(end_to_end, 1, "p99 ms", marks=pytest.mark.long),
         pytest.param(io, 1, "events/s", marks=pytest.mark.long),
         pytest.param(growth, 2, "handled/s", marks=pytest.mark.long),
         pytest.param(sharing, 1, "events/s", marks=pytest.mark.long),

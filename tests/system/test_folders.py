@@ -71,7 +71,8 @@ def test_up_works_in_a_folder_of_any_name(lonely_house: House, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "python_path", ["", pytest.param(".", marks=pytest.mark.long), "/usr/lib:{folder}"]
+    "python_path",
+    [*(pytest.param(path, marks=pytest.mark.long) for path in ("", ".")), "/usr/lib:{folder}"],
 )
 def test_a_project_may_have_modules_of_any_name(python_path: str, tmp_path: Path) -> None:
     (tmp_path / "my hotel").mkdir()

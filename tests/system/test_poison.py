@@ -25,7 +25,16 @@ ATTEMPTS = 3
 """With no memory there is sometimes just enough left to write down that the handler failed."""
 
 
-@pytest.mark.parametrize(("death", "workers"), [*((death, 2) for death in DEATHS), ("an exit", 1)])
+@pytest.mark.parametrize(
+    ("death", "workers"),
+    [
+        ("a kill", 2),
+        ("no memory", 2),
+        pytest.param("a segmentation fault", 2, marks=pytest.mark.long),
+        pytest.param("an exit", 2, marks=pytest.mark.long),
+        pytest.param("an exit", 1, marks=pytest.mark.long),
+    ],
+)
 def test_an_event_that_kills_its_workers_becomes_a_dead_letter_within_seconds(
     house: House, redis: Redis, death: str, workers: int
 ) -> None:

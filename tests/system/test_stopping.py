@@ -46,7 +46,7 @@ def clings(event):
 KINDS = {"lock.unlocked": "first sync", "lock.locked": "first other", "device.connected": "clings"}
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("signals", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_what_runs_longer_than_the_grace_is_given_back_and_no_death_is_counted(
     house: House, redis: Redis, signals: int
 ) -> None:
