@@ -219,30 +219,19 @@ def test_what_belongs_to_the_process_is_put_back_after_a_sync_handler(
     assert seen == [before, before]
 
 
+@pytest.mark.parametrize("late", [0.0, 0.5])
 def test_what_an_async_handler_left_is_put_back_when_its_devices_events_are_through(
-    workplace: Workplace, elsewhere: Path
+    workplace: Workplace, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, late: float
 ) -> None:
-    @workplace.on("lock.*")
-    async def leaves(event: SeamEvent) -> None:
-        os.chdir(elsewhere)
-
-    before = Path.cwd()
-    workplace.deliver()
-    workplace.work()
-    assert Path.cwd() == before
-
-
-def test_it_is_put_back_when_the_event_loop_is_late_to_return_the_device(
-    workplace: Workplace, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """Also when the event loop returns the device later than the main thread settles it."""
     go_on = HandlerLoop._go_on
 
-    def late(self: HandlerLoop, lane: Lane, returned: SimpleQueue[Lane]) -> None:
+    def return_late(self: HandlerLoop, lane: Lane, returned: SimpleQueue[Lane]) -> None:
         if lane.through:
-            time.sleep(0.5)  # longer than the main thread waits for it before it settles
+            time.sleep(late)
         go_on(self, lane, returned)
 
-    monkeypatch.setattr(HandlerLoop, "_go_on", late)
+    monkeypatch.setattr(HandlerLoop, "_go_on", return_late)
 
     @workplace.on("lock.*")
     async def leaves(event: SeamEvent) -> None:
