@@ -87,11 +87,17 @@ class Retry(BellhopError):
     """Raise it in a handler to be called again later; it is no error, and not logged as one.
 
     after: seconds or `timedelta`, up to a year; without it the usual wait.
+    counts: whether this was one of the handler's attempts. Tries that do not count go on until the
+        event is older than the handler's `max_age`, or without one for a day after the event came
+        (or was given to the handler again by hand); then it is a dead letter.
     """
 
-    def __init__(self, reason: str = "", *, after: float | timedelta | None = None) -> None:
+    def __init__(
+        self, reason: str = "", *, after: float | timedelta | None = None, counts: bool = True
+    ) -> None:
         super().__init__(reason or "asked to be tried again")
         self.after = None if after is None else as_wait(after)
+        self.counts = counts
 
 
 class Drop(BellhopError):

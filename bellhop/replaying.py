@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from bellhop.ledger import Ledger, Recorded, Replay, keys
+from bellhop.ledger.handled import UNCOUNTED, attempts_made
 from bellhop.ledger.steps import take
 from bellhop.routing import Registry
 from bellhop.vault import Damaged
@@ -190,9 +191,8 @@ def _read(batch: Sequence[Planned]) -> Any:
 def _replayed(read: str) -> str:
     """Return what is on record of a handler that is to be given the event again."""
     record: dict[str, Any] = json.loads(read) if read else {}
-    attempts = record.get("attempts", [])
-    kept = {"earlier": record["earlier"]} if record.get("earlier") else {}
-    made = len(attempts) + record.get("earlier", 0)
+    attempts, made = record.get("attempts", []), attempts_made(record)
+    kept = {name: record[name] for name in ("earlier", UNCOUNTED) if record.get(name)}
     return json.dumps(
         {"state": "replaying", "attempts": attempts, **kept, "forgiven": made, "replay": made}
     )

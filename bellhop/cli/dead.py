@@ -108,11 +108,13 @@ def _show(letter: "DeadLetter", *, full: bool) -> None:
     for name, value in about.items():
         click.echo(f"{click.style(f'{name:<8}', bold=True)} {value}")
     click.echo(click.style("\nattempts", bold=True))
-    earlier = int(letter.record.get("earlier", 0))
-    attempts = letter.record.get("attempts", ())
-    for number, (started, took, error, *_) in enumerate(attempts, earlier + 1):
-        time = shown(datetime.fromtimestamp(started / 1000, UTC))
-        click.echo(f"{number:>4}  {time}  {took:>9,.1f} ms  {error or ''}")
+    for attempt in letter.handled.attempts:
+        took = attempt.took.total_seconds() * 1000
+        uncounted = "" if attempt.counts else "not counted: "
+        click.echo(
+            f"{attempt.number:>4}  {shown(attempt.started_at)}  {took:>9,.1f} ms  "
+            f"{uncounted}{attempt.error or ''}"
+        )
     click.echo(click.style("\nlast error", bold=True))
     click.echo((letter.error if full else without_libraries(letter.error)).rstrip())
 

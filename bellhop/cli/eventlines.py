@@ -71,6 +71,7 @@ def _handler(handled: "Handled") -> dict[str, object]:
         "handler": handled.handler,
         "state": handled.state,
         "tries": handled.attempt_count,
+        "uncounted": handled.uncounted_count,
         "attempts": attempts,
         "error": handled.error,
     }
@@ -134,8 +135,7 @@ def outcome(handled: "Handled", event: "Recorded") -> str:
     if not handled.attempts:
         return handled.state
     last = handled.attempts[-1]
-    count = handled.attempt_count
-    attempts = "" if count == 1 else f", {count} attempts"
+    attempts = _tries(handled)
     if handled.state == "done":
         ended = last.started_at + last.took - event.received_at
         when = "in a replay" if last.replay else f"{duration(ended)} after it came"
@@ -143,6 +143,14 @@ def outcome(handled: "Handled", event: "Recorded") -> str:
     why = printable(last.error or first_line(handled.error or ""))
     word = {"dead": "gave up", "dropped": "dropped it"}.get(handled.state, handled.state)
     return f"{word}{attempts}{': ' if why else ''}{why}"
+
+
+def _tries(handled: "Handled") -> str:
+    count, uncounted = handled.attempt_count, handled.uncounted_count
+    told = [f"{count} attempt{'' if count == 1 else 's'}"] if count != 1 or uncounted else []
+    if uncounted:
+        told.append(f"{uncounted} that did not count")
+    return "".join(f", {one}" for one in told)
 
 
 def duration(time: timedelta) -> str:

@@ -105,6 +105,7 @@ def _print_handled(handled: "Handled", event: "Recorded", *, full: bool) -> None
     for attempt in handled.attempts:
         late = duration(attempt.started_at - before)
         replay = "  in a replay" if attempt.replay else ""
+        replay += "" if attempt.counts else "  not counted"
         click.echo(
             f"{attempt.number:>3}  started {shown(attempt.started_at, exact=True)}  + {late}, "
             f"took {duration(attempt.took)}{replay}"

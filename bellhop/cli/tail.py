@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -71,7 +71,7 @@ class _Open:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._told: dict[str, set[tuple[str, int]]] = {}
+        self._told: dict[str, set[tuple[str, datetime]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._told)
@@ -89,8 +89,11 @@ class _Open:
                 del self._told[event_id]
                 continue
             for handled in event.handled():
-                if handled.attempts and (handled.handler, handled.attempt_count) not in told:
-                    told.add((handled.handler, handled.attempt_count))
+                if not handled.attempts:
+                    continue
+                last = (handled.handler, handled.attempts[-1].started_at)
+                if last not in told:
+                    told.add(last)
                     self._lines.print_outcome(handled, event)
             if event.state in ("done", "dead", "unhandled"):
                 del self._told[event_id]

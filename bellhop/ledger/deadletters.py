@@ -10,7 +10,7 @@ from redis import Redis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
-from bellhop.ledger.handled import opened, resealed
+from bellhop.ledger.handled import Handled, attempts_made, opened, resealed
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -59,8 +59,13 @@ class DeadLetter:
 
     @property
     def attempts(self) -> int:
-        """How often the handler was tried."""
-        return len(self.stored.get("attempts", ())) + int(self.stored.get("earlier", 0))
+        """How often the handler was tried, without the tries that did not count."""
+        return attempts_made(self.stored)
+
+    @property
+    def handled(self) -> Handled:
+        """What the handler did about it, try by try."""
+        return Handled.read(self.handler, self.record)
 
     @property
     def error(self) -> str:

@@ -1,58 +1,83 @@
 """What a handler did about an event, as the record tells it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bellhop.vault import CannotOpen, Kind, Vault
 
+UNCOUNTED = "uncounted"
+"""Marks a try on record that is no attempt: the handler raised `Retry(counts=False)`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One run of a handler. `error`: its last line, or what it said. `replay`: it was in one."""
+    """One run of a handler. `error`: its last line, or what it said. `replay`: it was in one.
+
+    One that does not count has the number of the next that does.
+    """
 
     number: int
     started_at: datetime
     took: timedelta
     error: str | None
     replay: bool
+    counts: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
     """What one handler did about one event.
 
-    `attempts`: the last of them, of `attempt_count` in all. `error`: the last one, if it was not
-    done in the end, with its traceback where there is one.
+    `attempts`: the last of them, of `attempt_count` in all, besides `uncounted_count` that did not
+    count. `error`: the last one, if it was not done in the end, with its traceback where there is
+    one; or why it was skipped or dropped.
     """
 
     handler: str
     state: str
     attempt_count: int
+    uncounted_count: int
     attempts: tuple[Attempt, ...]
     error: str | None
 
     @classmethod
     def read(cls, handler: str, record: Mapping[str, Any]) -> "Handled":
         """Read what is on record of a handler."""
-        attempts, earlier = record.get("attempts", ()), int(record.get("earlier", 0))
         return cls(
             handler,
             str(record.get("state", "")),
-            earlier + len(attempts),
-            tuple(
-                Attempt(
-                    number,
-                    datetime.fromtimestamp(started_ms / 1000, UTC),
-                    timedelta(milliseconds=took_ms),
-                    error,
-                    bool(more),
-                )
-                for number, (started_ms, took_ms, error, *more) in enumerate(attempts, earlier + 1)
-            ),
+            attempts_made(record),
+            int(record.get(UNCOUNTED, 0)),
+            tuple(_attempts(record)),
             record.get("error") or record.get("reason"),
         )
+
+
+def _attempts(record: Mapping[str, Any]) -> Iterator[Attempt]:
+    number = int(record.get("earlier", 0)) + 1
+    for started_ms, took_ms, error, *marks in record.get("attempts", ()):
+        counts = UNCOUNTED not in marks
+        yield Attempt(
+            number,
+            datetime.fromtimestamp(started_ms / 1000, UTC),
+            timedelta(milliseconds=took_ms),
+            error,
+            "replay" in marks,
+            counts,
+        )
+        number += counts
+
+
+def attempts_made(record: Mapping[str, Any]) -> int:
+    """Return how often a handler was tried, without the tries that do not count."""
+    return int(record.get("earlier", 0)) + counted(record.get("attempts", ()))
+
+
+def counted(attempts: Sequence[Sequence[Any]]) -> int:
+    """Return how many of the tries on record are attempts."""
+    return sum(UNCOUNTED not in marks for _, _, _, *marks in attempts)
 
 
 def opened(record: Mapping[str, Any], event_id: str, handler: str, vault: Vault) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -25,10 +26,18 @@ class Workplace:
         self.runtime = Runtime(ledger, self.registry, worker=worker, concurrency=50, slice=slice)
         self._numbers = itertools.count(1)
 
-    def deliver(self, event_type: str = "lock.unlocked", device: str = "front", **more: Any) -> str:
-        """Accept an event, and return its id."""
+    def deliver(
+        self,
+        event_type: str = "lock.unlocked",
+        device: str = "front",
+        *,
+        ago: timedelta = timedelta(),
+        **more: Any,
+    ) -> str:
+        """Accept an event, so long ago, and return its id."""
         arrival = self._arrival(event_type, device, **more)
-        self.ledger.accept([arrival])
+        accepted = time.time() - ago.total_seconds()
+        self.ledger.accept([arrival], now_ms=round(accepted * 1000) if ago else None)
         return arrival.event_id
 
     def deliver_many(self, count: int, *, devices: int) -> None:

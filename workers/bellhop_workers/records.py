@@ -5,18 +5,21 @@ the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retr
 (behind an earlier event), `replaying` (in its mailbox, to be run though it was over) or `dead`; a
 record that is not `done` has the last `error`, with its traceback where there is one. `earlier`
 attempts are kept as a number only; `forgiven` ones were made before somebody had the handler tried
-again. An attempt of a replay has "replay" as its fourth; `replay` is how many were made before.
+again, and `since` is when the first was made after that. An attempt of a replay is marked "replay"
+behind these three; `replay` is how many were made before. A try that is no attempt is marked
+"uncounted" there: `uncounted` is how many there were, and no other number counts them.
 """
 
 import json
+import math
 from datetime import timedelta
-from math import ceil
+from itertools import takewhile
 from typing import Any
 
 from bellhop.events import SeamEvent
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Outcome
-from bellhop.ledger.handled import resealed
+from bellhop.ledger.handled import UNCOUNTED, attempts_made, counted, opened, resealed
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -38,24 +41,59 @@ class Attempts:
         self._read: dict[str, Any] = {"state": "waiting", "attempts": []}
         self._attempts: list[list[Any]] = []
         self._before = 0
-        self._forgiven = 0
+        self._forgiven: int | None = None
         self._replayed: int | None = None
         if record:
             self._read = json.loads(record)
             self._attempts = self._read["attempts"]
             self._before = self._read.get("earlier", 0)
-            self._forgiven = self._read.get("forgiven", 0)
+            self._forgiven = self._read.get("forgiven")
             self._replayed = self._read.get("replay")
 
     @property
     def used(self) -> int:
         """How many attempts count: those since the handler was last tried again by hand."""
-        return self._before + len(self._attempts) - self._forgiven
+        return self._made - (self._forgiven or 0)
 
     @property
     def number(self) -> int:
         """The number of the next attempt, from 1; that of a replay is counted again."""
-        return self._before + len(self._attempts) - (self._replayed or 0) + 1
+        return self._made - (self._replayed or 0) + 1
+
+    @property
+    def _made(self) -> int:
+        return attempts_made(self._read) if self._attempts else self._before
+
+    @property
+    def uncounted_in_a_row(self) -> int:
+        """How many of the last tries did not count, since somebody had it tried again if so.
+
+        Of those that are kept: never more than 50.
+        """
+        since = self._read.get("since", math.inf) if self._is_by_hand else 0
+        row = takewhile(
+            lambda one: UNCOUNTED in one[3:] and one[0] >= since, reversed(self._attempts)
+        )
+        return sum(1 for _ in row)
+
+    def tried_since(self, received_ms: int, started_ms: int) -> int:
+        """Return when it was accepted, or when it was first tried after it was given back by hand.
+
+        `started_ms`: when the present try began.
+        """
+        return int(self._read.get("since", started_ms)) if self._is_by_hand else received_ms
+
+    @property
+    def _is_by_hand(self) -> bool:
+        return self._forgiven is not None or self.replay
+
+    def last_said(self, handler: str) -> str:
+        """Return what the handler said the last time, in a line."""
+        last = {"attempts": self._attempts[-1:]}
+        return "".join(
+            said or ""
+            for _, _, said, *_ in opened(last, self._event_id, handler, self._vault)["attempts"]
+        )
 
     @property
     def replay(self) -> bool:
@@ -93,11 +131,16 @@ class Attempts:
         error: str,
         wait: timedelta,
         summary: str = "",
+        *,
+        counts: bool = True,
     ) -> Outcome:
-        """The handler is to be tried again. `summary`: the error in a line, if not its first."""
-        record = self._record(handler, "retrying", started_ms, took_ms, error, summary)
+        """The handler is to be tried again. `summary`: the error in a line, if not its first.
+
+        counts: whether this was an attempt.
+        """
+        record = self._record(handler, "retrying", started_ms, took_ms, error, summary, counts)
         # A retry may be late, but never early.
-        return Outcome(handler, "retry", max(0, ceil(wait.total_seconds() * 1000)), record)
+        return Outcome(handler, "retry", max(0, math.ceil(wait.total_seconds() * 1000)), record)
 
     def behind(self, handler: str) -> Outcome:
         """The event waits behind an earlier one; this was no attempt."""
@@ -105,10 +148,17 @@ class Attempts:
         return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
 
     def dead(
-        self, handler: str, started_ms: int, took_ms: float, error: str, summary: str = ""
+        self,
+        handler: str,
+        started_ms: int,
+        took_ms: float,
+        error: str,
+        summary: str = "",
+        *,
+        counts: bool = True,
     ) -> Outcome:
-        """The handler used up its attempts. `summary` as of `retry`."""
-        record = self._record(handler, "dead", started_ms, took_ms, error, summary)
+        """The handler used up its attempts, or its time. `summary` and `counts` as of `retry`."""
+        record = self._record(handler, "dead", started_ms, took_ms, error, summary, counts)
         return Outcome(handler, "dead", 0, record)
 
     def _record(
@@ -119,21 +169,25 @@ class Attempts:
         took_ms: float,
         error: str | None,
         summary: str = "",
+        counts: bool = True,
     ) -> str:
         def said(text: str, kind: Kind) -> str:
             return self._vault.seal_text(text, kind, self._event_id, handler)
 
         short = (summary or first_line(error) or error)[:_LONGEST_ERROR] if error else None
         told = short and said(short, Kind.ATTEMPT)
-        attempt = [started_ms, round(took_ms, 2), told, *(["replay"] if self.replay else [])]
+        marks = [*(["replay"] if self.replay else []), *([] if counts else [UNCOUNTED])]
         before = resealed({"attempts": self._attempts}, self._event_id, handler, self._vault)
-        attempts = [*before["attempts"], attempt]
+        attempts = [*before["attempts"], [started_ms, round(took_ms, 2), told, *marks]]
         record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
-        earlier = self._before + len(attempts) - len(record["attempts"])
-        if earlier:
+        if earlier := self._before + counted(attempts[:-_ATTEMPTS_KEPT]):
             record["earlier"] = earlier
-        if self._forgiven:
+        if uncounted := self._read.get(UNCOUNTED, 0) + (not counts):
+            record[UNCOUNTED] = uncounted
+        if self._forgiven is not None:
             record["forgiven"] = self._forgiven
+        if self._is_by_hand and state == "retrying":
+            record["since"] = self._read.get("since", started_ms)
         if self.replay:
             record["replay"] = self._replayed
         if error:

@@ -1,10 +1,4 @@
-"""Running one handler once: what it may do, and what becomes of it.
-
-1. It returns: done.
-2. It raises `Drop`: done, with the reason kept.
-3. It raises `Retry`: tried again, when it says; no error.
-4. It raises anything else, or runs out of time: tried again after a wait that doubles, until its
-   attempts are used up. Then the event is a dead letter of this handler.
+"""Running one handler once, in a context of its own. What becomes of it is in `outcomes`.
 
 Another handler of the same event sees nothing of it.
 """
@@ -12,12 +6,10 @@ Another handler of the same event sees nothing of it.
 import contextvars
 import decimal
 import math
-import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from bellhop import forks
@@ -25,14 +17,11 @@ from bellhop.callables import unfinished
 from bellhop.events import SeamEvent
 from bellhop.events.parsing import parse_again
 from bellhop.failpoints import failpoint
-from bellhop.handler import Context, Drop, Handler, HandlerTimeout, Retry
+from bellhop.handler import Context, Handler, HandlerTimeout
 from bellhop.ledger import Outcome
-from bellhop.logs import get_logger
-from bellhop.retries import Backoff, as_wait, backoff, planned_wait
-from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers import alarm
-from bellhop_workers.failures import Failure, failure_of, message_of
-from bellhop_workers.records import Attempts, told
+from bellhop_workers.outcomes import outcome_of
+from bellhop_workers.records import Attempts
 from bellhop_workers.surroundings import Surroundings
 
 
@@ -46,13 +35,7 @@ def _variable_of_decimal() -> Any:
 KILL_AFTER = 5.0
 """Seconds after its timeout that a handler which no interrupt reaches has its worker ended."""
 
-_LONGEST_PLANNING = 2.0
-"""Seconds that a handler's own backoff function may take: fewer than `KILL_AFTER`."""
-
 _DECIMALS: contextvars.ContextVar[decimal.Context] = _variable_of_decimal()
-
-_random = random.SystemRandom()  # a handler may seed the other
-_log = get_logger("workers")
 
 
 @dataclass(slots=True)
@@ -164,129 +147,8 @@ def check_result(result: object) -> None:
 
 def give_up(run: Run) -> Outcome:
     """Send the event of a doomed run to the handler's dead letters."""
-    _logger(run).error("handler gave up", error=run.doomed)
+    run.context().log.error("handler gave up", error=run.doomed)
     return run.attempts.dead(run.handler.name, now_ms(), 0.0, run.doomed)
-
-
-def outcome_of(run: Run, error: BaseException | None, started: int, took: float) -> Outcome:
-    """Return what becomes of a run that returned or raised.
-
-    `started`: milliseconds since the epoch; `took`: milliseconds.
-    """
-    name = run.handler.name
-    if error is None:
-        if _log.writes_debug:
-            _log.debug(
-                "handled",
-                event_id=run.event_id,
-                event_type=run.event_type,
-                device_id=run.device_id,
-                handler=name,
-                attempt=run.attempts.number,
-                ms=round(took, 2),
-            )
-        return run.attempts.done(name, started, took)
-    # By the class itself: an error may lie about its own.
-    asked = issubclass(type(error), Retry)
-    if issubclass(type(error), Drop):
-        reason = told(message_of(error) or "no reason given", run.unchanged())
-        _logger(run).info("handler dropped the event", reason=reason)
-        return run.attempts.dropped(name, started, took, reason)
-    failure = _failure(run, error)
-    if (not asked and _is_final(run, error)) or run.attempts.used + 1 >= run.handler.attempts:
-        _logger(run).error("handler gave up", error=failure.summary, **_traceback(failure, asked))
-        return run.attempts.dead(name, started, took, failure.text, failure.summary)
-    wait = _wait_asked_for(run, error) if asked else None
-    if wait is None:
-        wait = _wait(run)
-    line = _logger(run).info if asked else _logger(run).warning
-    line(
-        "handler asked to be tried again" if asked else "handler failed",
-        error=failure.summary,
-        retry_in=_short(wait),
-        **_traceback(failure, asked),
-    )
-    return run.attempts.retry(name, started, took, failure.text, wait, failure.summary)
-
-
-def _failure(run: Run, error: BaseException) -> Failure:
-    if issubclass(type(error), Retry):
-        text = told(message_of(error) or "asked to be tried again", run.unchanged())
-        return Failure(first_line(text), text)
-    failure = failure_of(error, run.unchanged())
-    if issubclass(type(error), HandlerTimeout):
-        limit = f"took longer than its timeout of {run.handler.timeout:g} s"
-        where = failure.text.rpartition("\n")[0].rpartition("\n")[0].strip()
-        return Failure(limit, f"{where}\n{limit}" if error.__traceback__ else limit)
-    return failure
-
-
-def _is_final(run: Run, error: BaseException) -> bool:
-    try:
-        return isinstance(error, run.handler.no_retry)
-    except BaseException:  # of a metaclass that is not ours
-        return False
-
-
-def _wait_asked_for(run: Run, error: BaseException) -> timedelta | None:
-    """Return the wait that a `Retry` asks for, if it asks for one and it is one."""
-    try:
-        after = getattr(error, "after", None)
-        return None if after is None else as_wait(after)
-    except BaseException as problem:  # somebody set it, or a class of the author's makes it up
-        _tell_of_wait(run, "what Retry asked for is no wait; waiting as usual", problem)
-        return None
-
-
-def _wait(run: Run) -> timedelta:
-    """Return how long to wait before the next attempt, by the handler's own plan if that works."""
-    attempt = run.attempts.used + 1
-    if run.handler.backoff is not None:
-        try:
-            return _planned(run.handler.backoff, attempt)
-        except BaseException as problem:  # a function of the author's may raise anything
-            _tell_of_wait(run, "the handler's backoff failed; waiting as usual", problem)
-    return backoff(attempt, jitter=_random.random())
-
-
-def _planned(plan: Backoff, attempt: int) -> timedelta:
-    """Return what a plan says. Raises what it raises, and `TimeoutError` if it takes too long."""
-    if not callable(plan):
-        return planned_wait(plan, attempt)
-    said: list[timedelta | BaseException] = []
-
-    def ask() -> None:
-        try:
-            said.append(planned_wait(plan, attempt))
-        except BaseException as error:
-            said.append(error)
-
-    # Only from another thread can a function be left that does not return, on an event loop, too.
-    thread = threading.Thread(target=ask, name="backoff", daemon=True)
-    thread.start()
-    thread.join(_LONGEST_PLANNING)
-    if not said:
-        raise TimeoutError(f"it took longer than {_LONGEST_PLANNING:g} s")
-    [answer] = said
-    if isinstance(answer, BaseException):
-        raise answer
-    return answer
-
-
-def _tell_of_wait(run: Run, message: str, problem: BaseException) -> None:
-    _logger(run).error(message, error=failure_of(problem, run.unchanged()).summary)
-
-
-def _traceback(failure: Failure, asked: bool) -> dict[str, str]:
-    return {} if asked else {"exception": without_libraries(failure.text).strip()}
-
-
-def _short(wait: timedelta) -> str:
-    return f"{wait.total_seconds():.1f}s"
-
-
-def _logger(run: Run) -> Any:
-    return run.context().log
 
 
 def now_ms() -> int:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from bellhop import Drop, Retry, SeamEvent
 from bellhop.ledger import DeadLetters
-from bellhop_workers import running
+from bellhop_workers import outcomes
 from tests.workers.conftest import Workplace
 
 
@@ -240,7 +240,7 @@ def test_a_backoff_that_hangs_is_left(
     is_async: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(running, "_LONGEST_PLANNING", 0.05)
+    monkeypatch.setattr(outcomes, "_LONGEST_PLANNING", 0.05)
 
     def fails(event: SeamEvent) -> None:
         raise ValueError
