@@ -52,6 +52,11 @@ def is_async(function: Callable[..., Any]) -> bool:
     return any(map(inspect.iscoroutinefunction, _layers(function)))
 
 
+def makes_context_manager(function: object) -> bool:
+    """Say whether `contextmanager` or `asynccontextmanager` decorates the function."""
+    return getattr(function, "__code__", None) in _MAKE_CONTEXT_MANAGERS
+
+
 def check_kind(function: Callable[..., Any], label: str) -> None:
     """Refuse what Python can call without running any of the author's code for the event.
 
@@ -72,7 +77,7 @@ def check_kind(function: Callable[..., Any], label: str) -> None:
             raise InvalidHandler(
                 f"{label} is a generator, of which a call runs nothing: take the `yield` out of it"
             )
-        if getattr(layer, "__code__", None) in _MAKE_CONTEXT_MANAGERS:
+        if makes_context_manager(layer):
             raise InvalidHandler(
                 f"{label} makes a context manager, of which a call runs nothing: take the "
                 "decorator away and the `yield` out of it"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_REGISTERS = re.compile(rb"^[ \t]*@(?:[\w.]+\.)?on\s*\(", re.MULTILINE)
+_REGISTERS = re.compile(rb"^[ \t]*@(?:[\w.]+\.)?(on(?=\s*\()|lifespan\b)", re.MULTILINE)
 _TESTS = re.compile(r"test_.*|.*_tests?|tests")
 """The names of files; `test.py` may be a first try."""
 _SOMETHING_ELSE = frozenset({"node_modules", "site-packages", "__pycache__"})
@@ -46,12 +46,15 @@ def _may_have_modules(folder: Path) -> bool:
     return bool(unreadable)
 
 
-def passed_over(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield the files in a package's folder that call `@on` and are not loaded, each with why."""
+def passed_over(folder: Path) -> Iterator[tuple[Path, str, str]]:
+    """Yield the files in a package's folder that register something and are not loaded.
+
+    Each with the decorator that it calls, `@on` or `@lifespan`, and with why it is not loaded.
+    """
     yield from _passed_over(folder, "", {folder.resolve()})
 
 
-def _passed_over(folder: Path, why: str, above: set[Path]) -> Iterator[tuple[Path, str]]:
+def _passed_over(folder: Path, why: str, above: set[Path]) -> Iterator[tuple[Path, str, str]]:
     try:
         entries = sorted(folder.iterdir())
     except OSError:
@@ -63,8 +66,8 @@ def _passed_over(folder: Path, why: str, above: set[Path]) -> Iterator[tuple[Pat
                 yield from _passed_over(entry, reason, above | {entry.resolve()})
         elif entry.suffix == ".py":
             reason = why or _why_not(entry.stem, folder=False)
-            if reason and _registers(entry):
-                yield entry, reason
+            if reason and (decorator := _registers(entry)):
+                yield entry, decorator, reason
 
 
 def _why_not(name: str, *, folder: bool) -> str:
@@ -94,8 +97,10 @@ def seems_to_exist(path: Path) -> bool:
     return os.path.exists(path)  # noqa: PTH110 - Path.exists would raise PermissionError
 
 
-def _registers(file: Path) -> bool:
+def _registers(file: Path) -> str:
+    """Return the first decorator by which a file registers something, or nothing."""
     try:
-        return bool(_REGISTERS.search(file.read_bytes()))
+        found = _REGISTERS.search(file.read_bytes())
     except OSError:
-        return False
+        return ""
+    return f"@{found[1].decode()}" if found else ""

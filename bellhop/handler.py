@@ -23,6 +23,7 @@ class Context:
     stale: whether this handler already saw an event of the same device that occurred later
         (`occurred_at`): what this one tells may be out of date.
     replay: whether somebody had the event replayed (`bellhop replay`); attempts are counted again.
+    state: what the lifespan of this worker yielded (`@lifespan`); None if there is none.
     """
 
     event: SeamEvent
@@ -33,6 +34,7 @@ class Context:
     earlier_pending: bool = False
     stale: bool = False
     replay: bool = False
+    state: Any = field(default=None, repr=False, compare=False)
     _unchanged: Callable[[], SeamEvent] | None = field(default=None, repr=False, compare=False)
     """Reads the event as it came: a handler may change the one that it was given."""
 

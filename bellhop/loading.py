@@ -56,8 +56,8 @@ def passed_over_handlers(paths: Sequence[str]) -> list[str]:
     for path in paths:
         folder = _folder(path)
         sentences += [
-            f"{file.relative_to(Path.cwd())} is not loaded, although it calls @on: {why}"
-            for file, why in passed_over(folder)
+            f"{file.relative_to(Path.cwd())} is not loaded, although it calls {decorator}: {why}"
+            for file, decorator, why in passed_over(folder)
         ]
         if (beside := folder.with_suffix(".py")).is_file() and folder.is_dir():
             sentences.append(f"{beside.name} is not loaded: the folder {folder.name} is")

@@ -5,7 +5,7 @@ from bellhop.attempts import ActionAttempt
 from bellhop.errors import BellhopError
 from bellhop.events import *  # noqa: F403 - every event class, as listed there
 from bellhop.handler import Context, Drop, Handler, InvalidHandler, Retry
-from bellhop.routing import Registry, on
+from bellhop.routing import Registry, lifespan, on
 from bellhop.waiting import (
     ActionAttemptFailedError,
     ActionAttemptTimeoutError,
@@ -26,6 +26,7 @@ __all__ = [
     "InvalidHandler",
     "Registry",
     "Retry",
+    "lifespan",
     "on",
     "wait_for_action_attempt",
     "wait_for_action_attempt_sync",

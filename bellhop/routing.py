@@ -13,11 +13,13 @@ from bellhop.callables import check_kind, is_async
 from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.inspection import default_name, event_classes, wants_context
+from bellhop.lifespans import Lifespan, Opens, checked_lifespan
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.options import TIMEOUT, NoRetry, Options, checked_options
 from bellhop.retries import ATTEMPTS, Backoff
 
 F = TypeVar("F", bound=Callable[..., Any])
+L = TypeVar("L", bound=Opens)
 
 _NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
@@ -42,9 +44,14 @@ class Pattern:
 
 
 class Registry:
-    """Handlers in the order of their registration."""
+    """Handlers in the order of their registration, and the lifespan of the workers they run in.
+
+    `state`: what the lifespan of this process yielded, once it has.
+    """
 
     def __init__(self) -> None:
+        self.registered_lifespan: Lifespan | None = None
+        self.state: Any = None
         self._handlers: dict[str, Handler] = {}
         self._patterns: dict[str, list[Pattern]] = {}
         self._matches: dict[str, tuple[Handler, ...]] = {}
@@ -73,6 +80,25 @@ class Registry:
                 self._matches.clear()
             self._matches[event_type] = found
         return found
+
+    def lifespan(self, function: L, /) -> L:
+        """Register a generator function, sync or async, as the lifespan of each worker process.
+
+        It runs to its one `yield` before the worker takes mail: in the main thread, or, if it is
+        async, on the event loop of async handlers. What it yields is `context.state` in handlers.
+        What is behind the `yield` runs there, too, when a worker that stops has run its last
+        handler. If it raises before, or takes longer than 60 s, the worker is replaced.
+
+        Raises `InvalidHandler` if the function is no such generator, or another was registered.
+        """
+        found = checked_lifespan(function)
+        if known := self.registered_lifespan:
+            raise InvalidHandler(
+                f"there are two lifespans, {known.name} and {found.name}: open everything in one, "
+                "and yield it together"
+            )
+        self.registered_lifespan = found
+        return function
 
     @overload
     def on(self, function: F, /) -> F: ...
@@ -235,3 +261,5 @@ if TYPE_CHECKING:
     from bellhop.typed import on as on
 else:
     on = registry.on
+
+lifespan = registry.lifespan

@@ -19,6 +19,9 @@ _AT_ONCE = 2.0
 _LONGEST_PAUSE = 10.0
 _SETTLED_AFTER = 5.0
 _MOST_DOUBLINGS = 8
+CANNOT_START = os.EX_TEMPFAIL
+"""Exit code of a process that said why it cannot start, and may be able to later."""
+
 ASKED_TO_END = {code for number in SIGNALS for code in (-number, 128 + number)}
 """Exit codes of a process that a signal ended before it was ready to finish in order."""
 
@@ -183,12 +186,17 @@ class Supervisor:
             if not self._patient:
                 self.stop(code)
             return
-        child.failures = 0 if now - child.started > _SETTLED_AFTER else child.failures + 1
+        settled = now - child.started > _SETTLED_AFTER and code != CANNOT_START
+        child.failures = 0 if settled else child.failures + 1
         # A poisonous event costs four workers in a row, and its neighbours no more than 2 s.
         doubled: int = 2 ** min(child.failures, _MOST_DOUBLINGS)
         pause = min(doubled / 16, _LONGEST_PAUSE) if child.failures > 1 else 0.0
         child.next_start = max(child.next_start, now + pause)
-        if code in ASKED_TO_END:
+        if code == CANNOT_START:
+            _log.warning(
+                "a process could not start; trying again", role=child.role, retry_in=f"{pause:.1f}s"
+            )
+        elif code in ASKED_TO_END:
             _log.info("a process was asked to end and is replaced", role=child.role)
         elif code == 0:
             _log.warning("a process ended without being asked and is replaced", role=child.role)

@@ -48,8 +48,12 @@ def make_context(
     earlier_pending: bool = False,
     stale: bool = False,
     replay: bool = False,
+    state: Any = None,
 ) -> Context:
-    """Return the context that a handler of `event` would get at its first attempt."""
+    """Return the context that a handler of `event` would get at its first attempt.
+
+    state: what the lifespan would yield, such as a client that sends nothing.
+    """
     return Context(
         event=event,
         handler=handler,
@@ -59,6 +63,7 @@ def make_context(
         earlier_pending=earlier_pending,
         stale=stale,
         replay=replay,
+        state=state,
     )
 
 

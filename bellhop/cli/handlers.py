@@ -12,6 +12,7 @@ from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.handler import Handler
+from bellhop.lifespans import Lifespan
 from bellhop.loading import load_handlers, passed_over_handlers
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.retries import as_wait
@@ -33,7 +34,7 @@ class NothingMatches(BellhopError):
 @listing
 @click.option("--color", is_flag=True, hidden=True)
 def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
-    """List the handlers, in the order in which they run."""
+    """List the handlers, in the order in which they run, and the lifespan of workers."""
     if as_json:
         keep_stdout()
     settings = load_settings()
@@ -42,9 +43,14 @@ def handlers(event_type: str | None, as_json: bool, color: bool) -> None:
     for sentence in passed_over_handlers(settings.handlers):
         click.echo(f"bellhop: {sentence}", err=True)
     shown = _matching(registry, event_type) if event_type else list(registry)
+    lifespan = None if event_type else registry.registered_lifespan
     if as_json:
         print_json(map(_row, shown))
+        print_json([_row_of_lifespan(lifespan)] if lifespan else [])
         return
+    if lifespan:
+        name = click.style(lifespan.name, bold=True)
+        click.echo(f"{name}  {', '.join(_says_of(lifespan))}", color=color or None)
     if not shown:
         click.echo("No handlers yet: put a module with @on(…) functions into handlers/.")
         return
@@ -62,6 +68,16 @@ def _row(handler: Handler) -> dict[str, object]:
         "in_order": handler.in_order,
         "async": handler.is_async,
     }
+
+
+def _row_of_lifespan(lifespan: Lifespan) -> dict[str, object]:
+    return {"lifespan": lifespan.name, "async": lifespan.is_async}
+
+
+def _says_of(lifespan: Lifespan) -> Iterator[str]:
+    yield "lifespan of each worker"
+    if lifespan.is_async:
+        yield "async"
 
 
 def _backoff(handler: Handler) -> object:

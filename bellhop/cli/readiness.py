@@ -14,15 +14,16 @@ import click
 from bellhop.supervisor import ending
 
 _SLOW = 10.0
+_CANNOT_OPEN = ord("!")
 
 
 class Readiness:
     """Waits, in a thread, for the check of the handlers, a worker and the receiver.
 
     `check`: the process that prints the table of the handlers. `workers`: a file descriptor from
-    which a byte can be read when a worker has loaded them. `host` and `port`: the receiver's.
-    `hint`: what to say when all is ready. `slow`: seconds after which it is told that the handlers
-    are not loaded yet.
+    which a byte can be read when a worker is ready, and another, `!`, when one could not open its
+    lifespan. `host` and `port`: the receiver's. `hint`: what to say when all is ready. `slow`:
+    seconds after which it is told that the handlers are not loaded yet.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Readiness:
         self._address = host, port
         self._hint = hint
         self._slow = slow
+        self._failed = False
         self._over = threading.Event()
         self._checked = threading.Event()
         self._thread = threading.Thread(target=self._tell, name="readiness", daemon=True)
@@ -85,7 +87,14 @@ class Readiness:
             pass
 
     def _a_worker_is_ready(self) -> bool:
-        return bool(select.select([self._workers], [], [], 0)[0])
+        if not select.select([self._workers], [], [], 0)[0]:
+            return False
+        if any(byte != _CANNOT_OPEN for byte in os.read(self._workers, 1000)):
+            return True
+        if not self._failed:
+            self._failed = True
+            _not_ready("the lifespan failed; mail waits until a worker can open it")
+        return False
 
     def _receiver_is_ready(self) -> bool:
         host, port = self._address

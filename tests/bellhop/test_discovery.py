@@ -86,6 +86,16 @@ def test_a_file_without_handlers_is_passed_over_without_a_word(tmp_path: Path) -
     assert passed_over_handlers(["handlers"]) == []
 
 
+def test_a_lifespan_that_is_passed_over_is_said(tmp_path: Path) -> None:
+    (tmp_path / "handlers").mkdir()
+    file = tmp_path / "handlers" / "conftest.py"
+    file.write_text("import bellhop\n@bellhop.lifespan\ndef opened(): yield\n")
+    assert passed_over_handlers(["handlers"]) == [
+        "handlers/conftest.py is not loaded, although it calls @lifespan: "
+        "a file of that name holds tests"
+    ]
+
+
 def test_a_file_beside_the_folder_of_the_same_name_is_said(write: Write) -> None:
     write("handlers.py")
     write("handlers/doors.py")

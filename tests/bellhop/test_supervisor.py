@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from bellhop.processes import SIGNALS, StopSignals, command
-from bellhop.supervisor import Supervisor
+from bellhop.supervisor import CANNOT_START, Supervisor
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,20 @@ def run_until_a_death(code: int, failures: int) -> float:
 @pytest.mark.parametrize("failures", [7, 1_027, 1_028, 100_000])
 def test_a_child_that_fails_for_days_is_tried_every_ten_seconds(failures: int) -> None:
     assert 5 < run_until_a_death(1, failures) <= 10
+
+
+def test_a_child_that_cannot_start_is_tried_with_growing_waits_however_long_it_took() -> None:
+    def end(dead: Sequence[str]) -> None:
+        if dead:
+            supervisor.stop()
+
+    supervisor = Supervisor(grace=1, tick=end)
+    child = supervisor.add("child", lambda _name: Actor(CANNOT_START))
+    child.failures, child.started = 4, time.monotonic() - 100
+    with structlog.testing.capture_logs() as lines:
+        supervisor.run()
+    assert 1 < child.next_start - time.monotonic() <= 2
+    assert [line["event"] for line in lines] == ["a process could not start; trying again"]
 
 
 def test_a_signal_without_a_name_ends_only_its_child() -> None:

@@ -44,6 +44,10 @@ def test_make_context_gives_that_of_a_first_attempt() -> None:
     assert context.received_at.tzinfo
     context.log.info("works without a set-up")
     assert make_context(event, attempt=3, replay=True).attempt == 3
+    assert context.state is None
+    client = object()
+    assert make_context(event, state=client).state is client
+    assert "state" not in repr(make_context(event, state="password"))
 
 
 def test_a_signed_request_is_accepted_with_its_secret() -> None:

@@ -60,7 +60,7 @@ class House:
         self.path = path
         self.port = free_port()
         self.webhook = f"http://127.0.0.1:{self.port}/webhooks/seam"
-        self._processes: list[subprocess.Popen[str]] = []
+        self.processes: list[subprocess.Popen[str]] = []
         self.environment = {
             **without_settings(),
             "BELLHOP_PORT": str(self.port),
@@ -92,7 +92,7 @@ class House:
 
     def start(self, *arguments: str, output: Path | None = None) -> subprocess.Popen[str]:
         """Start a bellhop command; its output goes to a file."""
-        output = output or self.path / f"{arguments[0]}-{len(self._processes)}.out"
+        output = output or self.path / f"{arguments[0]}-{len(self.processes)}.out"
         with output.open("w") as file:
             process = subprocess.Popen(
                 self.command(*arguments),
@@ -103,7 +103,7 @@ class House:
                 start_new_session=True,
                 text=True,
             )
-        self._processes.append(process)
+        self.processes.append(process)
         return process
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -156,7 +156,7 @@ class House:
 
     def end(self) -> None:
         """End every process that the test started, with what they started."""
-        for process in self._processes:
+        for process in self.processes:
             below = descendants(process.pid)
             process.kill()
             for pid in below:

@@ -161,6 +161,16 @@ def test_handlers_shows_what_each_asks_for(house: House) -> None:
     assert other["backoff"] == "waits"
 
 
+def test_handlers_names_the_lifespan_of_workers(house: House) -> None:
+    house.handlers("@lifespan\nasync def opened(): yield\n@on\ndef first(event: LockEvent): ...\n")
+    first, opened = map(json.loads, house.run("handlers").stdout.splitlines())
+    assert first["handler"] == "handlers.mine.first"
+    assert opened == {"lifespan": "handlers.mine.opened", "async": True}
+    table = house.run("handlers", "--table").stdout
+    assert table.startswith("handlers.mine.opened  lifespan of each worker, async\n")
+    assert "lifespan" not in house.run("handlers", "--type", "lock.locked").stdout
+
+
 def test_handlers_shows_a_table_to_a_person(house: House) -> None:
     house.handlers('@on("lock.*")\nasync def first(event): ...\n')
     table = house.run("handlers", "--table").stdout

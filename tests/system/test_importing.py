@@ -11,8 +11,8 @@ import structlog
 from bellhop.cli.readiness import Readiness
 from bellhop.settings import Settings
 from bellhop_workers import process
-from bellhop_workers.importing import Loaded
 from bellhop_workers.process import WorkerProcess
+from bellhop_workers.starting import Loaded
 from tests.system.conftest import House, descendants, eventually
 
 HANDLERS = """
@@ -123,7 +123,7 @@ def test_up_says_what_it_waits_for(
 def test_an_import_that_does_not_end_is_told_and_its_worker_is_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, redis_url: str
 ) -> None:
-    monkeypatch.setattr(process, "_SLOW_IMPORT", 0.05)
+    monkeypatch.setattr(process, "_SLOW", 0.05)
     monkeypatch.setattr(process, "_LONGEST_IMPORT", 1.0)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "endless.py").write_text("import time\ntime.sleep(1000)\n")

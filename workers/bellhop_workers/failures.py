@@ -27,7 +27,13 @@ class Failure(NamedTuple):
 
 
 def failure_of(error: BaseException, event: SeamEvent) -> Failure:
-    """Return an error with its traceback, without our own frames, and without door codes.
+    """Return what a handler raised in words, without the event's door codes."""
+    words = words_of(error)
+    return Failure(told(words.summary, event), told(words.text, event))
+
+
+def words_of(error: BaseException) -> Failure:
+    """Return an error with its traceback, without our own frames.
 
     The summary is its class and the first line of its message; of a group, also of the first error
     in it.
@@ -41,7 +47,7 @@ def failure_of(error: BaseException, event: SeamEvent) -> Failure:
         text = summary
     if len(text) > LONGEST_TEXT:
         text = without_libraries(text)
-    return Failure(told(summary, event), told(text, event))
+    return Failure(summary, text)
 
 
 def message_of(error: BaseException) -> str:

@@ -188,6 +188,7 @@ class Lane:
                         attempts,
                         entry.about.delivery_id,
                         entry.about.received_ms,
+                        state=self._registry.state,
                     )
                 )
         except Sealed:

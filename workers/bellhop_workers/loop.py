@@ -5,9 +5,11 @@ import contextvars
 import math
 import os
 import threading
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
+from typing import Any
 
 from bellhop.logs import get_logger
 from bellhop_workers.async_run import AsyncRun
@@ -19,17 +21,28 @@ _log = get_logger("workers")
 
 
 class HandlerLoop:
-    """An event loop in a thread of its own, started when the first async handler needs it.
+    """An event loop in a thread of its own, started when an async lifespan or handler needs it.
 
-    It lives as long as the worker, so that handlers can keep clients and pools on it.
+    It lives as long as the worker, so that clients and pools can be kept on it.
     """
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._deadlines = deadlines
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._runs: set[AsyncRun] = set()
         self._first = math.inf
+
+    def begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a task that lasts as long as it likes. What it binds is there for each handler."""
+        loop = self._loop or self._start()
+        loop.call_soon_threadsafe(self._begin_task, coroutine, context=self._context)
+
+    def call(self, function: Callable[[], object]) -> None:
+        """Call a function on the loop, soon, if the loop was started."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(function, context=self._context)
 
     def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
         """Run the lane's async handlers; then put it into `returned`, through or not."""
@@ -38,8 +51,7 @@ class HandlerLoop:
 
     def cancel_all(self) -> None:
         """Interrupt every handler that runs, as one that did not run; their lanes are returned."""
-        if self._loop:
-            self._loop.call_soon_threadsafe(self._interrupt_all, context=self._context)
+        self.call(self._interrupt_all)
 
     def under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when on the monotonic clock."""
@@ -52,6 +64,13 @@ class HandlerLoop:
         runs = partial(self._run_forever, self._loop)
         self._deadlines.start(threading.Thread(target=runs, name="async-handlers", daemon=True))
         return self._loop
+
+    def _begin_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.Task(coroutine, loop=loop, context=self._context)
+        asyncio._unregister_task(task)  # who cancels all tasks does not mean this one
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _run_forever(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:

@@ -16,8 +16,8 @@ from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
 from bellhop_workers.fetcher import run_fetcher
 from bellhop_workers.foreman import PATIENCE, PERIOD, Foreman
-from bellhop_workers.importing import Loaded
 from bellhop_workers.process import WorkerProcess
+from bellhop_workers.starting import Loaded
 
 _TO_END = PATIENCE
 """Seconds before its end that the pool kills a worker that is still there, and sweeps once more."""
@@ -27,8 +27,9 @@ def run_pool(settings: Settings, redis_url: str, workers: int, *, ready: int | N
     """Keep `workers` processes at work until a signal; return the exit code.
 
     It is `os.EX_CONFIG` if no worker could load the handlers; the first one logs why. Once one has,
-    a worker that cannot is replaced like any that dies. `ready`: a file descriptor to which each
-    worker writes a byte when it has loaded them.
+    a worker that cannot is replaced like any that dies. One whose lifespan fails is replaced, too:
+    what that opens may be away for a moment. `ready`: a file descriptor to which each worker writes
+    how it fares.
     """
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes

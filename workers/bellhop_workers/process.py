@@ -13,6 +13,7 @@ from functools import partial
 
 from bellhop import forks
 from bellhop.connections import connect
+from bellhop.errors import Terminated
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
@@ -21,12 +22,20 @@ from bellhop.masked_output import mask_output
 from bellhop.processes import StopSignals, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
-from bellhop.supervisor import ASKED_TO_END
+from bellhop.supervisor import ASKED_TO_END, CANNOT_START
 from bellhop_workers import ending
 from bellhop_workers.deadlines import Deadlines
-from bellhop_workers.importing import Importing, Loaded
+from bellhop_workers.lifespan_run import (
+    LONGEST_OPENING,
+    TO_INTERRUPT,
+    CannotOpen,
+    LifespanRun,
+    lifespan_run,
+    traceback_in,
+)
 from bellhop_workers.rq_worker import ShiftWorker
 from bellhop_workers.runtime import REST, Runtime
+from bellhop_workers.starting import CANNOT_OPEN, READY, Loaded, Starting, Step
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""
@@ -34,25 +43,29 @@ _TO_GIVE_BACK = 2.0
 _TO_SHOW_WHERE = 0.2
 """Seconds that a worker has to write the traceback of what keeps it, before it is killed."""
 
-_SLOW_IMPORT = 10.0
-"""Seconds of an import after which it is told, and again whenever it has taken twice as long."""
+_SLOW = 10.0
+"""Seconds of an import, or of a lifespan that opens, after which it is told, and again whenever it
+has taken twice as long."""
 
 _LONGEST_IMPORT = 300.0
 """Seconds after which a worker that still imports is ended: another may fare better."""
+
+_TO_END_IN_VAIN = 5.0
+"""Seconds that a worker which cannot start has to end in order."""
 
 _log = get_logger("workers")
 
 
 class WorkerProcess:
-    """A worker's process, and what it shares with its pool: deadlines, signals, what it imports."""
+    """A worker's process, and what it shares with its pool: deadlines, signals, how it starts."""
 
     def __init__(self, settings: Settings, redis_url: str, name: str, loaded: Loaded) -> None:
         self._name = name
         self._deadlines = Deadlines()
         self._signals = StopSignals()
         self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
-        self._importing = Importing()
-        self._slow_after = _SLOW_IMPORT
+        self._starting = Starting()
+        self._slow_after = _SLOW
         self._seen_stuck = 0
         self._process = forked(partial(self._work, settings, redis_url, loaded))(name)
         self.pid = self._process.pid
@@ -76,24 +89,37 @@ class WorkerProcess:
     def look_after(self) -> None:
         """Tell what it cannot tell itself, and end it if it is stuck. To be called every second."""
         code = self.poll()
-        if code is not None:
-            if self._importing.module and code not in ASKED_TO_END:
+        if code is None:
+            self._tell_slow_start()
+            self._end_if_stuck()
+        elif code not in ASKED_TO_END:
+            self._tell_where_it_ended()
+
+    def _tell_where_it_ended(self) -> None:
+        match self._starting.step:
+            case Step.IMPORT:
                 _log.error(
                     "a worker ended while it imported handlers",
-                    module=self._importing.module,
+                    module=self._starting.name,
                     worker=self._name,
                 )
-        else:
-            self._tell_slow_import()
-            self._end_if_stuck()
+            case Step.LIFESPAN:
+                _log.error(
+                    "a worker ended while its lifespan opened",
+                    lifespan=self._starting.name,
+                    worker=self._name,
+                )
 
-    def _tell_slow_import(self) -> None:
-        module, seconds = self._importing.module, self._importing.seconds
-        if module and seconds > self._slow_after:
+    def _tell_slow_start(self) -> None:
+        step, name, seconds = self._starting.step, self._starting.name, self._starting.seconds
+        if step not in (Step.IMPORT, Step.LIFESPAN):
+            self._slow_after = _SLOW
+        elif seconds > self._slow_after:
             self._slow_after = 2 * seconds
+            what = "imports handlers" if step is Step.IMPORT else "opens its lifespan"
             _log.warning(
-                "a worker still imports handlers; it handles nothing until that is done",
-                module=module,
+                f"a worker still {what}; it handles nothing until that is done",
+                **{"module" if step is Step.IMPORT else "lifespan": name},
                 seconds=round(seconds),
                 worker=self._name,
             )
@@ -107,17 +133,21 @@ class WorkerProcess:
         overdue = time.monotonic() > self._deadlines.handlers
         self._seen_stuck = self._seen_stuck + 1 if overdue else 0
         if self._seen_stuck == 2:
-            module = self._importing.module
-            what = (
-                f"the import of {module} does not end"
-                if module
-                else "a handler keeps its whole worker"
-            )
-            _log.critical(f"{what}; ending it", worker=self._name)
+            _log.critical(f"{self._what_does_not_end()}; ending it", worker=self._name)
             os.kill(self.pid, signal.SIGQUIT)
             time.sleep(_TO_SHOW_WHERE)
         if self._seen_stuck >= 2:
             self.kill()
+
+    def _what_does_not_end(self) -> str:
+        match self._starting.step:
+            case Step.IMPORT:
+                return f"the import of {self._starting.name} does not end"
+            case Step.LIFESPAN:
+                return f"the lifespan {self._starting.name} does not come to its `yield`"
+            case Step.END:
+                return "a worker that was asked to end does not"
+        return "a handler keeps its whole worker"
 
     def _work(self, settings: Settings, redis_url: str, loaded: Loaded, name: str) -> None:
         """Be the worker until a signal."""
@@ -141,23 +171,59 @@ class WorkerProcess:
         )
         # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
         worker = ShiftWorker(connect(redis_url), runtime, self._time_to_stop, self._signals)
-        _log.info("worker ready", worker=name, handlers=len(registry))
-        worker.run()
-        ending.end_in_order(self._deadlines)
+        worker.heed_signals()
+        lifespan = lifespan_run(registry.registered_lifespan, runtime.loop)
+        code = os.EX_OK
+        try:
+            registry.state = self._open(lifespan)
+            _log.info("worker ready", worker=name, handlers=len(registry))
+            loaded.tell_up(READY)
+            worker.run()
+            self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
+        except Terminated:
+            pass  # asked to stop before it was ready
+        except CannotOpen as error:
+            _log.error(
+                "the lifespan failed: this worker cannot start, and another is tried",
+                lifespan=self._starting.name,
+                error=str(error),
+                **traceback_in(error.text),
+            )
+            loaded.tell_up(CANNOT_OPEN)
+            self._deadlines.stop_by(time.monotonic() + _TO_END_IN_VAIN)
+            code = CANNOT_START
+        self._starting.begin(Step.END)
+        ending.end_in_order(self._deadlines, lifespan.close, code)
+
+    def _open(self, lifespan: LifespanRun) -> object:
+        """Open the lifespan, and return what it yields. Raises `CannotOpen` and `Terminated`."""
+        if not (registered := registry.registered_lifespan):
+            return None
+        self._starting.begin(Step.LIFESPAN, registered.name)
+        overdue = time.monotonic() + LONGEST_OPENING + 2 * TO_INTERRUPT
+        self._deadlines.set_main(overdue)
+        self._deadlines.set_loop(overdue)  # starting the loop clears the other one
+        try:
+            state = lifespan.open()
+        finally:
+            self._deadlines.set_main(math.inf)
+            self._deadlines.set_loop(math.inf)
+        self._starting.end()
+        return state
 
     def _load(self, handlers: Sequence[str], loaded: Loaded) -> None:
         """Load the handlers, or end this process."""
         self._deadlines.set_main(time.monotonic() + _LONGEST_IMPORT)
         try:
-            load_handlers(handlers, self._importing.begin)
+            load_handlers(handlers, partial(self._starting.begin, Step.IMPORT))
         except HandlersNotLoaded as error:
-            self._importing.end()
+            self._starting.end()
             if loaded.once():
                 _log.error("the handlers cannot be loaded any more", error=str(error))
                 sys.exit(os.EX_SOFTWARE)
             reason = str(error)
             loaded.tell_once(lambda: _log.critical("the handlers cannot be loaded", error=reason))
             sys.exit(os.EX_CONFIG)
-        self._importing.end()
+        self._starting.end()
         self._deadlines.set_main(math.inf)
         loaded.note()

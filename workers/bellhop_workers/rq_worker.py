@@ -4,7 +4,7 @@ import signal
 import time
 from contextlib import suppress
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -17,7 +17,7 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
 from bellhop.connections import SOCKET_TIMEOUT
-from bellhop.errors import BellhopError
+from bellhop.errors import BellhopError, Terminated
 from bellhop.logs import get_logger
 from bellhop.processes import StopSignals
 from bellhop.queue import SHIFT, shift_queue
@@ -123,11 +123,25 @@ class ShiftWorker(SimpleWorker):
         self._runtime = runtime
         self._time_to_stop = time_to_stop
         self._signals = signals or StopSignals()
+        self._phase: Literal["starting", "working", "ending"] = "starting"
+
+    def heed_signals(self) -> None:
+        """Raise `Terminated` at a signal that asks to stop, until `run` heeds them."""
+        self._install_signal_handlers()  # type: ignore[no-untyped-call]
 
     def run(self) -> None:
-        """Work until a signal asks to stop. The first lets the entry under way finish."""
+        """Work until a signal asks to stop. The first lets the entry under way finish.
+
+        Another that comes when this has returned makes the time to stop shorter, and no more.
+        """
         shift.prepare(self._runtime)
-        self.work(logging_level="WARNING", with_scheduler=False)
+        self._phase = "working"
+        try:
+            self.work(logging_level="WARNING", with_scheduler=False)
+        except StopRequested:  # before there was a shift to do
+            self.teardown()
+        finally:
+            self._phase = "ending"
 
     def execute_job(self, job: Job, queue: Queue) -> None:
         """Do a shift, or remove what is none."""
@@ -173,5 +187,8 @@ class ShiftWorker(SimpleWorker):
         alarm.hasten(deadlines.stop)
         self._runtime.stopping = True
         self._stop_requested = True
-        if self.get_state() != WorkerStatus.BUSY:
+        if self._phase == "starting":
+            self._phase = "ending"
+            raise Terminated(128 + signum)
+        if self._phase == "working" and self.get_state() != WorkerStatus.BUSY:
             raise StopRequested

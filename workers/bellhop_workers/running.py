@@ -44,7 +44,8 @@ class Run:
 
     `event` is the handler's own, which it may change: after the call nobody else looks at it.
     `body` is what it was read from. `doomed`: why it is not to be called any more, but to go to the
-    dead letters. `occurred_ms`: when the event occurred, if the ledger is to remember it.
+    dead letters. `occurred_ms`: when the event occurred, if the ledger is to remember it. `state`:
+    what the worker's lifespan yielded.
     """
 
     handler: Handler
@@ -60,6 +61,7 @@ class Run:
     doomed: str = ""
     earlier_pending: bool = False
     stale: bool = False
+    state: Any = None
 
     def context(self) -> Context:
         """What the handler may know besides the event."""
@@ -72,6 +74,7 @@ class Run:
             earlier_pending=self.earlier_pending,
             stale=self.stale,
             replay=self.attempts.replay,
+            state=self.state,
             _unchanged=self.unchanged,
         )
 

@@ -3,6 +3,7 @@
 An ignored error that is not there is an error of its own, in both checkers.
 """
 
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import Any, assert_type
 
 from bellhop import (
@@ -20,9 +21,10 @@ from bellhop import (
     SeamEvent,
     TemperatureEvent,
     ThermostatEvent,
+    lifespan,
     on,
 )
-from bellhop.testing import make_event, signed_request
+from bellhop.testing import make_context, make_event, signed_request
 
 # What is right
 
@@ -158,6 +160,37 @@ def of_a_type_in_a_variable(event_type: EventType, pattern: str) -> None:
     signed_request("lock.unlocked", secret="whsec_")
 
 
+@lifespan
+def a_lifespan() -> Iterator[dict[str, str]]:
+    yield {}
+
+
+@lifespan
+def a_lifespan_with_a_default(url: str = "") -> Generator[str]:
+    yield url
+
+
+@lifespan
+async def a_lifespan_in_async() -> AsyncIterator[dict[str, str]]:
+    yield {}
+
+
+@lifespan
+async def another_lifespan_in_async() -> AsyncGenerator[int]:
+    yield 1
+
+
+@lifespan
+def a_lifespan_without_annotations():  # type: ignore[no-untyped-def]
+    yield
+
+
+@on("lock.unlocked")
+def with_a_state(event: LockUnlockedEvent, context: Context) -> None:
+    client: dict[str, str] = context.state
+    client["x"] = "y"
+
+
 # A handler stays the function that it was
 
 
@@ -168,6 +201,8 @@ async def call_them(event: LockUnlockedEvent, other: LockLockedEvent, context: C
     assert_type(porter, Porter)
     of_a_wider_class(other)
     with_a_parameter_of_its_own(event, say="shut")
+    assert_type(next(a_lifespan()), dict[str, str])
+    with_a_state(event, make_context(event, state={}))
     with_the_event(other)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -217,3 +252,17 @@ def by_annotation_with_no_context(event: LockEvent, context: int) -> None: ...
 on("lock.unlocked", attempt=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 on("lock.*", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 on(LockEvent)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+
+@lifespan  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def a_lifespan_with_an_argument(app: object) -> Iterator[None]:
+    yield
+
+
+@lifespan  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def a_lifespan_without_a_yield() -> int:
+    return 1
+
+
+@lifespan  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+async def a_lifespan_without_a_yield_in_async() -> None: ...

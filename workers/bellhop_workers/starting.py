@@ -1,7 +1,7 @@
-"""What a worker imports, in memory that it shares with its pool.
+"""What a worker does before it takes mail, in memory that it shares with its pool.
 
-Handlers are imported in the worker. If that takes its time, or ends the process without a word
-(`os._exit`, a crash in C code), only the pool is left to tell which module it was.
+It imports the handlers and opens the lifespan. If that takes its time, or ends the process without
+a word (`os._exit`, a crash in C code), only the pool is left to tell where it was.
 """
 
 import mmap
@@ -11,47 +11,66 @@ import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 
 _LONGEST_NAME = 200
 _LONGEST_TELLING = 5.0
 """Seconds that a worker waits for another to tell something."""
 
-_SLOT = struct.Struct(f"d{_LONGEST_NAME}s")
+_SLOT = struct.Struct(f"bd{_LONGEST_NAME}s")
+
+READY, CANNOT_OPEN = b".", b"!"
+"""What a worker writes for `bellhop up`: it is ready; its lifespan failed, and another is tried."""
 
 
-class Importing:
-    """The module of handlers that is being imported, and since when; made before the fork."""
+class Step(IntEnum):
+    """What the code of a handlers' author is run for, when no handler is."""
+
+    NOTHING = 0
+    IMPORT = 1
+    LIFESPAN = 2
+    END = 3
+
+
+class Starting:
+    """The step that a worker is at, and since when; made before the fork."""
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SLOT.size)
 
-    def begin(self, module: str) -> None:
-        """Say that a module is about to be imported."""
-        _SLOT.pack_into(self._memory, 0, time.monotonic(), module.encode()[:_LONGEST_NAME])
+    def begin(self, step: Step, name: str = "") -> None:
+        """Say that a step is about to begin, of a module or lifespan of that name."""
+        encoded = name.encode()[:_LONGEST_NAME]
+        _SLOT.pack_into(self._memory, 0, step, time.monotonic(), encoded)
 
     def end(self) -> None:
-        """Say that nothing is imported any more."""
-        _SLOT.pack_into(self._memory, 0, 0.0, b"")
+        """Say that it is over."""
+        _SLOT.pack_into(self._memory, 0, Step.NOTHING, 0.0, b"")
 
     @property
-    def module(self) -> str:
-        """The module's name, empty if there is none."""
-        return self._read()[1].rstrip(b"\0").decode(errors="replace")
+    def step(self) -> Step:
+        """The step."""
+        return Step(self._read()[0])
+
+    @property
+    def name(self) -> str:
+        """The name of what is imported or opened."""
+        return self._read()[2].rstrip(b"\0").decode(errors="replace")
 
     @property
     def seconds(self) -> float:
         """How long it has taken so far."""
-        return time.monotonic() - self._read()[0]
+        return time.monotonic() - self._read()[1]
 
-    def _read(self) -> tuple[float, bytes]:
-        since, name = _SLOT.unpack_from(self._memory)
-        return since, name
+    def _read(self) -> tuple[int, float, bytes]:
+        step, since, name = _SLOT.unpack_from(self._memory)
+        return step, since, name
 
 
 class Loaded:
     """Whether any worker of a pool has loaded the handlers, and whether it was told why not.
 
-    Made before the forks. `ready`: a file descriptor to which each worker that has writes a byte.
+    Made before the forks. `ready`: a file descriptor to which each worker writes how it fares.
     """
 
     def __init__(self, ready: int | None = None) -> None:
@@ -68,9 +87,12 @@ class Loaded:
     def note(self) -> None:
         """Say that they were."""
         self._memory[0] = 1
+
+    def tell_up(self, what: bytes) -> None:
+        """Tell `bellhop up` how this worker fares: `READY` or `CANNOT_OPEN`."""
         if self._ready is not None:
             with suppress(OSError):  # nobody reads it any more, or it is full
-                os.write(self._ready, b".")
+                os.write(self._ready, what)
 
     def tell_once(self, tell: Callable[[], object]) -> None:
         """Call `tell` if no worker told yet why they cannot be loaded.
