@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bellhop.errors import BellhopError
 from bellhop.events import SeamEvent
 from bellhop.retries import Backoff, as_wait
+
+if TYPE_CHECKING:
+    from bellhop.conditions import Conditions  # which imports this
 
 
 @dataclass
@@ -66,7 +69,7 @@ class Handler:
     timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes
     to the dead letters. `backoff`: its own waits between them, to the letter. `no_retry`: errors
     after which it is not tried again. `in_order`: whether later events of a device wait while an
-    earlier one does.
+    earlier one does. `conditions`: which events it is called for, if not for all.
     """
 
     name: str
@@ -79,6 +82,7 @@ class Handler:
     backoff: Backoff | None = None
     no_retry: tuple[type[Exception], ...] = ()
     in_order: bool = False
+    conditions: "Conditions | None" = None
 
 
 class InvalidHandler(BellhopError):

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from bellhop.conditions import MaxAge, Where
 from bellhop.handler import InvalidHandler
 from bellhop.retries import Backoff, as_wait
 
@@ -23,6 +24,8 @@ class Options(TypedDict, total=False):
     backoff: Backoff | None
     no_retry: NoRetry
     in_order: bool
+    max_age: MaxAge | None
+    where: Where | None
     name: str | None
     allow_unknown: bool
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.callables import check_kind, is_async
+from bellhop.condition_checks import checked_conditions
+from bellhop.conditions import MaxAge, Where
 from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.inspection import default_name, event_classes, wants_context
@@ -120,6 +122,8 @@ class Registry:
         backoff: Backoff | None = None,
         no_retry: NoRetry = (),
         in_order: bool = False,
+        max_age: MaxAge | None = None,
+        where: Where | None = None,
         name: str | None = None,
         allow_unknown: bool = False,
         **misspelt: object,
@@ -137,6 +141,10 @@ class Registry:
         no_retry: errors after which it is not tried again: the event goes to the dead letters.
         in_order: while an event of a device waits to be tried again, later ones of that device wait
             behind it, for this handler.
+        max_age: how old an event may be when the handler is about to be called: `"90s"`, `"30m"`,
+            `"2h"`, `"7d"`, seconds or `timedelta`. An older one is skipped.
+        where: which events it wants, as a dict of fields with the value that each must have, or a
+            list of those that will do; or as a function of the event. The others are skipped.
         name: what it is called in the record; its module and name unless given. Keep it when you
             move the function, so that retries find it.
         allow_unknown: accept a pattern that fits no event type known today.
@@ -157,9 +165,10 @@ class Registry:
             "no_retry": no_retry,
             "in_order": in_order,
         }
+        conditions = {"max_age": max_age, "where": where}
 
         def register(function: F) -> F:
-            self._add(function, patterns, name, allow_unknown, options)
+            self._add(function, patterns, name, allow_unknown, options, conditions)
             return function
 
         return register
@@ -171,6 +180,7 @@ class Registry:
         name: str | None,
         allow_unknown: bool,
         options: Mapping[str, Any],
+        conditions: Mapping[str, Any],
     ) -> None:
         label = name if name is not None else default_name(function)
         if not isinstance(label, str) or not _NAME.fullmatch(label):
@@ -191,12 +201,16 @@ class Registry:
             _check_annotation(checked, expected, label)
         else:
             checked = _patterns_of(expected, label)
+        event_types = {one for pattern in checked for one in pattern.known_types()}
         self._handlers[label] = Handler(
             name=label,
             function=function,
             patterns=tuple(pattern.text for pattern in checked),
             is_async=is_async(function),
             wants_context=with_context,
+            conditions=checked_conditions(
+                label, **conditions, event_types=event_types, allow_unknown=allow_unknown
+            ),
             **accepted,
         )
         self._patterns[label] = checked

@@ -132,10 +132,12 @@ def _facts(told: Mapping[str, object]) -> Iterator[str]:
 
 def outcome(handled: "Handled", event: "Recorded") -> str:
     """Return in a line what became of an event at one handler."""
+    attempts = _tries(handled)
+    if handled.state == "skipped":
+        return f"skipped{attempts}: {printable(handled.error or '')}"
     if not handled.attempts:
         return handled.state
     last = handled.attempts[-1]
-    attempts = _tries(handled)
     if handled.state == "done":
         ended = last.started_at + last.took - event.received_at
         when = "in a replay" if last.replay else f"{duration(ended)} after it came"
@@ -147,7 +149,7 @@ def outcome(handled: "Handled", event: "Recorded") -> str:
 
 def _tries(handled: "Handled") -> str:
     count, uncounted = handled.attempt_count, handled.uncounted_count
-    told = [f"{count} attempt{'' if count == 1 else 's'}"] if count != 1 or uncounted else []
+    told = [f"{count} attempt{'' if count == 1 else 's'}"] if count > 1 or uncounted else []
     if uncounted:
         told.append(f"{uncounted} that did not count")
     return "".join(f", {one}" for one in told)

@@ -3,11 +3,13 @@
 import shutil
 import textwrap
 from collections.abc import Iterator
+from datetime import timedelta
 
 import click
 
 from bellhop.cli.listing import listing, print_json
 from bellhop.cli.output import keep_stdout
+from bellhop.conditions import name_of
 from bellhop.environment import enter_handlers_environment
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
@@ -17,6 +19,7 @@ from bellhop.loading import load_handlers, passed_over_handlers
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.retries import as_wait
 from bellhop.routing import Registry, registry
+from bellhop.setting_values import written_duration
 from bellhop.settings import load_settings
 
 _INDENT = "    "
@@ -66,6 +69,8 @@ def _row(handler: Handler) -> dict[str, object]:
         "backoff": _backoff(handler),
         "no_retry": [error.__name__ for error in handler.no_retry],
         "in_order": handler.in_order,
+        "max_age": max_age.total_seconds() if (max_age := _max_age(handler)) else None,
+        "where": _where(handler),
         "async": handler.is_async,
     }
 
@@ -90,6 +95,18 @@ def _backoff(handler: Handler) -> object:
     return [as_wait(wait).total_seconds() for wait in plan]
 
 
+def _max_age(handler: Handler) -> timedelta | None:
+    return handler.conditions.max_age if handler.conditions else None
+
+
+def _where(handler: Handler) -> list[str] | str | None:
+    """Return the fields that `where` looks at, without values, or the name of its function."""
+    where = handler.conditions.where if handler.conditions else None
+    if where is None:
+        return None
+    return [name for name, _ in where] if isinstance(where, tuple) else name_of(where)
+
+
 def _asks_for(handler: Handler) -> Iterator[str]:
     yield f"{handler.attempts} attempt{'' if handler.attempts == 1 else 's'}"
     yield f"{handler.timeout:g} s each"
@@ -103,6 +120,12 @@ def _asks_for(handler: Handler) -> Iterator[str]:
         yield f"waits as {backoff} says"
     if handler.no_retry:
         yield f"no retry of {', '.join(error.__name__ for error in handler.no_retry)}"
+    if max_age := _max_age(handler):
+        yield f"not if older than {written_duration(max_age)}"
+    if isinstance(where := _where(handler), list):
+        yield f"where {' and '.join(where)} fit{'s' if len(where) == 1 else ''}"
+    elif where:
+        yield f"where {where} says so"
 
 
 def _matching(handlers: Registry, event_type: str) -> list[Handler]:

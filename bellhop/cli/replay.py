@@ -167,6 +167,7 @@ def _print_outcomes(record: "Record", planned: "Sequence[Planned]") -> None:
     told = {
         "retrying": "to be tried again: bellhop events --state retrying",
         "waiting": "wait behind others: bellhop events --state retrying",
+        "skipped": "skipped: bellhop show EVENT_ID says why",
         "dead": "given up: bellhop dead",
     }
     for state, words in told.items():

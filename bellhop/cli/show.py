@@ -113,7 +113,9 @@ def _print_handled(handled: "Handled", event: "Recorded", *, full: bool) -> None
         if attempt.error:
             click.echo(f"     {printable(attempt.error)}")
         before = attempt.started_at + attempt.took
-    if handled.error and "\n" in handled.error.strip():
+    if handled.error and handled.state == "skipped":
+        click.echo(f"     {printable(handled.error)}")
+    elif handled.error and "\n" in handled.error.strip():
         click.echo(printable_text(handled.error if full else without_libraries(handled.error)))
 
 

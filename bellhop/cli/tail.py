@@ -71,7 +71,7 @@ class _Open:
 
     def __init__(self, lines: Lines) -> None:
         self._lines = lines
-        self._told: dict[str, set[tuple[str, datetime]]] = {}
+        self._told: dict[str, set[tuple[str, datetime | None]]] = {}
 
     def __bool__(self) -> bool:
         return bool(self._told)
@@ -89,9 +89,10 @@ class _Open:
                 del self._told[event_id]
                 continue
             for handled in event.handled():
-                if not handled.attempts:
+                skipped = handled.state == "skipped"
+                if not (skipped or handled.attempts):
                     continue
-                last = (handled.handler, handled.attempts[-1].started_at)
+                last = (handled.handler, None if skipped else handled.attempts[-1].started_at)
                 if last not in told:
                     told.add(last)
                     self._lines.print_outcome(handled, event)

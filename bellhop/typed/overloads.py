@@ -317,6 +317,10 @@ def on(*patterns: Any, **options: Any) -> Any:
     no_retry: errors after which it is not tried again: the event goes to the dead letters.
     in_order: while an event of a device waits to be tried again, later ones of that device wait
         behind it, for this handler.
+    max_age: how old an event may be when the handler is about to be called: `"90s"`, `"30m"`,
+        `"2h"`, `"7d"`, seconds or `timedelta`. An older one is skipped.
+    where: which events it wants, as a dict of fields with the value that each must have, or a
+        list of those that will do; or as a function of the event. The others are skipped.
     name: what it is called in the record; its module and name unless given. Keep it when you
         move the function, so that retries find it.
     allow_unknown: accept a pattern that fits no event type known today.

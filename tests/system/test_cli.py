@@ -133,6 +133,8 @@ def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
         "backoff": None,
         "no_retry": [],
         "in_order": False,
+        "max_age": None,
+        "where": None,
         "async": False,
     }
     assert (second["handler"], second["patterns"]) == ("second-one", ["lock.unlocked"])
@@ -147,6 +149,7 @@ def test_handlers_shows_what_each_asks_for(house: House) -> None:
         "async def first(event): ...\n"
         "def waits(attempt): return attempt\n"
         '@on("*", backoff=waits)\ndef other(event): ...\n'
+        '@on("lock.*", max_age="90m", where={"method": "keycode"})\ndef young(event): ...\n'
     )
     table = " ".join(house.run("handlers", "--table").stdout.split())
     for word in (
@@ -154,9 +157,11 @@ def test_handlers_shows_what_each_asks_for(house: House) -> None:
         "waits 5, 60 s",
         "no retry of KeyError",
         "waits as waits says",
+        "not if older than 90m, where method fits",
     ):
         assert "".join(word.split()) in "".join(table.split()), word
-    first, other = map(json.loads, house.run("handlers").stdout.splitlines())
+    first, other, young = map(json.loads, house.run("handlers").stdout.splitlines())
+    assert (young["max_age"], young["where"]) == (5400.0, ["method"])
     assert (first["backoff"], first["no_retry"], first["in_order"]) == ([5, 60], ["KeyError"], True)
     assert other["backoff"] == "waits"
 

@@ -10,10 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from bellhop import Context, Retry, SeamEvent
-from bellhop.ledger import DeadLetters, Query, Record, keys
-from bellhop.replaying import plan, replay
+from bellhop.ledger import DeadLetters, Record, keys
 from bellhop_workers.records import Attempts
 from tests.workers.conftest import Workplace
+from tests.workers.test_replay import replay_all
 
 LONG = timedelta(hours=2)
 CLOSED = "the front desk is closed"
@@ -42,17 +42,6 @@ def told(workplace: Workplace, event_id: str = "e1") -> Any:
     assert event
     [handled] = event.handled()
     return handled
-
-
-def replay_all(workplace: Workplace) -> None:
-    planned = plan(Record(workplace.ledger.redis).all(Query()), workplace.registry)
-    for _ in replay(
-        workplace.ledger,
-        planned,
-        ask_for_shift=lambda: None,
-        pause=lambda _: workplace.work(),
-    ):
-        pass
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -201,7 +190,7 @@ def retried(workplace: Workplace) -> None:
 
 @pytest.mark.parametrize("by_hand", [retried, replay_all])
 def test_the_day_begins_anew_when_somebody_has_it_tried_again(
-    workplace: Workplace, by_hand: Callable[[Workplace], None]
+    workplace: Workplace, by_hand: Callable[[Workplace], object]
 ) -> None:
     handler = workplace.on("*", attempts=4, backoff=[10, 1000, 2000, 3000], name="tell")(closed)
     workplace.deliver(ago=timedelta(days=3))

@@ -4,7 +4,8 @@
 2. It raised `Drop`: done, with the reason kept.
 3. It raised `Retry`: tried again, when it says; no error. Without one of its attempts if it says so
    (`counts=False`), for a day at most, or until the event is older than the handler's `max_age`.
-4. It raised anything else, or ran out of time: tried again after a wait that doubles, until its
+4. Its `max_age` or `where` did not want the event: it was not called, and is done with it.
+5. It raised anything else, or ran out of time: tried again after a wait that doubles, until its
    attempts are used up. Then the event is a dead letter of this handler.
 """
 
@@ -34,6 +35,15 @@ _random = random.SystemRandom()  # a handler may seed the other
 _log = get_logger("workers")
 
 
+class Skip(Exception):
+    """Ends a run before the handler is called: the event is none that it wants."""
+
+    def __init__(self, reason: str, *, too_old: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.too_old = too_old
+
+
 def outcome_of(run: "Run", error: BaseException | None, started: int, took: float) -> Outcome:
     """Return what becomes of a run that returned or raised.
 
@@ -52,6 +62,8 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
                 ms=round(took, 2),
             )
         return run.attempts.done(name, started, took)
+    if type(error) is Skip:
+        return _skipped(run, error, started, took)
     # By the class itself: an error may lie about its own.
     asked = issubclass(type(error), Retry)
     if issubclass(type(error), Drop):
@@ -77,6 +89,21 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
     return run.attempts.retry(name, started, took, failure.text, wait, failure.summary)
 
 
+def _skipped(run: "Run", skip: Skip, started: int, took: float) -> Outcome:
+    """Be done with an event that the handler does not want, unless it waited for its turn."""
+    run.occurred_ms = None  # the handler does not see it
+    name, attempts = run.handler.name, run.attempts
+    if skip.too_old and attempts.uncounted_in_a_row:
+        why = f"{skip.reason}; the handler last said: {attempts.last_said(name)}"
+        _logger(run).error("handler gave up", error=why)
+        return attempts.dead(name, started, took, why, counts=False)
+    if skip.too_old:
+        _logger(run).info("event skipped", reason=skip.reason)
+    elif _log.writes_debug:
+        _logger(run).debug("event skipped", reason=skip.reason)
+    return attempts.skipped(name, skip.reason)
+
+
 def _counts(error: BaseException) -> bool:
     """Say whether a `Retry` is an attempt, whatever a class of the author's makes of it."""
     try:
@@ -88,10 +115,14 @@ def _counts(error: BaseException) -> bool:
 def _uncounted(
     run: "Run", error: BaseException, failure: Failure, started: int, took: float
 ) -> Outcome:
-    """Have the handler tried again without a limit to attempts, but not for ever."""
+    """Have the handler tried again without a limit to attempts, but not for ever.
+
+    One with `max_age` is not called any more once the event is older.
+    """
     name, attempts = run.handler.name, run.attempts
     since = attempts.tried_since(run.received_ms, started)
-    if started + took >= since + _MOST_UNCOUNTED.total_seconds() * 1000:
+    bounded = run.handler.conditions is not None and run.handler.conditions.max_age is not None
+    if not bounded and started + took >= since + _MOST_UNCOUNTED.total_seconds() * 1000:
         why = "tries that do not count end after a day; the handler last said: "
         _logger(run).error("handler gave up", error=why + failure.summary)
         return attempts.dead(

@@ -2,8 +2,9 @@
 
 A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since
 the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `waiting`
-(behind an earlier event), `replaying` (in its mailbox, to be run though it was over) or `dead`; a
-record that is not `done` has the last `error`, with its traceback where there is one. `earlier`
+(behind an earlier event), `replaying` (in its mailbox, to be run though it was over), `skipped`
+(not called, with the `reason`) or `dead`; a record that is neither `done` nor `skipped` has the
+last `error`, with its traceback where there is one. `earlier`
 attempts are kept as a number only; `forgiven` ones were made before somebody had the handler tried
 again, and `since` is when the first was made after that. An attempt of a replay is marked "replay"
 behind these three; `replay` is how many were made before. A try that is no attempt is marked
@@ -146,6 +147,14 @@ class Attempts:
         """The event waits behind an earlier one; this was no attempt."""
         read = resealed(self._read, self._event_id, handler, self._vault)
         return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
+
+    def skipped(self, handler: str, reason: str) -> Outcome:
+        """The handler was not called; this was no attempt. `reason` holds no secret."""
+        read = resealed(self._read, self._event_id, handler, self._vault)
+        for name in ("error", "since"):
+            read.pop(name, None)
+        said = self._vault.seal_text(reason, Kind.ERROR, self._event_id, handler)
+        return Outcome(handler, "done", 0, json.dumps({**read, "state": "skipped", "reason": said}))
 
     def dead(
         self,

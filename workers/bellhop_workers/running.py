@@ -14,13 +14,14 @@ from typing import Any, NoReturn
 
 from bellhop import forks
 from bellhop.callables import unfinished
+from bellhop.conditions import Conditions
 from bellhop.events import SeamEvent
 from bellhop.events.parsing import parse_again
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Handler, HandlerTimeout
 from bellhop.ledger import Outcome
 from bellhop_workers import alarm
-from bellhop_workers.outcomes import outcome_of
+from bellhop_workers.outcomes import Skip, outcome_of
 from bellhop_workers.records import Attempts
 from bellhop_workers.surroundings import Surroundings
 
@@ -87,12 +88,24 @@ class Run:
         return began + self.handler.timeout + KILL_AFTER
 
     def call(self) -> Any:
-        """Call the function, in a context of its own; for an async one, return its coroutine."""
+        """Call the function, in a context of its own; for an async one, return its coroutine.
+
+        Raises `Skip` if the event is none that it wants.
+        """
         if decimals := _DECIMALS.get(None):  # set by a module of handlers: an object, not copied
             decimal.setcontext(decimals.copy())
+        if self.handler.conditions is not None:
+            self._check(self.handler.conditions)
         if self.handler.wants_context:
             return self.handler.function(self.event, self.context())
         return self.handler.function(self.event)
+
+    def _check(self, conditions: Conditions) -> None:
+        """Raise `Skip` if the event is none for the handler, and what its `where` raises."""
+        if reason := conditions.too_old(self.event, self.received_ms, now_ms()):
+            raise Skip(reason, too_old=True)
+        if reason := conditions.unfit(self.event):
+            raise Skip(reason)
 
 
 def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) -> Outcome | None:

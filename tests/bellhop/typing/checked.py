@@ -4,6 +4,7 @@ An ignored error that is not there is an error of its own, in both checkers.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from datetime import timedelta
 from typing import Any, assert_type
 
 from bellhop import (
@@ -18,6 +19,7 @@ from bellhop import (
     LockEvent,
     LockLockedEvent,
     LockUnlockedEvent,
+    Retry,
     SeamEvent,
     TemperatureEvent,
     ThermostatEvent,
@@ -37,6 +39,20 @@ def with_the_event(event: LockUnlockedEvent) -> str:
 @on("lock.unlocked", attempts=3, timeout=1.5, name="door", allow_unknown=False)
 def with_options(event: LockUnlockedEvent, context: Context) -> int:
     return context.attempt
+
+
+@on("lock.unlocked", where={"method": ["keycode", "card"]}, max_age="2h")
+def with_conditions(event: LockUnlockedEvent) -> None:
+    raise Retry("later", after=60, counts=False)
+
+
+def by_keycode(event: LockUnlockedEvent) -> bool:
+    return event.method == "keycode"
+
+
+@on("lock.unlocked", where=by_keycode, max_age=timedelta(hours=2))
+@on("lock.*", where=lambda event: event.device_id, max_age=7200, name="of-a-device")
+def with_other_conditions(event: LockEvent) -> None: ...
 
 
 @on("lock.unlocked")
@@ -250,6 +266,9 @@ def by_annotation_with_no_context(event: LockEvent, context: int) -> None: ...
 
 
 on("lock.unlocked", attempt=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+on("lock.*", max_age=["2h"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+on("lock.*", where="keycode")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+Retry(counts="no")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 on("lock.*", timeout="3")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 on(LockEvent)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
