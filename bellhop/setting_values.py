@@ -78,5 +78,24 @@ def read_byte_count(value: Any) -> Any:
     return int(count)
 
 
+def read_count(value: Any) -> Any:
+    """Turn a number into an `int`, and `off` or 0 into `None`."""
+    return None if _is_off(value) else value
+
+
+def read_memory(value: Any) -> Any:
+    """Turn `1GiB`, or a plain number of bytes, into an `int`, and `off` or 0 into `None`."""
+    if _is_off(value):
+        return None
+    count = TypeAdapter(ByteSize).validate_python(value)
+    if not 1024**2 <= count <= 1024**4:
+        raise ValueError("out of range")
+    return int(count)
+
+
+def _is_off(value: Any) -> bool:
+    return value in (None, 0) or (isinstance(value, str) and value.strip().lower() in ("0", "off"))
+
+
 Duration = Annotated[timedelta, BeforeValidator(read_duration)]
 ImportPaths = Annotated[tuple[str, ...], BeforeValidator(read_import_paths)]

@@ -31,8 +31,10 @@ from bellhop.setting_values import (
     Duration,
     ImportPaths,
     read_byte_count,
+    read_count,
     read_log_level,
     read_lower,
+    read_memory,
     read_secrets,
 )
 from bellhop.vault import Vault
@@ -83,6 +85,8 @@ _EXPECTED = {
     "grace": "seconds to stop in, such as 30 or 30s, at least 4",
     "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
+    "max_events": "how many runs of handlers, 1 to 1000000000, or off",
+    "max_memory": "a size from 1MiB to 1TiB, such as 512MiB, or off",
     "on_invalid": "quarantine or reject",
     "api_key": "16 to 1000 letters, digits and signs of ASCII, without white space",
     "log_format": "json or console",
@@ -116,6 +120,10 @@ class Settings(BaseModel):
         timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
     )
     max_body: Annotated[int, BeforeValidator(read_byte_count)] = 512 * 1024
+    max_events: Annotated[
+        Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_count)
+    ] = None
+    max_memory: Annotated[int | None, BeforeValidator(read_memory)] = 1024**3
     on_invalid: Literal["quarantine", "reject"] = "quarantine"
     api_key: SecretStr | None = None
     log_format: Literal["json", "console"] | None = None

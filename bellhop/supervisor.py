@@ -22,6 +22,9 @@ _MOST_DOUBLINGS = 8
 CANNOT_START = os.EX_TEMPFAIL
 """Exit code of a process that said why it cannot start, and may be able to later."""
 
+AS_PLANNED = 256
+"""What is told in place of exit code 0 of a process that ended to be replaced."""
+
 ASKED_TO_END = {code for number in SIGNALS for code in (-number, 128 + number)}
 """Exit codes of a process that a signal ended before it was ready to finish in order."""
 
@@ -181,6 +184,9 @@ class Supervisor:
 
     def _plan_start(self, child: Child, code: int) -> None:
         now = time.monotonic()
+        if code == AS_PLANNED:
+            child.failures, child.next_start = 0, now
+            return
         if code == os.EX_CONFIG:
             child.next_start = float("inf")
             if not self._patient:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from bellhop.processes import SIGNALS, StopSignals, command
-from bellhop.supervisor import CANNOT_START, Supervisor
+from bellhop.supervisor import AS_PLANNED, CANNOT_START, Supervisor
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +76,12 @@ def test_a_child_that_cannot_start_is_tried_with_growing_waits_however_long_it_t
         supervisor.run()
     assert 1 < child.next_start - time.monotonic() <= 2
     assert [line["event"] for line in lines] == ["a process could not start; trying again"]
+
+
+def test_a_child_that_ended_as_planned_is_replaced_at_once_and_without_a_word() -> None:
+    with structlog.testing.capture_logs() as lines:
+        assert run_until_a_death(AS_PLANNED, failures=7) <= 0
+    assert lines == []
 
 
 def test_a_signal_without_a_name_ends_only_its_child() -> None:

@@ -13,6 +13,7 @@ from bellhop.settings import Settings
 from bellhop_workers import process
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.starting import Loaded
+from bellhop_workers.wear import Wear
 from tests.slack import slack
 from tests.system.conftest import House, descendants, eventually
 
@@ -314,7 +315,7 @@ def test_what_a_worker_cannot_tell_itself_is_told_by_its_pool(
         "import os\nfrom bellhop import lifespan\n"
         f"@lifespan\ndef opened():\n    {code}\n    yield\n"
     )
-    worker = WorkerProcess(Settings(handlers=("ends_it",)), redis_url, "w", Loaded())
+    worker = WorkerProcess(Settings(handlers=("ends_it",)), redis_url, "w", Loaded(), Wear())
 
     def looked_after() -> bool:
         worker.look_after()

@@ -15,7 +15,7 @@ import pytest
         (
             "asyncio._unregister_task",
             "keeps a handler that cancels asyncio.all_tasks() from those of other devices "
-            "(bellhop_workers.async_run)",
+            "(bellhop_workers.async_run, bellhop_workers.loop)",
         ),
         (
             "threading._shutdown",

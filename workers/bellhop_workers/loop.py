@@ -16,6 +16,7 @@ from bellhop_workers.async_run import AsyncRun
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lanes import Lane
 from bellhop_workers.running import Run
+from bellhop_workers.wear import Wear
 
 _log = get_logger("workers")
 
@@ -26,8 +27,9 @@ class HandlerLoop:
     It lives as long as the worker, so that clients and pools can be kept on it.
     """
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, wear: Wear) -> None:
         self._deadlines = deadlines
+        self._wear = wear
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,7 +114,10 @@ class HandlerLoop:
             self._set_first(min((one.deadline for one in self._runs), default=math.inf))
         try:
             outcome = ended.outcome()
+            self._wear.count()
             if outcome:
+                if self._wear.leaves:  # at once: the main thread may wait for lanes meanwhile
+                    lane.stop()
                 lane.took(outcome)
                 if not (lane.careful or ended.interrupted):
                     self._go_on(lane, returned)

@@ -17,6 +17,7 @@ from bellhop.supervisor import Supervisor
 from bellhop_workers.fetcher import run_fetcher
 from bellhop_workers.foreman import PATIENCE, PERIOD, Foreman
 from bellhop_workers.process import WorkerProcess
+from bellhop_workers.replacing import Replacing
 from bellhop_workers.starting import Loaded
 
 _TO_END = PATIENCE
@@ -36,10 +37,11 @@ def run_pool(settings: Settings, redis_url: str, workers: int, *, ready: int | N
     foreman = Foreman(Ledger(connect(redis_url, patience=PATIENCE), settings.retention))
     grace = settings.grace.total_seconds()
     loaded = Loaded(ready)
+    replacing = Replacing(workers, settings.max_events, settings.max_memory)
     started: list[WorkerProcess] = []
 
     def start(name: str) -> Process:
-        worker = WorkerProcess(settings, redis_url, name, loaded)
+        worker = WorkerProcess(settings, redis_url, name, loaded, replacing.wear_of(name))
         started.append(worker)
         return worker
 
@@ -47,6 +49,7 @@ def run_pool(settings: Settings, redis_url: str, workers: int, *, ready: int | N
         for worker in started:
             worker.look_after()
         started[:] = [worker for worker in started if worker.poll() is None]
+        replacing.look(started)
         foreman.sweep(dead)
 
     supervisor = Supervisor(grace=grace - _TO_END, tick=look_after, period=PERIOD)

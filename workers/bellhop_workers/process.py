@@ -22,7 +22,7 @@ from bellhop.masked_output import mask_output
 from bellhop.processes import StopSignals, forked
 from bellhop.routing import registry
 from bellhop.settings import Settings
-from bellhop.supervisor import ASKED_TO_END, CANNOT_START
+from bellhop.supervisor import AS_PLANNED, ASKED_TO_END, CANNOT_START
 from bellhop_workers import ending
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lifespan_run import (
@@ -36,6 +36,7 @@ from bellhop_workers.lifespan_run import (
 from bellhop_workers.rq_worker import ShiftWorker
 from bellhop_workers.runtime import REST, Runtime
 from bellhop_workers.starting import CANNOT_OPEN, READY, Loaded, Starting, Step
+from bellhop_workers.wear import Wear
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""
@@ -57,10 +58,13 @@ _log = get_logger("workers")
 
 
 class WorkerProcess:
-    """A worker's process, and what it shares with its pool: deadlines, signals, how it starts."""
+    """A worker's process, and what it shares with its pool: deadlines, signals, how it fares."""
 
-    def __init__(self, settings: Settings, redis_url: str, name: str, loaded: Loaded) -> None:
-        self._name = name
+    def __init__(
+        self, settings: Settings, redis_url: str, name: str, loaded: Loaded, wear: Wear
+    ) -> None:
+        self.name = name
+        self.wear = wear
         self._deadlines = Deadlines()
         self._signals = StopSignals()
         self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
@@ -71,8 +75,14 @@ class WorkerProcess:
         self.pid = self._process.pid
 
     def poll(self) -> int | None:
-        """Return the exit code, or `None` while it runs."""
-        return self._process.poll()
+        """Return the exit code, or `None` while it runs; `AS_PLANNED` if it left to be replaced."""
+        code = self._process.poll()
+        return AS_PLANNED if code == os.EX_OK and self.wear.leaves else code
+
+    def replace(self) -> None:
+        """Have it leave, in its own time. Who calls this has taken the turn."""
+        self.wear.leave()
+        self._process.terminate()
 
     def terminate(self) -> None:
         """Ask it to finish."""
@@ -101,13 +111,13 @@ class WorkerProcess:
                 _log.error(
                     "a worker ended while it imported handlers",
                     module=self._starting.name,
-                    worker=self._name,
+                    worker=self.name,
                 )
             case Step.LIFESPAN:
                 _log.error(
                     "a worker ended while its lifespan opened",
                     lifespan=self._starting.name,
-                    worker=self._name,
+                    worker=self.name,
                 )
 
     def _tell_slow_start(self) -> None:
@@ -121,7 +131,7 @@ class WorkerProcess:
                 f"a worker still {what}; it handles nothing until that is done",
                 **{"module" if step is Step.IMPORT else "lifespan": name},
                 seconds=round(seconds),
-                worker=self._name,
+                worker=self.name,
             )
 
     def _end_if_stuck(self) -> None:
@@ -133,7 +143,7 @@ class WorkerProcess:
         overdue = time.monotonic() > self._deadlines.handlers
         self._seen_stuck = self._seen_stuck + 1 if overdue else 0
         if self._seen_stuck == 2:
-            _log.critical(f"{self._what_does_not_end()}; ending it", worker=self._name)
+            _log.critical(f"{self._what_does_not_end()}; ending it", worker=self.name)
             os.kill(self.pid, signal.SIGQUIT)
             time.sleep(_TO_SHOW_WHERE)
         if self._seen_stuck >= 2:
@@ -168,6 +178,7 @@ class WorkerProcess:
             slice=settings.slice.total_seconds(),
             rest=REST,
             deadlines=self._deadlines,
+            wear=self.wear,
         )
         # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
         worker = ShiftWorker(connect(redis_url), runtime, self._time_to_stop, self._signals)
@@ -176,6 +187,7 @@ class WorkerProcess:
         code = os.EX_OK
         try:
             registry.state = self._open(lifespan)
+            self.wear.is_ready()
             _log.info("worker ready", worker=name, handlers=len(registry))
             loaded.tell_up(READY)
             worker.run()

@@ -177,13 +177,17 @@ class ShiftWorker(SimpleWorker):
         """Finish the entries under way and give the rest back, within the grace period.
 
         A second signal has those interrupted and given back at once, too; a third ends the process.
+        If it is not to stop but to be replaced, handlers have all of their timeouts.
         """
-        count = self._signals.came()
-        if count > _SIGNALS_TO_LET_GO:
-            signal.signal(signum, signal.SIG_DFL)
-            signal.raise_signal(signum)
         deadlines = self._runtime.deadlines
-        deadlines.stop_by(time.monotonic() + (self._time_to_stop if count == 1 else 0))
+        if self._runtime.wear.begins_to_leave():
+            deadlines.stop_by(time.monotonic() + self._runtime.lease.total_seconds())
+        else:
+            count = self._signals.came()
+            if count > _SIGNALS_TO_LET_GO:
+                signal.signal(signum, signal.SIG_DFL)
+                signal.raise_signal(signum)
+            deadlines.stop_by(time.monotonic() + (self._time_to_stop if count == 1 else 0))
         alarm.hasten(deadlines.stop)
         self._runtime.stopping = True
         self._stop_requested = True

@@ -13,6 +13,7 @@ from bellhop.routing import Registry
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.loop import HandlerLoop
 from bellhop_workers.surroundings import Surroundings
+from bellhop_workers.wear import Wear
 
 LEASE_BEYOND_TIMEOUT = 15.0
 """Seconds that a lease outlasts the longest timeout of a handler."""
@@ -43,8 +44,8 @@ class Runtime:
     """The ledger, the handlers, the event loop, and what was learnt of their cost.
 
     `worker`: the name of the process. `concurrency`: devices whose async handlers run at a time.
-    `slice`: seconds that a shift lasts; `rest`: seconds that it waits for more mail. `deadlines`:
-    shared with the pool, if there is one.
+    `slice`: seconds that a shift lasts; `rest`: seconds that it waits for more mail. `deadlines`
+    and `wear`: shared with the pool, if there is one.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Runtime:
         slice: float,
         rest: float = 0.0,
         deadlines: Deadlines | None = None,
+        wear: Wear | None = None,
     ) -> None:
         self.ledger = ledger
         self.registry = registry
@@ -65,7 +67,8 @@ class Runtime:
         self.slice = slice
         self.rest = rest
         self.deadlines = deadlines or Deadlines()
-        self.loop = HandlerLoop(self.deadlines)
+        self.wear = wear or Wear()
+        self.loop = HandlerLoop(self.deadlines, self.wear)
         self.stopping = False
         self.outages = Outages(_log, "Redis is away; waiting for it")
         self.beat: Callable[[], None] = lambda: None

@@ -213,6 +213,7 @@ class Shift:
         finally:
             deadlines.set_main(math.inf)
             self._running = None
+            self._runtime.wear.count()
 
     def _welcome_returned(self, wait: float) -> int:
         """Take back lanes from the event loop; wait up to `wait` seconds for the first.
