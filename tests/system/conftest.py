@@ -7,15 +7,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from bellhop.testing import signed_request
+from bellhop_workers.process import WorkerProcess
 from tests.conftest import SECRET
 from tests.outside import without_settings
 
@@ -179,6 +182,19 @@ def command_line(pid: int) -> str:
         return " ".join(psutil.Process(pid).cmdline())
     except psutil.NoSuchProcess:
         return ""
+
+
+def lines_until_ended(worker: WorkerProcess) -> list[MutableMapping[str, Any]]:
+    """Look after a worker as its pool does, until it has ended; return what was logged."""
+
+    def ended() -> bool:
+        worker.look_after()
+        return worker.poll() is not None
+
+    with capture_logs() as lines:
+        eventually(ended, "it is ended")
+        worker.look_after()
+    return lines
 
 
 @pytest.fixture

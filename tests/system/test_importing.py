@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bellhop.cli.readiness import Readiness
 from bellhop.settings import Settings
@@ -14,7 +13,7 @@ from bellhop_workers import process
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.starting import Loaded
 from bellhop_workers.wear import Wear
-from tests.system.conftest import House, descendants, eventually
+from tests.system.conftest import House, descendants, eventually, lines_until_ended
 
 HANDLERS = """
 if os.path.exists("away"): raise ConnectionError("the database is away")
@@ -130,13 +129,7 @@ def test_an_import_that_does_not_end_is_told_and_its_worker_is_ended(
     (tmp_path / "endless.py").write_text("import time\ntime.sleep(1000)\n")
     worker = WorkerProcess(Settings(handlers=("endless",)), redis_url, "w", Loaded(), Wear())
 
-    def looked_after() -> bool:
-        worker.look_after()
-        return worker.poll() is not None
-
-    with structlog.testing.capture_logs() as lines:
-        eventually(looked_after, "it is ended")
-        worker.look_after()
+    lines = lines_until_ended(worker)
     told = [line["event"] for line in lines]
     assert told[0].startswith("a worker still imports handlers")
     assert "the import of endless does not end; ending it" in told

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import pytest
-import structlog
 
 from bellhop.settings import Settings
 from bellhop_workers import process
@@ -15,7 +14,7 @@ from bellhop_workers.process import WorkerProcess
 from bellhop_workers.starting import Loaded
 from bellhop_workers.wear import Wear
 from tests.slack import slack
-from tests.system.conftest import House, descendants, eventually
+from tests.system.conftest import House, descendants, eventually, lines_until_ended
 
 SYNC = """
 import threading, atexit
@@ -317,12 +316,6 @@ def test_what_a_worker_cannot_tell_itself_is_told_by_its_pool(
     )
     worker = WorkerProcess(Settings(handlers=("ends_it",)), redis_url, "w", Loaded(), Wear())
 
-    def looked_after() -> bool:
-        worker.look_after()
-        return worker.poll() is not None
-
-    with structlog.testing.capture_logs() as lines:
-        eventually(looked_after, "it is ended")
-        worker.look_after()
+    lines = lines_until_ended(worker)
     assert list(dict.fromkeys(line["event"] for line in lines)) == told
     assert {line["lifespan"] for line in lines if "lifespan" in line} == {"ends_it.opened"}

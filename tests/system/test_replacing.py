@@ -1,5 +1,6 @@
 """Workers that are replaced in order after so many events, or when they use too much memory."""
 
+import subprocess
 from collections import Counter
 
 import pytest
@@ -34,6 +35,15 @@ def does_not(event): ran("other", event.event_id, os.getpid())
 """
 
 TOLD = ("died", "ended without being asked", "rror", '"level": "warning"')
+
+
+def start_leaking(house: House) -> subprocess.Popen[str]:
+    """Start a receiver and two workers, one of whose handlers leaks; return the pool."""
+    house.handlers(LEAKS)
+    house.start("receiver")
+    pool = house.start("worker", "-n", "2")
+    house.await_ready()
+    return pool
 
 
 def handled(house: House) -> Counter[str]:
@@ -89,11 +99,8 @@ def test_a_handler_under_way_has_its_timeout_and_not_the_grace_of_a_stop(house: 
 
 
 def test_workers_that_leak_are_replaced_one_after_the_other(house: House) -> None:
-    house.handlers(LEAKS)
     house.environment["BELLHOP_MAX_MEMORY"] = "300MiB"
-    house.start("receiver")
-    pool = house.start("worker", "-n", "2")
-    house.await_ready()
+    pool = start_leaking(house)
     eventually(lambda: house.output().count("worker ready") == 2, "both", shown=house.output)
     sent = 0
 
@@ -114,11 +121,8 @@ def test_workers_that_leak_are_replaced_one_after_the_other(house: House) -> Non
 
 
 def test_a_limit_that_is_too_low_replaces_no_worker_that_is_idle(house: House) -> None:
-    house.handlers(LEAKS)
     house.environment["BELLHOP_MAX_MEMORY"] = "1MiB"
-    house.start("receiver")
-    pool = house.start("worker", "-n", "2")
-    house.await_ready()
+    pool = start_leaking(house)
     eventually(
         lambda: "BELLHOP_MAX_MEMORY is below what a worker needs" in house.output(),
         "it is told",

@@ -97,15 +97,12 @@ class _InMainThread:
             raise CannotOpen(words_of(error)) from error
 
     def close(self) -> None:
+        raised: BaseException | None = None
         try:
             next(self._generator)
-        except StopIteration:
-            pass
         except BaseException as error:
-            _tell(self._lifespan, words_of(error))
-        else:
-            _tell(self._lifespan, Failure(_SECOND_YIELD, ""))
-        _end_forked(self._lifespan)
+            raised = error
+        _closed(self._lifespan, raised)
 
 
 class _OnLoop:
@@ -167,19 +164,16 @@ class _OnLoop:
     async def _run_on(self, generator: AsyncGenerator[Any, None]) -> None:
         """Wait for the end, and run what is behind the `yield`."""
         cancelled: BaseException | None = None
+        raised: BaseException | None = None
         try:
             await self._over.wait()
         except BaseException as error:
             cancelled = error
         try:
             await (generator.athrow(cancelled) if cancelled else anext(generator))
-        except StopAsyncIteration:
-            pass
         except BaseException as error:
-            _tell(self._lifespan, words_of(error))
-        else:
-            _tell(self._lifespan, Failure(_SECOND_YIELD, ""))
-        _end_forked(self._lifespan)
+            raised = error
+        _closed(self._lifespan, raised)
         if cancelled:
             _log.error(
                 "the lifespan was cancelled while handlers may run; the worker stops",
@@ -208,13 +202,25 @@ def _too_long(error: BaseException | None = None) -> Failure:
     return Failure(summary, words_of(error).text if error else summary)
 
 
-def _tell(lifespan: Lifespan, failure: Failure) -> None:
-    _log.error(
-        "the end of the lifespan failed",
-        lifespan=lifespan.name,
-        error=failure.summary,
-        **traceback_in(failure.text),
-    )
+def _closed(lifespan: Lifespan, raised: BaseException | None) -> None:
+    """Log what went wrong behind the `yield`, if anything did.
+
+    raised: what the generator raised when it went on, which says that it is over if all is well.
+    """
+    if raised is None:
+        failure = Failure(_SECOND_YIELD, "")
+    elif issubclass(type(raised), StopIteration | StopAsyncIteration):
+        failure = None
+    else:
+        failure = words_of(raised)
+    if failure:
+        _log.error(
+            "the end of the lifespan failed",
+            lifespan=lifespan.name,
+            error=failure.summary,
+            **traceback_in(failure.text),
+        )
+    _end_forked(lifespan)
 
 
 def traceback_in(text: str) -> dict[str, str]:

@@ -182,7 +182,7 @@ class WorkerProcess:
         )
         # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
         worker = ShiftWorker(connect(redis_url), runtime, self._time_to_stop, self._signals)
-        worker.heed_signals()
+        worker.handle_signals()
         lifespan = lifespan_run(registry.registered_lifespan, runtime.loop)
         code = os.EX_OK
         try:

@@ -4,11 +4,11 @@ A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` wi
 the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `waiting`
 (behind an earlier event), `replaying` (in its mailbox, to be run though it was over), `skipped`
 (not called, with the `reason`) or `dead`; a record that is neither `done` nor `skipped` has the
-last `error`, with its traceback where there is one. `earlier`
-attempts are kept as a number only; `forgiven` ones were made before somebody had the handler tried
-again, and `since` is when the first was made after that. An attempt of a replay is marked "replay"
-behind these three; `replay` is how many were made before. A try that is no attempt is marked
-"uncounted" there: `uncounted` is how many there were, and no other number counts them.
+last `error`, with its traceback where there is one. `earlier` attempts are kept as a number only;
+`forgiven` ones were made before somebody had the handler tried again, and `since` is when the first
+was made after that. An attempt of a replay is marked "replay" behind these three; `replay` is how
+many were made before. A try that is no attempt is marked "uncounted" there: `uncounted` is how many
+there were, and no other number counts them.
 """
 
 import json

@@ -125,8 +125,8 @@ class ShiftWorker(SimpleWorker):
         self._signals = signals or StopSignals()
         self._phase: Literal["starting", "working", "ending"] = "starting"
 
-    def heed_signals(self) -> None:
-        """Raise `Terminated` at a signal that asks to stop, until `run` heeds them."""
+    def handle_signals(self) -> None:
+        """Raise `Terminated` at a signal that asks to stop, until `run` is called."""
         self._install_signal_handlers()  # type: ignore[no-untyped-call]
 
     def run(self) -> None:

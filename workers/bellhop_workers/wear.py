@@ -49,7 +49,7 @@ class Turn:
             return False
 
     def give(self) -> None:
-        """Let whoever asks next have it."""
+        """Put it back, for the next worker that asks."""
         os.write(self._writer, b".")
 
 
@@ -120,7 +120,7 @@ class Wear:
         if self.leaves or not self._asking.acquire(blocking=False):
             return
         try:
-            self._numbers[_TURN] = 1  # before it is taken: a turn that nobody has is given anew
+            self._numbers[_TURN] = 1  # before it is taken: the pool replaces a turn that nobody has
             if not self._turn.take():
                 return
             self.leave()
