@@ -1,4 +1,4 @@
-"""What a handler author imports: `on`, `lifespan`, `Context`, `Retry`, `Drop`, every event class.
+"""What a handler author imports: `on` and its like, `Context`, `Retry`, `Drop`, every event class.
 
 from bellhop import LockUnlockedEvent, on
 

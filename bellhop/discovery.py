@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_REGISTERS = re.compile(rb"^[ \t]*@(?:[\w.]+\.)?(on(?=\s*\()|lifespan\b)", re.MULTILINE)
+_REGISTERS = re.compile(
+    rb"^[ \t]*@(?:[\w.]+\.)?(on(?=\s*\()|(?:lifespan|on_dead|on_quarantined)\b)", re.MULTILINE
+)
 _TESTS = re.compile(r"test_.*|.*_tests?|tests")
 """The names of files; `test.py` may be a first try."""
 _SOMETHING_ELSE = frozenset({"node_modules", "site-packages", "__pycache__"})

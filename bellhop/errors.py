@@ -13,5 +13,23 @@ class InvalidSettings(BellhopError):
     """A setting has a wrong value; the message names each, and what is expected."""
 
 
+class WrongVersion(BellhopError):
+    """The ledger is of another version than this program needs; the message says what to do."""
+
+    def __init__(self, found: int, needed: int) -> None:
+        self.found = found
+        if found > needed:
+            what = (
+                f"a newer Bellhop wrote it (version {found}). Upgrade this one: it understands no "
+                f"version above {needed}, and has written nothing"
+            )
+        else:
+            what = (
+                f"it is of version {found}, and this Bellhop needs version {needed}. Stop all "
+                "receivers and workers, and call `bellhop upgrade` once"
+            )
+        super().__init__(f"the ledger in this Redis cannot be used: {what}")
+
+
 class Terminated(SystemExit):
     """A signal asked a command to end before it had its own way to do so."""

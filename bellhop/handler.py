@@ -1,6 +1,6 @@
 """What a handler is, what it may be given, and what it may say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bellhop.errors import BellhopError
 from bellhop.events import SeamEvent
+from bellhop.hooks import Hook
 from bellhop.retries import Backoff, as_wait
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Context:
         (`occurred_at`): what this one tells may be out of date.
     replay: whether somebody had the event replayed (`bellhop replay`); attempts are counted again.
     state: what the lifespan of this worker yielded (`@lifespan`); None if there is none.
+
+    In a hook, it is about the event that was given up, None if that cannot be read, or there is
+    none; `attempt` is the hook's own.
     """
 
     event: SeamEvent
@@ -40,6 +44,8 @@ class Context:
     state: Any = field(default=None, repr=False, compare=False)
     _unchanged: Callable[[], SeamEvent] | None = field(default=None, repr=False, compare=False)
     """Reads the event as it came: a handler may change the one that it was given."""
+    _names: Mapping[str, object] | None = field(default=None, repr=False, compare=False)
+    """What lines of the log name in a hook, instead of the event."""
 
     @cached_property
     def log(self) -> Any:
@@ -51,15 +57,16 @@ class Context:
         from bellhop.known_secrets import known_secrets
         from bellhop.logs import get_logger  # a third of a second that most handlers do without
 
-        event = self._unchanged() if self._unchanged else self.event
-        known_secrets.remember(event.raw)
-        return get_logger("handlers").bind(
-            event_id=event.event_id,
-            event_type=event.event_type,
-            device_id=getattr(event, "device_id", None),
-            handler=self.handler,
-            attempt=self.attempt,
-        )
+        names = self._names
+        if names is None:
+            event = self._unchanged() if self._unchanged else self.event
+            known_secrets.remember(event.raw)
+            names = {
+                "event_id": event.event_id,
+                "event_type": event.event_type,
+                "device_id": getattr(event, "device_id", None),
+            }
+        return get_logger("handlers").bind(**names, handler=self.handler, attempt=self.attempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,9 @@ class Handler:
     timeout: seconds that one run may take. `attempts`: how often it is tried before the event goes
     to the dead letters. `backoff`: its own waits between them, to the letter. `no_retry`: errors
     after which it is not tried again. `in_order`: whether later events of a device wait while an
-    earlier one does. `conditions`: which events it is called for, if not for all.
+    earlier one does. `concurrency`: for how many devices it may be at work at a time, everywhere,
+    if that is limited. `conditions`: which events it is called for, if not for all. `hook`: which
+    one it is, if it is no handler of events; `patterns` are then of names of handlers.
     """
 
     name: str
@@ -82,7 +91,9 @@ class Handler:
     backoff: Backoff | None = None
     no_retry: tuple[type[Exception], ...] = ()
     in_order: bool = False
+    concurrency: int | None = None
     conditions: "Conditions | None" = None
+    hook: Hook | None = None
 
 
 class InvalidHandler(BellhopError):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from bellhop.events import TYPES
 from bellhop.finding import Finding, Level
 from bellhop.handler import Handler
+from bellhop.hooks import Hook
 from bellhop.routing import Pattern, Registry
 
 _NAMED = 3
@@ -12,7 +13,8 @@ _NAMED = 3
 
 def judge_handlers(registry: Registry) -> Iterator[Finding]:
     """Say what the registered handlers match."""
-    if not len(registry):
+    handlers = [one for one in registry if not one.hook]
+    if not handlers:
         yield Finding(
             Level.WARNING,
             "no handlers: every event is done with unhandled",
@@ -22,7 +24,7 @@ def judge_handlers(registry: Registry) -> Iterator[Finding]:
         )
         return
     nobody = [name for name in TYPES if not registry.match(name)]
-    text = f"handlers: {len(registry)}"
+    text = f"handlers: {len(handlers)}"
     if nobody:
         named = ", ".join(nobody[:_NAMED]) + (" …" if len(nobody) > _NAMED else "")
         text += f"; {len(nobody)} of {len(TYPES)} known types have none ({named})"
@@ -30,16 +32,33 @@ def judge_handlers(registry: Registry) -> Iterator[Finding]:
         Level.OK,
         text,
         check="handlers",
-        count=len(registry),
+        count=len(handlers),
         measured={"types_without": nobody},
     )
-    for handler in registry:
+    for hook in registry:
+        if hook.hook is Hook.DEAD and not any(_fits(hook, one) for one in handlers):
+            yield _told_of_nobody(hook)
+    for handler in handlers:
         if unknown := [pattern for pattern in handler.patterns if not _fits_any(pattern)]:
             yield _matches_nothing(handler, unknown)
 
 
 def _fits_any(pattern: str) -> bool:
     return bool(Pattern(pattern).known_types())
+
+
+def _fits(hook: Handler, handler: Handler) -> bool:
+    return any(Pattern(pattern).matches(handler.name) for pattern in hook.patterns)
+
+
+def _told_of_nobody(hook: Handler) -> Finding:
+    return Finding(
+        Level.WARNING,
+        f"{hook.name} waits for dead letters of {hook.patterns[0]}, as no handler here is called",
+        "check the name, unless other workers have the handler: bellhop handlers",
+        check="pattern",
+        measured={"handler": hook.name, "patterns": list(hook.patterns)},
+    )
 
 
 def _matches_nothing(handler: Handler, patterns: Sequence[str]) -> Finding:

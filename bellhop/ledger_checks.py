@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from bellhop.finding import Finding, Level
 from bellhop.ledger.alarms import Alarm
 from bellhop.ledger.condition import Condition
+from bellhop.ledger.repairs import RepairCounts
 from bellhop.times import span
 
 _FOREMAN_IS_LATE = timedelta(seconds=15)
@@ -17,6 +18,7 @@ _MAIL_IS_STUCK = timedelta(minutes=10)
 _LETTER_IS_OLD = timedelta(hours=1)
 _RETRY_IS_LATE = timedelta(seconds=15)
 _ALARM_IS_OVER = timedelta(days=7)
+_REPAIR_IS_OVER = timedelta(days=1)
 _NAMED = 3
 
 
@@ -38,6 +40,7 @@ def judge_ledger(condition: Condition) -> Iterator[Finding]:
     now = condition.now
     yield _foreman(condition)
     yield _mail(condition)
+    yield _unrouted(condition)
     late = condition.oldest_due is not None and now - condition.oldest_due > _RETRY_IS_LATE
     yield Finding(
         Level.WARNING if late else Level.OK,
@@ -119,6 +122,46 @@ def _mail(condition: Condition) -> Finding:
         check="mail",
         count=condition.mailboxes_ready,
         measured={"oldest": condition.oldest_mail},
+    )
+
+
+def _unrouted(condition: Condition) -> Finding:
+    """Judge what came before any worker did: nobody knows yet which handlers are to get it."""
+    text, level = f"events that wait for the first worker: {condition.unrouted:,}", Level.OK
+    if condition.oldest_unrouted is not None:
+        age = condition.now - condition.oldest_unrouted
+        text += f", the oldest came {span(age)} ago"
+        level = Level.PROBLEM if age > _MAIL_IS_STUCK else Level.WARNING
+    return Finding(
+        level,
+        text,
+        "start one: bellhop worker" if condition.unrouted else "",
+        check="unrouted",
+        count=condition.unrouted,
+        measured={"oldest": condition.oldest_unrouted},
+    )
+
+
+def judge_repairs(repairs: RepairCounts, now: datetime) -> Finding:
+    """Say what the foreman had to repair, if it had to within a day. `now` is aware."""
+    counts = dict(repairs.counts)
+    text, level, remedy = f"repairs of the ledger: {sum(counts.values()):,}", Level.OK, ""
+    if repairs.last_at is not None:
+        named = ", ".join(f"{kind} {count:,}" for kind, count in sorted(counts.items()))
+        text += f" ({named}), the last {span(now - repairs.last_at)} ago"
+        if now - repairs.last_at < _REPAIR_IS_OVER:
+            level = Level.WARNING
+            remedy = (
+                "see the foreman's log for what was wrong, and who else writes into this Redis; "
+                "what was under our names is kept as broken:… for two weeks"
+            )
+    return Finding(
+        level,
+        text,
+        remedy,
+        check="repairs",
+        count=sum(counts.values()),
+        measured={"kinds": counts, "latest": repairs.last_at},
     )
 
 

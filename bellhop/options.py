@@ -1,11 +1,12 @@
 """What the author of a handler may ask for, checked when the handler is registered."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from bellhop.conditions import MaxAge, Where
 from bellhop.handler import InvalidHandler
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.retries import Backoff, as_wait
 
 TIMEOUT = 30.0
@@ -14,6 +15,7 @@ TIMEOUT = 30.0
 NoRetry = type[Exception] | Sequence[type[Exception]]
 
 _LONGEST_TIMEOUT = 24 * 3600
+_MOST_AT_WORK = 10_000
 
 
 class Options(TypedDict, total=False):
@@ -24,10 +26,29 @@ class Options(TypedDict, total=False):
     backoff: Backoff | None
     no_retry: NoRetry
     in_order: bool
+    concurrency: int | None
     max_age: MaxAge | None
     where: Where | None
     name: str | None
     allow_unknown: bool
+
+
+class HookOptions(TypedDict, total=False):
+    """What `on_dead` and `on_quarantined` take besides a pattern."""
+
+    attempts: int
+    timeout: float
+    backoff: Backoff | None
+    no_retry: NoRetry
+    name: str | None
+
+
+def refuse_misspelt(decorator: str, options: Mapping[str, object], known: type) -> None:
+    """Raise `InvalidHandler` if there are options that a decorator does not know."""
+    names = list(known.__annotations__)
+    for option in options:
+        hint = did_you_mean(nearest(option, names)[:1], f"it has {', '.join(names)}")
+        raise InvalidHandler(f"@{decorator} has no option {option}; {hint}")
 
 
 def checked_options(
@@ -38,6 +59,7 @@ def checked_options(
     backoff: Backoff | None,
     no_retry: Any,
     in_order: bool,
+    concurrency: int | None,
 ) -> dict[str, Any]:
     """Return the options as a `Handler` holds them. Raises `InvalidHandler`; `label` names it."""
     if not isinstance(attempts, int) or isinstance(attempts, bool) or attempts < 1:
@@ -53,12 +75,22 @@ def checked_options(
         )
     if not isinstance(in_order, bool):
         raise InvalidHandler(f"{label}: in_order is True or False, not {in_order!r}")
+    if concurrency is not None and (
+        not isinstance(concurrency, int)
+        or isinstance(concurrency, bool)
+        or not 1 <= concurrency <= _MOST_AT_WORK
+    ):
+        raise InvalidHandler(
+            f"{label}: concurrency is how many devices it may be at work for at a time, a whole "
+            f"number from 1 to {_MOST_AT_WORK}, not {concurrency!r}"
+        )
     return {
         "attempts": attempts,
         "timeout": float(timeout),
         "backoff": _backoff(label, backoff),
         "no_retry": _no_retry(label, no_retry),
         "in_order": in_order,
+        "concurrency": concurrency,
     }
 
 

@@ -5,7 +5,8 @@ from bellhop.attempts import ActionAttempt
 from bellhop.errors import BellhopError
 from bellhop.events import *  # noqa: F403 - every event class, as listed there
 from bellhop.handler import Context, Drop, Handler, InvalidHandler, Retry
-from bellhop.routing import Registry, lifespan, on
+from bellhop.hooks import DeadLetter, QuarantinedBody
+from bellhop.routing import Registry, lifespan, on, on_dead, on_quarantined
 from bellhop.waiting import (
     ActionAttemptFailedError,
     ActionAttemptTimeoutError,
@@ -21,13 +22,17 @@ __all__ = [
     "ActionAttemptUnknownStatusError",
     "BellhopError",
     "Context",
+    "DeadLetter",
     "Drop",
     "Handler",
     "InvalidHandler",
+    "QuarantinedBody",
     "Registry",
     "Retry",
     "lifespan",
     "on",
+    "on_dead",
+    "on_quarantined",
     "wait_for_action_attempt",
     "wait_for_action_attempt_sync",
 ]

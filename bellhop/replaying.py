@@ -5,8 +5,8 @@
 2. It is put into mailboxes in the order in which the events came, a little at a time: as much as
    workers are through with in about half a second. So live mail, which stands behind what is in its
    mailbox, waits no longer for it.
-3. Whoever stops a replay stops what was not put in yet. What was is worked off as other mail is,
-   tried again and given up as usual.
+3. Whoever stops a replay cancels entries that are not in mailboxes yet; those that are will be
+   handled, tried again and given up as usual.
 """
 
 import json
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from bellhop.ledger import Ledger, Recorded, Replay, keys
-from bellhop.ledger.handled import UNCOUNTED, attempts_made
+from bellhop.ledger.handled import UNCOUNTED, attempts_made, shown_record
 from bellhop.ledger.steps import take
 from bellhop.routing import Registry
 from bellhop.vault import Damaged
@@ -132,7 +132,7 @@ def replay(
     ledger: Ledger,
     planned: Sequence[Planned],
     *,
-    ask_for_shift: Callable[[], None],
+    enqueue_shifts: Callable[[Sequence[str]], None],
     pause: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress]:
@@ -147,8 +147,8 @@ def replay(
         batch = planned[taken : taken + min(room, _MOST_AT_ONCE)]
         replayed = ledger.replay(_replays(ledger, batch) if batch else ())
         taken += len(batch)
-        if replayed.wants_shift:
-            ask_for_shift()
+        if replayed.wake:
+            enqueue_shifts(replayed.wake)
         new = sum(replayed.done)
         # Of another replay at the same time, those that wait are counted, too.
         handled = max(0, waiting + new - replayed.waiting)
@@ -168,7 +168,7 @@ def outcomes(redis: Redis, planned: Sequence[Planned]) -> Counter[str]:
     states: Counter[str] = Counter()
     for start in range(0, len(planned), _MOST_AT_ONCE):
         for record in take(redis, _read(planned[start:][:_MOST_AT_ONCE])):
-            states[json.loads(record)["state"] if record else ""] += 1
+            states[shown_record(record)["state"] if record else ""] += 1
     return states
 
 
@@ -177,7 +177,7 @@ def _replays(ledger: Ledger, batch: Sequence[Planned]) -> list[Replay]:
     return [
         Replay(one.event_id, one.handler, read, _replayed(read))
         for one, record in zip(batch, records, strict=True)
-        for read in [record.decode() if record else ""]
+        for read in [record.decode(errors="surrogateescape") if record else ""]
     ]
 
 
@@ -190,7 +190,7 @@ def _read(batch: Sequence[Planned]) -> Any:
 
 def _replayed(read: str) -> str:
     """Return what is on record of a handler that is to be given the event again."""
-    record: dict[str, Any] = json.loads(read) if read else {}
+    record = shown_record(read.encode(errors="surrogateescape"))
     attempts, made = record.get("attempts", []), attempts_made(record)
     kept = {name: record[name] for name in ("earlier", UNCOUNTED) if record.get(name)}
     return json.dumps(

@@ -14,16 +14,17 @@ from bellhop.condition_checks import checked_conditions
 from bellhop.conditions import MaxAge, Where
 from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
-from bellhop.inspection import default_name, event_classes, wants_context
+from bellhop.hook_decorators import HookDecorators
+from bellhop.inspection import EVENT, default_name, event_classes, wants_context
 from bellhop.lifespans import Lifespan, Opens, checked_lifespan
 from bellhop.nearest import did_you_mean, nearest
-from bellhop.options import TIMEOUT, NoRetry, Options, checked_options
+from bellhop.options import TIMEOUT, NoRetry, Options, checked_options, refuse_misspelt
 from bellhop.retries import ATTEMPTS, Backoff
 
 F = TypeVar("F", bound=Callable[..., Any])
 L = TypeVar("L", bound=Opens)
 
-_NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
+NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
 
 
@@ -45,8 +46,8 @@ class Pattern:
         return [name for name in TYPES if self.matches(name)]
 
 
-class Registry:
-    """Handlers in the order of their registration, and the lifespan of the workers they run in.
+class Registry(HookDecorators):
+    """Handlers and hooks in the order of their registration, and the lifespan of workers.
 
     `state`: what the lifespan of this process yielded, once it has.
     """
@@ -122,6 +123,7 @@ class Registry:
         backoff: Backoff | None = None,
         no_retry: NoRetry = (),
         in_order: bool = False,
+        concurrency: int | None = None,
         max_age: MaxAge | None = None,
         where: Where | None = None,
         name: str | None = None,
@@ -141,6 +143,7 @@ class Registry:
         no_retry: errors after which it is not tried again: the event goes to the dead letters.
         in_order: while an event of a device waits to be tried again, later ones of that device wait
             behind it, for this handler.
+        concurrency: for how many devices it may be at work at a time, in all workers together.
         max_age: how old an event may be when the handler is about to be called: `"90s"`, `"30m"`,
             `"2h"`, `"7d"`, seconds or `timedelta`. An older one is skipped.
         where: which events it wants, as a dict of fields with the value that each must have, or a
@@ -151,10 +154,7 @@ class Registry:
 
         Raises `InvalidHandler`.
         """
-        for option in misspelt:
-            known = list(Options.__annotations__)
-            hint = did_you_mean(nearest(option, known)[:1], f"it has {', '.join(known)}")
-            raise InvalidHandler(f"@on has no option {option}; {hint}")
+        refuse_misspelt("on", misspelt, Options)
         if len(patterns) == 1 and callable(patterns[0]) and not _is_event_class(patterns[0]):
             return self.on()(patterns[0])
 
@@ -164,16 +164,17 @@ class Registry:
             "backoff": backoff,
             "no_retry": no_retry,
             "in_order": in_order,
+            "concurrency": concurrency,
         }
         conditions = {"max_age": max_age, "where": where}
 
         def register(function: F) -> F:
-            self._add(function, patterns, name, allow_unknown, options, conditions)
+            self._add_for_events(function, patterns, name, allow_unknown, options, conditions)
             return function
 
         return register
 
-    def _add(
+    def _add_for_events(
         self,
         function: Callable[..., Any],
         patterns: tuple[object, ...],
@@ -182,19 +183,10 @@ class Registry:
         options: Mapping[str, Any],
         conditions: Mapping[str, Any],
     ) -> None:
-        label = name if name is not None else default_name(function)
-        if not isinstance(label, str) or not _NAME.fullmatch(label):
-            raise InvalidHandler(
-                f"a handler's name is 1 to 200 letters, digits or _.<>:-, not {label!r}"
-            )
-        if label in self._handlers:
-            raise InvalidHandler(
-                f"there are two handlers named {label}: give one of them another name, "
-                'as in @on(…, name="…")'
-            )
+        label = self._checked_name(default_name(function) if name is None else name)
         accepted = checked_options(label, **options)
         check_kind(function, label)
-        with_context = wants_context(function, label)
+        with_context = wants_context(function, label, EVENT)
         expected = event_classes(function, label)
         checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
         if checked:
@@ -202,18 +194,36 @@ class Registry:
         else:
             checked = _patterns_of(expected, label)
         event_types = {one for pattern in checked for one in pattern.known_types()}
-        self._handlers[label] = Handler(
-            name=label,
-            function=function,
-            patterns=tuple(pattern.text for pattern in checked),
-            is_async=is_async(function),
-            wants_context=with_context,
-            conditions=checked_conditions(
-                label, **conditions, event_types=event_types, allow_unknown=allow_unknown
-            ),
-            **accepted,
+        self._add(
+            Handler(
+                name=label,
+                function=function,
+                patterns=tuple(pattern.text for pattern in checked),
+                is_async=is_async(function),
+                wants_context=with_context,
+                conditions=checked_conditions(
+                    label, **conditions, event_types=event_types, allow_unknown=allow_unknown
+                ),
+                **accepted,
+            )
         )
-        self._patterns[label] = checked
+
+    def _checked_name(self, name: object) -> str:
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            raise InvalidHandler(
+                f"a handler's name is 1 to 200 letters, digits or _.<>:-, not {name!r}"
+            )
+        if name in self._handlers:
+            raise InvalidHandler(
+                f"there are two handlers named {name}: give one of them another name, "
+                'as in @on(…, name="…")'
+            )
+        return name
+
+    def _add(self, handler: Handler) -> None:
+        self._handlers[handler.name] = handler
+        patterns = () if handler.hook else handler.patterns
+        self._patterns[handler.name] = [Pattern(text) for text in patterns]
         self._matches.clear()
 
 
@@ -276,4 +286,4 @@ if TYPE_CHECKING:
 else:
     on = registry.on
 
-lifespan = registry.lifespan
+lifespan, on_dead, on_quarantined = registry.lifespan, registry.on_dead, registry.on_quarantined

@@ -84,6 +84,7 @@ _EXPECTED = {
     "slice": "seconds that a shift lasts, such as 10 or 10s, at least 1",
     "grace": "seconds to stop in, such as 30 or 30s, at least 4",
     "retention": "a duration such as 14d, 36h or 90m, from 1h to 36500d",
+    "forget_after": "a duration such as 1d, 12h or 90m, from 1s to 36500d",
     "max_body": "a size from 1KiB to 64MiB, such as 512KiB",
     "max_events": "how many runs of handlers, 1 to 1000000000, or off",
     "max_memory": "a size from 1MiB to 1TiB, such as 512MiB, or off",
@@ -118,6 +119,9 @@ class Settings(BaseModel):
     grace: Duration = Field(timedelta(seconds=30), ge=timedelta(seconds=4))
     retention: Duration = Field(
         timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
+    )
+    forget_after: Duration = Field(
+        timedelta(days=1), ge=timedelta(seconds=1), le=timedelta(days=36_500)
     )
     max_body: Annotated[int, BeforeValidator(read_byte_count)] = 512 * 1024
     max_events: Annotated[

@@ -15,9 +15,17 @@ from typing import Any, NamedTuple
 
 from bellhop.events import EventType, SeamEvent, parse
 from bellhop.handler import Context
+from bellhop.hooks import DeadLetter, QuarantinedBody, log_names
 from bellhop.samples import sample
 
-__all__ = ["SignedRequest", "make_context", "make_event", "signed_request"]
+__all__ = [
+    "SignedRequest",
+    "make_context",
+    "make_dead_letter",
+    "make_event",
+    "make_quarantined_body",
+    "signed_request",
+]
 
 
 class SignedRequest(NamedTuple):
@@ -37,8 +45,49 @@ def make_event(event_type: EventType | str, /, **fields: object) -> Any:
     return parse(_body(event_type, fields)).event
 
 
-def make_context(
+def make_dead_letter(
     event: SeamEvent,
+    /,
+    *,
+    handler: str = "tests.handler",
+    error: str = "ConnectionError: the front desk is closed",
+    attempts: int = 20,
+    died_at: datetime | None = None,
+    readable: bool = True,
+) -> DeadLetter:
+    """Return what an `@on_dead` hook would get about `event`.
+
+    readable: False for an event that cannot be read any more.
+    """
+    return DeadLetter(
+        event=event if readable else None,
+        event_id=event.event_id,
+        event_type=event.event_type,
+        device_id=getattr(event, "device_id", None),
+        handler=handler,
+        error=error,
+        attempts=attempts,
+        died_at=died_at or datetime.now(UTC),
+    )
+
+
+def make_quarantined_body(
+    *problems: str,
+    delivery_id: str | None = None,
+    received_at: datetime | None = None,
+    size: int = 2,
+) -> QuarantinedBody:
+    """Return what an `@on_quarantined` hook would get: of `{}`, unless you say otherwise."""
+    return QuarantinedBody(
+        delivery_id=delivery_id or _new_delivery_id(),
+        problems=problems or ("event_id: is missing", "event_type: is missing"),
+        received_at=received_at or datetime.now(UTC),
+        size=size,
+    )
+
+
+def make_context(
+    event: SeamEvent | DeadLetter | QuarantinedBody,
     /,
     *,
     handler: str = "tests.handler",
@@ -50,12 +99,13 @@ def make_context(
     replay: bool = False,
     state: Any = None,
 ) -> Context:
-    """Return the context that a handler of `event` would get at its first attempt.
+    """Return the context that a handler, or a hook, of `event` would get at its first attempt.
 
     state: what the lifespan would yield, such as a client that sends nothing.
     """
+    about: Any = event if isinstance(event, SeamEvent) else getattr(event, "event", None)
     return Context(
-        event=event,
+        event=about,
         handler=handler,
         attempt=attempt,
         delivery_id=delivery_id or _new_delivery_id(),
@@ -64,6 +114,7 @@ def make_context(
         stale=stale,
         replay=replay,
         state=state,
+        _names=None if isinstance(event, SeamEvent) else log_names(event),
     )
 
 

@@ -109,6 +109,11 @@ class Vault:
         """Whether what is sealed is encrypted."""
         return self._first is not None
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether anything that is stored may be encrypted."""
+        return bool(self._known)
+
     def seal(self, body: bytes, kind: Kind, *ids: str) -> bytes:
         """Return what is to be stored."""
         if self._first is None:

@@ -118,6 +118,7 @@ def _handle(peer: Bellhop, process: Running, events: int, seconds: float) -> tup
 
 def _memory(stage: Stage, scale: Scale) -> Table:
     peer, count = Bellhop(stage), scale.memory_events
+    peer.expect_workers()
     empty = stage.redis.memory()
     peer.fill(secrets.token_hex(4), 0, count, scale.devices)
     waiting = (stage.redis.memory() - empty) / count - SIZE

@@ -47,6 +47,7 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
         for connections in scale.connections:
             for _ in range(scale.rounds):
                 for peer, port, process in started:
+                    peer.expect_workers()
                     load = take_in(peer, port, process, connections, scale.intake_seconds)
                     peer.clear()
                     for name, value in _values(load).items():

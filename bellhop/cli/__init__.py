@@ -14,7 +14,7 @@ import click
 
 from bellhop.cli.output import for_reading, open_streams, tell_unwritable
 from bellhop.coredumps import switch_off_core_dumps
-from bellhop.errors import BellhopError, Terminated
+from bellhop.errors import BellhopError, Terminated, WrongVersion
 
 
 def _terminate(number: int, _frame: object) -> NoReturn:
@@ -34,7 +34,7 @@ _COMMANDS = {
     "worker": _Entry("parts:worker", "Start workers, which run your handlers."),
     "send": _Entry("send:send", "Send an event to the receiver, made up or from a file."),
     "types": _Entry("types:types", "List the types of event, or the fields of one."),
-    "handlers": _Entry("handlers:handlers", "List your handlers."),
+    "handlers": _Entry("handlers:handlers", "List handlers, pause, move or forget one."),
     "events": _Entry("events:events", "List events on record."),
     "show": _Entry("show:show", "Show an event and what each handler did about it."),
     "device": _Entry("events:device", "Tell what happened at a device."),
@@ -44,6 +44,7 @@ _COMMANDS = {
     "repair": _Entry("repair:repair", "Mend the files of the Redis that `up` brings."),
     "dead": _Entry("dead:dead", "List, retry or drop what handlers gave up."),
     "drift": _Entry("drift:drift", "Report where events differ from Seam's schema."),
+    "upgrade": _Entry("upgrade:upgrade", "Bring the ledger of an older version up to date."),
     "encrypt": _Entry("encrypt:encrypt", "Store all with the first encryption key."),
     "quarantine": _Entry("quarantine:quarantine", "Look after bodies that are no Seam event."),
 }
@@ -93,7 +94,8 @@ class _Commands(click.Group):
         except BellhopError as error:
             from bellhop.loading import HandlersNotLoaded
 
-            _fail(error, os.EX_CONFIG if isinstance(error, HandlersNotLoaded) else 1)
+            ends_all = isinstance(error, HandlersNotLoaded | WrongVersion)
+            _fail(error, os.EX_CONFIG if ends_all else 1)
         except Exception as error:
             if type(error).__module__ != "redis.exceptions":  # slow to import, and often not needed
                 raise

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import masked, parse
 from bellhop.events.masking import printable
+from bellhop.hooks import shown_id
 from bellhop.settings import load_settings
 from bellhop.times import shown
 from bellhop.tracebacks import without_libraries
@@ -65,8 +66,7 @@ def _print_none(chosen: Filter) -> None:
 def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
     when = f"{ago(letter.died_at, now)} ago"
     click.echo(
-        f"{click.style(printable(letter.event_id), bold=True)}  "
-        f"{printable(letter.event_type)}  {when}"
+        f"{click.style(printable(shown_id(letter.event_id)), bold=True)}  {_what(letter)}  {when}"
     )
     attempts = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
     line = f"    {letter.handler}, {attempts}: {printable(letter.summary)}"
@@ -94,13 +94,14 @@ def show(event_id: str, handler: str | None, full: bool, as_json: bool) -> None:
         return
     for letter in letters:
         _show(letter, full=full)
-    click.echo(click.style("\nevent", bold=True))
-    click.echo(json.dumps(_event(letters[0]), indent=2, ensure_ascii=False))
+    if letters[0].call is None:
+        click.echo(click.style("\nevent", bold=True))
+        click.echo(json.dumps(_event(letters[0]), indent=2, ensure_ascii=False))
 
 
 def _show(letter: "DeadLetter", *, full: bool) -> None:
     about = {
-        "event": f"{letter.event_id}  {letter.event_type}",
+        "event": f"{shown_id(letter.event_id)}  {_what(letter)}",
         "mailbox": letter.mailbox,
         "handler": letter.handler,
         "gave up": shown(letter.died_at),
@@ -158,7 +159,7 @@ def _resolve(
     if not every and not chosen:
         raise click.UsageError("give ids of events, --type, --handler or --device; or --all")
     from bellhop.ledger import Ledger
-    from bellhop.queue import enqueue_shift
+    from bellhop.queue import enqueue_shifts
 
     dead_letters = _open()
     chosen = with_whole_ids(chosen, dead_letters)
@@ -177,15 +178,33 @@ def _resolve(
     for start in range(0, len(letters), _AT_A_TIME):
         resolved = ledger.resolve([resolution(one) for one in letters[start:][:_AT_A_TIME]])
         done += sum(resolved.done)
-        if resolved.wants_shift:
-            enqueue_shift(ledger.redis)
+        enqueue_shifts(ledger.redis, resolved.wake)
     # By somebody else; or by us, if the answer was lost and the call repeated.
     others = f", {len(letters) - done} not dead any more" if done < len(letters) else ""
     click.echo(f"{done} {'dropped' if what == 'drop' else 'tried again'}{others}")
 
 
 def _counted(letters: "list[DeadLetter]") -> "Counter[tuple[str, str]]":
-    return Counter((letter.handler, letter.event_type) for letter in letters)
+    return Counter(
+        (letter.handler, letter.event_type if letter.call is None else "calls of a hook")
+        for letter in letters
+    )
+
+
+def _what(letter: "DeadLetter") -> str:
+    """Return the type of the event; if a hook gave up, what it was called about."""
+    if letter.call is None:
+        return printable(letter.event_type)
+    about = _called_about(letter.call)
+    if "event_id" in about:
+        return printable(f"called about {about['event_id']}, which {about['handler']} gave up")
+    return printable(f"called about {about['delivery_id']} in quarantine")
+
+
+def _called_about(call: bytes) -> "Mapping[str, str]":
+    from bellhop.ledger.hook_calls import about
+
+    return about(call)
 
 
 def _open() -> "DeadLetters":
@@ -201,13 +220,14 @@ def _letters(dead_letters: "DeadLetters", chosen: Filter) -> "Iterator[DeadLette
 
 def _row(letter: "DeadLetter") -> dict[str, object]:
     return {
-        "event_id": letter.event_id,
+        "event_id": shown_id(letter.event_id),
         "event_type": letter.event_type,
         "mailbox": letter.mailbox,
         "handler": letter.handler,
         "tries": letter.attempts,
         "died_at": letter.died_at,
         "error": letter.summary,
+        **({} if letter.call is None else {"called_about": _called_about(letter.call)}),
     }
 
 

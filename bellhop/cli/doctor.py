@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import click
+from redis import Redis
 from redis.exceptions import RedisError
 
 from bellhop.cli.listing import listing, print_json
@@ -14,18 +15,28 @@ from bellhop.cli.output import keep_stdout
 from bellhop.cli.state import opened_redis, signing_secret
 from bellhop.connections import reason
 from bellhop.environment import enter_handlers_environment
-from bellhop.errors import BellhopError
+from bellhop.errors import BellhopError, WrongVersion
 from bellhop.finding import Finding, Level
 from bellhop.handler_checks import judge_handlers
-from bellhop.ledger import Ledger, read_alarms, read_condition
-from bellhop.ledger_checks import judge_alarms, judge_ledger, judge_workers
+from bellhop.ledger import (
+    Ledger,
+    read_alarms,
+    read_condition,
+    read_live_sets,
+    read_oldest_mail,
+    read_subscriptions,
+    require_version,
+    workers_alive,
+)
+from bellhop.ledger.repairs import read_repairs
+from bellhop.ledger_checks import judge_alarms, judge_ledger, judge_repairs, judge_workers
 from bellhop.loading import HandlersNotLoaded, load_handlers
 from bellhop.machine_checks import judge_clock, judge_memory
-from bellhop.queue import workers_alive
 from bellhop.redis_checks import judge, read_facts
 from bellhop.routing import registry
 from bellhop.settings import InvalidSettings, Settings, load_settings
 from bellhop.settings_checks import judge_settings, tell_settings
+from bellhop.subscription_checks import judge_deploy, judge_subscriptions
 
 _NO_REDIS = (
     "start Redis, or set BELLHOP_REDIS_URL to one that runs, and ask again: workers and mail were "
@@ -47,8 +58,9 @@ _COLORS = {
 def doctor(as_json: bool) -> None:
     """Look at settings, Redis, workers, mail and handlers, and say what to mend.
 
-    Exits with code 1 if there is a problem, such as dead letters older than an hour or bodies in
-    quarantine. Warnings do not change the exit code.
+    Exits with code 1 if there is a problem, such as dead letters older than an hour, bodies in
+    quarantine, or mail that has waited for ten minutes for a handler that no worker has. Warnings
+    do not change the exit code.
     """
     if as_json:
         keep_stdout()
@@ -106,21 +118,26 @@ def _findings() -> Iterator[Finding]:
     enter_handlers_environment()
     yield from _handlers(settings)
     try:
-        redis = opened_redis(settings)
+        redis = opened_redis(settings, any_version=True)
     except BellhopError as error:
         yield Finding(
             Level.PROBLEM, str(error), _NO_REDIS, check="redis", measured={"error": str(error)}
         )
         return
     try:
+        if wrong := _wrong_version(redis):
+            yield wrong
+            return
         facts = read_facts(redis)
         condition = read_condition(redis)
         yield from judge(facts, settings.durability)
         yield judge_memory(facts.info)
         yield judge_clock(datetime.now(UTC), condition.now)
         yield _keys(Ledger(redis, settings.retention, settings.vault))
-        yield judge_workers(workers_alive(redis, condition.now))
+        yield judge_workers(workers_alive(redis))
         yield from judge_ledger(condition)
+        yield from _subscriptions(redis, condition.now)
+        yield judge_repairs(read_repairs(redis), condition.now)
         yield judge_alarms(read_alarms(redis), condition.now)
     except RedisError as error:
         yield Finding(
@@ -130,6 +147,31 @@ def _findings() -> Iterator[Finding]:
             check="redis",
             measured={"error": reason(error)},
         )
+
+
+def _subscriptions(redis: Redis, now: datetime) -> Iterator[Finding]:
+    subscribed = read_subscriptions(redis)
+    oldest = {
+        one.name: read_oldest_mail(redis, one.name)
+        for one in subscribed
+        if one.mailboxes and (one.paused or not one.workers)
+    }
+    yield from judge_subscriptions(subscribed, oldest, now)
+    yield judge_deploy(read_live_sets(redis), now)
+
+
+def _wrong_version(redis: Redis) -> Finding | None:
+    try:
+        require_version(redis)
+    except WrongVersion as error:
+        return Finding(
+            Level.PROBLEM,
+            str(error),
+            "do so, and ask again: the rest was not looked at",
+            check="ledger_version",
+            measured={"version": error.found},
+        )
+    return None
 
 
 def _secrets(settings: Settings) -> Finding:

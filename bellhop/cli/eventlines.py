@@ -55,12 +55,13 @@ def row(event: "Recorded") -> dict[str, object]:
         "received_at": event.received_at,
         "mailbox": event.about.mailbox,
         "delivery_id": event.about.delivery_id,
-        "handlers": [_handler(one) for one in event.handled()],
+        "handlers": [handled_row(one) for one in event.handled()],
         "event": content(event),
     }
 
 
-def _handler(handled: "Handled") -> dict[str, object]:
+def handled_row(handled: "Handled") -> dict[str, object]:
+    """Return what a handler did about an event."""
     attempts = [
         {**asdict(attempt), "took": round(attempt.took.total_seconds() * 1000, 2)}
         for attempt in handled.attempts

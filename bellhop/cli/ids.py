@@ -6,6 +6,7 @@ from itertools import islice
 
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
+from bellhop.hooks import shown_id
 from bellhop.nearest import did_you_mean
 
 _FIRST = 4
@@ -42,7 +43,7 @@ def whole_id(
     if len(found) == 1:
         return found[0]
     if found:
-        named = ", ".join(map(printable, found[:_NAMED]))
+        named = ", ".join(printable(shown_id(one)) for one in found[:_NAMED])
         others = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise AmbiguousId(f"{given}: several ids begin so: {named}{others}; give more of it")
     known = {one[: len(given)]: one for one in islice(beginning(given[:_FIRST]), _MOST)}

@@ -49,7 +49,8 @@ def receiver(host: str | None, port: int | None, processes: int | None, checked:
 )
 @click.option("--checked", is_flag=True, hidden=True)
 @click.option("--ready", type=int, hidden=True)
-def worker(workers: int, checked: bool, ready: int | None) -> None:
+@click.option("--alone", is_flag=True, hidden=True)
+def worker(workers: int, checked: bool, ready: int | None, alone: bool) -> None:
     """Start worker processes, which run your handlers.
 
     You may start this on several machines with the same Redis. Needs BELLHOP_REDIS_URL, and loads
@@ -72,7 +73,7 @@ def worker(workers: int, checked: bool, ready: int | None) -> None:
 
         for sentence in passed_over_handlers(settings.handlers):
             get_logger("workers").warning(sentence)
-    sys.exit(run_pool(settings, url, workers, ready=ready))
+    sys.exit(run_pool(settings, url, workers, ready=ready, alone=alone))
 
 
 def _begin(settings: Settings) -> None:
@@ -86,7 +87,7 @@ def _begin(settings: Settings) -> None:
 def start_check(*options: str) -> "subprocess.Popen[str]":
     """Load the handlers in a process of their own, which prints their table or what is wrong."""
     return subprocess.Popen(
-        [*BELLHOP, "handlers", *options],
+        [*BELLHOP, "handlers", "--here", *options],
         env={
             **without(os.environ, RECEIVER_ONLY),
             "COLUMNS": str(shutil.get_terminal_size((120, 24)).columns),

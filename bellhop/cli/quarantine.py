@@ -14,8 +14,10 @@ import click
 from click.core import ParameterSource
 
 from bellhop.cli.drift import in_words
+from bellhop.cli.eventlines import handled_row
 from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import ago, json_text, listing, print_json
+from bellhop.cli.show import print_told
 from bellhop.cli.state import opened_redis
 from bellhop.errors import BellhopError
 from bellhop.events import Drift, NotASeamEvent, masked, parse
@@ -96,9 +98,16 @@ def show(delivery_id: str, as_json: bool) -> None:
 
     Secrets are masked.
     """
-    one = _get(_quarantine(load_settings()), delivery_id)
+    from bellhop.ledger import told_by_hooks
+
+    settings = load_settings()
+    kept = _quarantine(settings)
+    one = _get(kept, delivery_id)
+    told = told_by_hooks(kept.redis, {"": one.told} if one.told else {}, settings.vault)
     if as_json:
-        print_json([{**_row(one), "headers": dict(one.headers), "body": _body(one)}])
+        hooks = [handled_row(handled) for called in told for handled in called.hooks]
+        shown_body = {"headers": dict(one.headers), "hooks": hooks, "body": _body(one)}
+        print_json([{**_row(one), **shown_body}])
         return
     received = shown(one.received_at)
     for name, value in {"delivery": one.delivery_id, "came": received, **one.headers}.items():
@@ -106,6 +115,7 @@ def show(delivery_id: str, as_json: bool) -> None:
     click.echo(click.style("\nproblems", bold=True))
     for problem in one.problems:
         click.echo(f"  {printable(problem)}")
+    print_told(told, full=False)
     click.echo(click.style("\nbody", bold=True))
     body = _body(one)
     click.echo(printable(body, "\n\t") if isinstance(body, str) else json_text(body, indent=2))
@@ -192,8 +202,8 @@ def _refuse_options(context: click.Context, *names: str) -> None:
 
 def release(ledger: "Ledger", one: "Kept") -> tuple[str, Sequence[Drift]]:
     """Return what became of one, and where it differs from Seam's schema as no event before."""
-    from bellhop.ledger import Arrival
-    from bellhop.queue import enqueue_shift
+    from bellhop.ledger import Arrival, handler_sets
+    from bellhop.queue import enqueue_shifts
 
     try:
         arrival = Arrival.of(one.delivery_id, parse(one.body), released=True)
@@ -203,8 +213,7 @@ def release(ledger: "Ledger", one: "Kept") -> tuple[str, Sequence[Drift]]:
     # Of a call whose answer was lost, redis-py makes another. That finds it released, by us or by
     # somebody at the same time, and perhaps nobody asked for a shift. One too many does no harm.
     released_before = not receipt.new[0] and _is_released(ledger, arrival)
-    if receipt.wants_shift or released_before:
-        enqueue_shift(ledger.redis)
+    enqueue_shifts(ledger.redis, handler_sets(ledger.redis) if released_before else receipt.wake)
     return "released" if receipt.new[0] or released_before else "known", receipt.unseen
 
 

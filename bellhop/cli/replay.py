@@ -4,7 +4,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,8 +77,8 @@ def _planned(
     settings = load_settings()
     enter_handlers_environment()
     load_handlers(settings.handlers)
-    if handler and registry.get(handler) is None:
-        names = [one.name for one in registry]
+    names = [one.name for one in registry if not one.hook]
+    if handler and handler not in names:
         hint = did_you_mean(nearest(handler, names), "`bellhop handlers` lists them")
         raise NoSuchHandler(f"there is no handler named {handler}; {hint}")
     found = record.all(asked(record, **chosen))
@@ -101,23 +100,25 @@ def _print_plan(planned: "Sequence[Planned]") -> None:
 
 
 def _check_workers(record: "Record") -> None:
-    from bellhop.queue import workers_alive
+    from bellhop.ledger import workers_alive
 
-    if not workers_alive(record.redis, datetime.now(UTC)):
+    if not workers_alive(record.redis):
         raise NobodyAtWork(
             "no worker is running that would handle them: start `bellhop up` or `bellhop worker`"
         )
 
 
 def _replay(ledger: "Ledger", record: "Record", planned: "Sequence[Planned]") -> None:
-    from bellhop.queue import enqueue_shift
+    from bellhop.queue import enqueue_shifts
     from bellhop.replaying import Progress
     from bellhop.replaying import replay as replaying
 
     began = time.monotonic()
     progress = Progress(0, 0)
     try:
-        steps = replaying(ledger, planned, ask_for_shift=lambda: enqueue_shift(ledger.redis))
+        steps = replaying(
+            ledger, planned, enqueue_shifts=lambda sets: enqueue_shifts(ledger.redis, sets)
+        )
         for step in _shown(steps, len(planned)):
             progress = step
     except KeyboardInterrupt:

@@ -1,6 +1,6 @@
 """`bellhop show`: one event, how it came, and what every handler did about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ import click
 
 from bellhop.cli.asking import NothingOnRecord, opened_record
 from bellhop.cli.drift import in_words
-from bellhop.cli.eventlines import content, duration, opened, parsed, row
+from bellhop.cli.eventlines import content, duration, handled_row, opened, parsed, row
 from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import json_text, listing, print_json
 from bellhop.errors import BellhopError
@@ -17,7 +17,7 @@ from bellhop.times import shown
 from bellhop.tracebacks import without_libraries
 
 if TYPE_CHECKING:
-    from bellhop.ledger import Handled, Record, Recorded
+    from bellhop.ledger import Handled, Record, Recorded, Told
 
 
 @click.command()
@@ -30,17 +30,27 @@ def show(event_id: str, full: bool, as_json: bool) -> None:
     EVENT_ID may be its first characters. Secrets are masked. Times are in UTC, with the delay
     since the step before.
     """
-    event = _found(opened_record(), event_id)
+    from bellhop.ledger import told_by_hooks
+
+    record = opened_record()
+    event = _found(record, event_id)
+    told = told_by_hooks(record.redis, event.calls, event.vault)
     read = parsed(event)
     drift = [in_words(one) for one in read.drift] if read else []
     if as_json:
-        print_json([{**row(event), "drift": drift}])
+        hooks = [
+            {"gave_up": one.handler, **handled_row(handled)}
+            for one in told
+            for handled in one.hooks
+        ]
+        print_json([{**row(event), "hooks": hooks, "drift": drift}])
         return
     _print_head(event)
     for line in _steps(event):
         click.echo(line)
     for handled in event.handled():
-        _print_handled(handled, event, full=full)
+        print_handled(handled, event.received_at, full=full)
+    print_told(told, full=full)
     if drift:
         click.secho("\ndrift", bold=True)
         for line in drift:
@@ -99,9 +109,19 @@ def _steps(event: "Recorded") -> Iterator[str]:
         before = time if exact else before
 
 
-def _print_handled(handled: "Handled", event: "Recorded", *, full: bool) -> None:
-    click.echo(f"\n{click.style(printable(handled.handler), bold=True)}  {handled.state}")
-    before = event.received_at
+def print_told(told: "Sequence[Told]", *, full: bool) -> None:
+    """Print what hooks did about dead letters, or about a body in quarantine."""
+    for one in told:
+        about = f", called because {printable(one.handler)} gave up" if one.handler else ""
+        for handled in one.hooks:
+            print_handled(handled, one.called_at, about, full=full)
+
+
+def print_handled(
+    handled: "Handled", before: datetime, about: str = "", *, full: bool = False
+) -> None:
+    """Print each attempt, and what it ended with. `before`: when the handler could have begun."""
+    click.echo(f"\n{click.style(printable(handled.handler), bold=True)}  {handled.state}{about}")
     for attempt in handled.attempts:
         late = duration(attempt.started_at - before)
         replay = "  in a replay" if attempt.replay else ""

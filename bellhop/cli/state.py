@@ -70,13 +70,13 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
     """Return if a Redis can be reached and is fit for the ledger; `warn` of what could be better.
 
     One that is still loading its data is waited for. Raises `RedisUnreachable` or `UnfitRedis`, and
-    `Sealed` if its events are encrypted with a key that is not configured.
+    `Sealed` if its events are encrypted with a key that is not configured, and `WrongVersion`.
     """
     from redis.exceptions import BusyLoadingError, RedisError
 
     from bellhop.connections import reason
     from bellhop.finding import Level
-    from bellhop.ledger import Ledger, keys
+    from bellhop.ledger import Ledger, keys, require_version
     from bellhop.logs import get_logger
     from bellhop.outages import Outages, wait_out
     from bellhop.redis_checks import judge, read_facts
@@ -97,6 +97,7 @@ def require_fit_redis(settings: Settings, url: str, *, warn: bool = True) -> Non
         try:
             findings = judge(read_facts(redis), settings.durability)
             _refuse(findings)
+            require_version(redis)
             ledger = Ledger(redis, settings.retention, settings.vault)
             ledger.check_vault()
             ledger.remember_vault()
@@ -120,12 +121,17 @@ def _refuse(findings: Sequence["Finding"]) -> None:
         )
 
 
-def opened_redis(settings: Settings) -> "Redis":
-    """Return a client of the configured Redis, closed when the command that is running ends."""
-    from bellhop.ledger import keys
+def opened_redis(settings: Settings, *, any_version: bool = False) -> "Redis":
+    """Return a client of the configured Redis, closed when the command that is running ends.
+
+    Raises `WrongVersion` if the ledger there is of another version, unless any will do.
+    """
+    from bellhop.ledger import keys, require_version
 
     keys.use(settings.key_prefix)
     client: Redis = click.get_current_context().with_resource(reachable_redis(redis_url(settings)))
+    if not any_version:
+        require_version(client)
     return client
 
 

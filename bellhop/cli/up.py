@@ -113,6 +113,8 @@ def _run(settings: Settings, embedded: EmbeddedRedis | None, workers: int, *, re
     keep = (embedded.lifeline,) if embedded else ()
     receive = [*BELLHOP, "receiver", "--checked"]
     work = [*BELLHOP, "worker", "-n", str(workers), "--checked", "--ready", str(tells_ready)]
+    if embedded:  # no other program has workers on it
+        work.append("--alone")
     supervisor.add("receiver", process(receive, environment, keep=keep))
     workers_own = without(environment, RECEIVER_ONLY)
     pool = supervisor.add("workers", process(work, workers_own, keep=(*keep, tells_ready)))

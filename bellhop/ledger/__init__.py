@@ -1,7 +1,8 @@
 """The record, in Redis, of every event and of what each handler did with it.
 
-Lua scripts are its only way to change: `accept`, `claim`, `settle`, `rest`, `sweep`, `resolve`,
-`replay`, `index`, and `fetch` for what Seam's API says of action attempts.
+Lua scripts are its only way to change: `accept`, `subscribe`, `claim`, `settle`, `idle`,
+`sweep`, `repair`, `resolve`, `replay`, `pause`, `forget`, `move`, `index`, and `fetch` for what
+Seam's API says of action attempts.
 `Ledger` calls them from workers, the foreman and the command line, `AsyncLedger` from the receiver;
 both are thin, and the logic is in the scripts alone.
 """
@@ -11,39 +12,62 @@ from bellhop.ledger.arrivals import Arrivals
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.awaiting import AsyncLedger
-from bellhop.ledger.condition import Condition, read_condition
+from bellhop.ledger.condition import Condition, read_condition, read_oldest_mail
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
 from bellhop.ledger.entries import (
     About,
     Arrival,
-    Claimed,
-    Entry,
     Errand,
-    Mail,
-    Open,
-    Outcome,
     Quarantined,
     Receipt,
     Replay,
     Replayed,
     Resolution,
     Resolved,
-    Settled,
-    SettledEntry,
-    SettledMail,
     Swept,
     in_ms,
 )
 from bellhop.ledger.handled import Attempt, Handled
-from bellhop.ledger.ledger import Ledger
+from bellhop.ledger.hook_calls import Told, told_by_hooks
+from bellhop.ledger.ledger import FORGET_AFTER, LEASE, Ledger
+from bellhop.ledger.mail import (
+    Claimed,
+    ClaimedEvent,
+    ClaimLimit,
+    Entry,
+    GiveBack,
+    HandlerSet,
+    Mail,
+    Outcome,
+    Result,
+    Settled,
+    SettledEntry,
+    SettledMail,
+    Subscription,
+)
+from bellhop.ledger.moves import Paused, Step, StepState
 from bellhop.ledger.quarantine import Kept, Quarantine
 from bellhop.ledger.query import Place, Query, State
 from bellhop.ledger.record import AsyncRecord, Page, Record
 from bellhop.ledger.recorded import Recorded
+from bellhop.ledger.repairs import Repair, Repaired
+from bellhop.ledger.subscriptions import (
+    LiveSet,
+    Subscribed,
+    handler_sets,
+    read_live_sets,
+    read_subscriptions,
+    workers_alive,
+)
 from bellhop.ledger.unfetched import Unfetched
+from bellhop.ledger.version import VERSION, read_version, require_version
+from bellhop.ledger.waiting_mail import WaitingMail, read_waiting
 
 __all__ = [
+    "FORGET_AFTER",
+    "LEASE",
+    "VERSION",
     "About",
     "Alarm",
     "Arrival",
@@ -54,20 +78,25 @@ __all__ = [
     "AsyncRecord",
     "Attempt",
     "Attempts",
+    "ClaimLimit",
     "Claimed",
+    "ClaimedEvent",
     "Condition",
     "DeadLetter",
     "DeadLetters",
     "DriftReport",
     "Entry",
     "Errand",
+    "GiveBack",
     "Handled",
+    "HandlerSet",
     "Kept",
     "Ledger",
+    "LiveSet",
     "Mail",
-    "Open",
     "Outcome",
     "Page",
+    "Paused",
     "Place",
     "Quarantine",
     "Quarantined",
@@ -76,18 +105,36 @@ __all__ = [
     "Record",
     "Recorded",
     "RecordedAttempt",
+    "Repair",
+    "Repaired",
     "Replay",
     "Replayed",
     "Resolution",
     "Resolved",
+    "Result",
     "SeenDrift",
     "Settled",
     "SettledEntry",
     "SettledMail",
     "State",
+    "Step",
+    "StepState",
+    "Subscribed",
+    "Subscription",
     "Swept",
+    "Told",
     "Unfetched",
+    "WaitingMail",
+    "handler_sets",
     "in_ms",
     "read_alarms",
     "read_condition",
+    "read_live_sets",
+    "read_oldest_mail",
+    "read_subscriptions",
+    "read_version",
+    "read_waiting",
+    "require_version",
+    "told_by_hooks",
+    "workers_alive",
 ]

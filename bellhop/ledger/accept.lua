@@ -1,26 +1,29 @@
 -- accept: take in a batch of verified deliveries, each once.
 --
 -- 1. A delivery whose svix-id was seen is a duplicate, and so is an event whose id was seen.
--- 2. A new event is stored, logged, and put at the end of its mailbox. It is noted by what it is to be
---    found: `index` does that for many at a time. Where it differs from Seam's schema is counted as
---    drift.
--- 3. A signed body that is no Seam event is stored in quarantine.
+-- 2. A new event is stored, logged, and put at the end of a mailbox of each handler that is subscribed
+--    to its type. Before anybody has subscribed it waits in `unrouted`, and so do all that come after
+--    it, until that list is empty. It is noted by what it is to be found: `index` does that for many at a
+--    time. Where it differs from Seam's schema is counted as drift.
+-- 3. A signed body that is no Seam event is stored in quarantine, and the hooks are called that want to
+--    know.
 -- 4. One that is read as an event after all is released from quarantine, once, and then is like 2.
--- 5. If there is mail now, a shift that rests is rung for; if there is none, and none waits in RQ's
---    queue, the caller is told to enqueue one.
+-- 5. If there is mail now, an idle worker is woken; if there is none, and no shift waits in RQ's queue,
+--    the caller is told to enqueue one.
 --
 -- ARGV: now, retention (ms), then for each delivery
---   'event' | 'release', svix-id, event_id, mailbox, body, JSON [event_type, mailbox, svix-id, …],
---     when it was created (ms, or ''), JSON of what it is about ["field value", …],
+--   'event' | 'release', svix-id, event_id, event_type, mailbox, body,
+--     JSON [event_type, mailbox, svix-id, …], when it was created (ms, or ''), JSON of what it is about ["field value", …],
 --     number of differences, for each event_type, kind, field, example        or
 --   'quarantine', svix-id, body, problems, headers
--- Returns: {enqueue a shift (0 or 1), {for each delivery 1 (new) or 0 (duplicate)},
+-- Returns: {{set to enqueue a shift for, …}, {for each delivery 1 (new) or 0 (duplicate)},
 --   {differences never seen before, each {event_type, kind, field, example}}}
 
 local MOST_DRIFT = 1000
 
 local now = clock(ARGV[1])
 local retention = tonumber(ARGV[2])
+local is_routed = redis.call('EXISTS', key('unrouted')) == 0 and has_subscribers()
 
 local at = 3
 local function next_argument()
@@ -61,27 +64,52 @@ local function tell_of_attempts(order, subjects)
   end
 end
 
--- What may fail comes first: then nothing says that the event was accepted.
-local function remember(event_id, mailbox, body, about, created, subjects)
-  local order = string.format('%d', redis.call('INCR', key('order')))
+-- Log an event, and return its place among all. If the number of events was lost, it is what the log
+-- says: there no entry can be put in front of another.
+local function next_order(event_id)
+  for _ = 1, 2 do
+    local order = whole(redis.call('INCR', key('order')))
+    if not failed(server.pcall('XADD', key('log'), order .. '-' .. now, 'event', event_id)) then
+      return order
+    end
+    local highest = number(order)
+    for _, log in ipairs({'log', 'attempts'}) do
+      local last = redis.call('XREVRANGE', key(log), '+', '-', 'COUNT', 1)[1]
+      highest = math.max(highest, last and number(string.match(last[1], '^%d+')) or 0)
+    end
+    redis.call('SET', key('order'), whole(highest))
+  end
+  local order = whole(redis.call('INCR', key('order')))
   redis.call('XADD', key('log'), order .. '-' .. now, 'event', event_id)
-  redis.call('HSET', key('event:' .. event_id), 'body', body,
-    'about', now .. '-' .. order .. ' ' .. about, 'state', 'accepted')
+  return order
+end
+
+-- What may fail comes first: then nothing says that the event was accepted.
+local function remember(event_id, event_type, mailbox, body, about, created, subjects)
+  local order = next_order(event_id)
+  local event = key('event:' .. event_id)
+  redis.call('HSET', event, 'body', body, 'about', now .. '-' .. order .. ' ' .. about)
   redis.call('RPUSH', key('unindexed'),
     order .. ' ' .. counts_from(created) .. ' ' .. retention .. ' ' .. subjects)
   if string.find(subjects, '"action_attempt_id ', 1, true) then
     tell_of_attempts(order, cjson.decode(subjects))
   end
-  post(mailbox, event_id)
+  if is_routed then
+    give(event, event_id, mailbox, handlers_of(event_type), retention)
+  else
+    redis.call('RPUSH', key('unrouted'), event_id)
+  end
 end
 
 local function accept_event(first)
-  local event_id, mailbox, body, about = next_argument(), next_argument(), next_argument(), next_argument()
+  local event_id, event_type, mailbox = next_argument(), next_argument(), next_argument()
+  local body, about = next_argument(), next_argument()
   local created, subjects = next_argument(), next_argument()
   local differences = tonumber(next_argument())
-  local new = first and redis.call('EXISTS', key('event:' .. event_id)) == 0
+  -- What is no record of an event, whatever it is, keeps none out.
+  local new = first and redis.call('HEXISTS', key('event:' .. event_id), 'about') == 0
   if new then
-    remember(event_id, mailbox, body, about, created, subjects)
+    remember(event_id, event_type, mailbox, body, about, created, subjects)
     for i = at, at + 4 * (differences - 1), 4 do
       count_drift(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
     end
@@ -98,6 +126,10 @@ local function quarantine(delivery, first)
     -- Those of one millisecond, or of a clock that was set back, keep their order, too.
     local last = redis.call('ZRANGE', key('quarantine'), -1, -1, 'WITHSCORES')[2] or 0
     redis.call('ZADD', key('quarantine'), math.max(now, last + 1), delivery)
+    local call = call_hooks('quarantined', '', 'quarantine', {delivery_id = delivery}, now, retention)
+    if call then
+      redis.call('HSET', key('quarantined:' .. delivery), 'told', call)
+    end
   end
   return first
 end
@@ -125,4 +157,4 @@ while at <= #ARGV do
   received[#received + 1] = new and 1 or 0
 end
 
-return {wants_shift(now), received, unseen}
+return {sets_to_wake(now), received, unseen}

@@ -28,7 +28,10 @@ class Arrivals:
         if not answer:
             return []
         [(_, entries)] = answer
-        found = [self._record.get(fields[b"event"].decode()) for _, fields in entries]
+        named = [
+            fields[b"event"].decode(errors="replace") for _, fields in entries if b"event" in fields
+        ]
+        found = [self._record.get(event_id) for event_id in named]
         self._seen = entries[-1][0].decode()
         return [event for event in found if event]
 

@@ -3,9 +3,11 @@
 from typing import Any, Generic, TypeVar
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from bellhop.ledger import keys
 from bellhop.ledger.calls import Call
+from bellhop.ledger.version import told
 
 T = TypeVar("T")
 
@@ -30,7 +32,7 @@ class Asked(Generic[T]):
         """Wait for the answer, and keep it as it came.
 
         Raises `RedisError`; then it is not known whether the call was done, and it is not asked for
-        again.
+        again. Raises `WrongVersion`.
         """
         if self._heard:
             return
@@ -38,6 +40,8 @@ class Asked(Generic[T]):
         try:
             self._heard.append(self._connection.read_response())
             whole = True
+        except ResponseError as error:
+            raise told(error) from None
         finally:
             self._let_go(whole=whole)
 
@@ -45,6 +49,11 @@ class Asked(Generic[T]):
         """Return what the answer says. Raises as `hear` does."""
         self.hear()
         return self._read(self._heard[0])
+
+    def drop(self) -> None:
+        """Read no answer: nobody wants it any more."""
+        if not self._heard:
+            self._let_go(whole=False)
 
     def _let_go(self, *, whole: bool) -> None:
         if not whole:

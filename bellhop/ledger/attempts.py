@@ -142,7 +142,8 @@ def _told_before(before: int, orders: Sequence[int] | None) -> Steps[dict[int, s
     told: dict[int, str] = {}
     for page in pages:
         for entry, fields in page:
-            told.setdefault(int(entry.partition(b"-")[0]), fields[b"attempt"].decode())
+            if attempt := fields.get(b"attempt"):
+                told.setdefault(int(entry.partition(b"-")[0]), attempt.decode(errors="replace"))
     return told
 
 
@@ -189,9 +190,9 @@ def _bodies(orders: Sequence[int]) -> Steps[dict[int, tuple[str, bytes]]]:
         return {}
     logged = yield [("XRANGE", keys.LOG, order, order) for order in orders]
     named = {
-        order: entries[0][1][b"event"].decode()
+        order: entries[0][1][b"event"].decode(errors="replace")
         for order, entries in zip(orders, logged, strict=True)
-        if entries
+        if entries and b"event" in entries[0][1]
     }
     if not named:
         return {}

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis as AsyncRedis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bellhop.ledger import calls, keys
@@ -13,6 +13,7 @@ from bellhop.ledger.alarms import MOST_ALARMS
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import Arrival, Quarantined, Receipt
 from bellhop.ledger.ledger import sealed
+from bellhop.ledger.version import told
 from bellhop.notices import Notice
 from bellhop.vault import NO_KEYS, Vault
 
@@ -62,6 +63,11 @@ class AsyncLedger:
             return await self._run_and_confirm(call, self._confirm)
         return await self._run(call)
 
+    async def handler_sets(self) -> tuple[str, ...]:
+        """Return the sets of handlers that workers have. Raises `RedisError`."""
+        found: Any = await self.redis.hkeys(keys.SETS)
+        return tuple(name.decode() for name in found)
+
     async def note(self, notice: Notice, sent_at: datetime) -> None:
         """Keep an alarm of Svix, or drop those that are over. Raises `RedisError`.
 
@@ -83,9 +89,12 @@ class AsyncLedger:
         execute: Any = self.redis.execute_command
         arguments = [1, keys.PREFIX, *call.arguments]
         try:
-            answer = await execute("EVALSHA", call.script.sha, *arguments)
-        except NoScriptError:
-            answer = await execute("EVAL", call.script.source, *arguments)
+            try:
+                answer = await execute("EVALSHA", call.script.sha, *arguments)
+            except NoScriptError:
+                answer = await execute("EVAL", call.script.source, *arguments)
+        except ResponseError as error:
+            raise told(error) from None
         return call.read(answer)
 
     async def _run_and_confirm(self, call: Call[T], confirm: Sequence[str | int]) -> T:
@@ -109,14 +118,14 @@ class AsyncLedger:
                 break
         for failed in (answer, probed):
             if isinstance(failed, RedisError):
-                raise failed
+                raise told(failed)
         self._script_is_known = True
         _check_confirmed(confirmed)
         return call.read(answer)
 
 
 def _check_confirmed(confirmed: Any) -> None:
-    """Raise `NotDurable` unless one server more than none has said that it has the writes."""
+    """Raise `NotDurable` unless at least one server has said that it has the writes."""
     if isinstance(confirmed, RedisError):
         # A server too old for WAITAOF has `appendfsync always`: otherwise we would not have begun.
         if not str(confirmed).startswith("unknown command"):

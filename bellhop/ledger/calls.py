@@ -4,7 +4,7 @@ A `Call` is a script with its arguments and the way to read its answer; nothing 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha1
@@ -17,21 +17,17 @@ from bellhop.events import Drift
 from bellhop.ledger.entries import (
     About,
     Arrival,
-    Claimed,
-    Entry,
     Errand,
-    Mail,
-    Open,
     Quarantined,
     Receipt,
     Replay,
     Replayed,
     Resolution,
     Resolved,
-    Settled,
-    SettledMail,
     Swept,
 )
+from bellhop.ledger.repairs import Repair, Repaired
+from bellhop.ledger.version import VERSION
 
 T = TypeVar("T")
 Argument = str | bytes | int
@@ -47,24 +43,26 @@ class Script:
     sha: str
 
 
-def _load(name: str) -> Script:
+def load(*parts: str, any_version: bool = False) -> Script:
+    """Return a script that is made of these parts, and of what all share in front of them.
+
+    It refuses a ledger of another version than ours, unless it is for `any_version`.
+    """
     folder = files(__package__)
-    source = "\n".join(
-        folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name)
-    )
+    shared = ["common"] if any_version else ["common", "version"]
+    texts = [folder.joinpath(f"{part}.lua").read_text("utf-8") for part in (*shared, *parts)]
+    source = "\n".join([f"local VERSION = {VERSION}", *texts])
     # Redis names scripts by their SHA-1; nothing secret depends on it.
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
-ACCEPT = _load("accept")
-CLAIM = _load("claim")
-INDEX = _load("index")
-FETCH = _load("fetch")
-REPLAY = _load("replay")
-RESOLVE = _load("resolve")
-REST = _load("rest")
-SETTLE = _load("settle")
-SWEEP = _load("sweep")
+ACCEPT = load("hooks", "accept")
+INDEX = load("index")
+FETCH = load("fetch")
+REPLAY = load("subscribing", "replay")
+RESOLVE = load("subscribing", "resolve")
+SWEEP = load("subscribing", "abandoning", "sweep")
+REPAIR = load("subscribing", "hooks", "repair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +74,26 @@ class Call(Generic[T]):
     read: Callable[[Any], T]
 
 
-def _milliseconds(duration: timedelta) -> int:
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration as the scripts count it."""
     return round(duration.total_seconds() * 1000)
 
 
-def _now(now_ms: int | None) -> Argument:
-    return "" if now_ms is None else now_ms
+def moment(time_ms: int | None) -> Argument:
+    """Return a time as the scripts take it; without one, they ask the server's clock."""
+    return "" if time_ms is None else time_ms
+
+
+def read_names(answer: Any) -> tuple[str, ...]:
+    """Read a list of names. What nobody of us wrote does not keep the others from being read."""
+    return tuple(name.decode(errors="replace") for name in answer)
 
 
 def accept(
     batch: Sequence[Arrival | Quarantined], retention: timedelta, now_ms: int | None
 ) -> Call[Receipt]:
     """Take in a batch of deliveries, each once."""
-    arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
+    arguments: list[Argument] = [moment(now_ms), milliseconds(retention)]
     for item in batch:
         if isinstance(item, Arrival):
             arguments += _arrival(item)
@@ -103,6 +108,7 @@ def _arrival(item: Arrival) -> list[Argument]:
         "release" if item.released else "event",
         item.delivery_id,
         item.event_id,
+        item.event_type,
         item.mailbox,
         item.body,
         About.named(item),
@@ -116,10 +122,10 @@ def _arrival(item: Arrival) -> list[Argument]:
 
 
 def _read_receipt(answer: list[Any]) -> Receipt:
-    wants_shift, received, unseen = answer
+    wake, received, unseen = answer
     return Receipt(
         tuple(new == 1 for new in received),
-        wants_shift == 1,
+        read_names(wake),
         tuple(
             Drift(event_type.decode(), name.decode(), kind.decode(), example.decode() or None)
             for event_type, kind, name, example in unseen
@@ -127,94 +133,23 @@ def _read_receipt(answer: list[Any]) -> Receipt:
     )
 
 
-def claim(
-    shift: str,
-    *,
-    lease: timedelta,
-    mailboxes: int,
-    entries: int,
-    share: int,
-    with_newest: bool,
-    rested: bool,
-    settles: int,
-    now_ms: int | None,
-) -> Call[Claimed]:
-    """Give a shift with empty hands its first mail."""
-    return Call(
-        CLAIM,
-        [
-            _now(now_ms),
-            shift,
-            _milliseconds(lease),
-            mailboxes,
-            entries,
-            share,
-            int(with_newest),
-            "rest" if rested else "start",
-            settles,
-        ],
-        lambda answer: Claimed(_read_mail(answer[1]), answer[0] == 1),
-    )
-
-
-def settle(
-    shift: str,
-    number: int,
-    results: Sequence[SettledMail],
-    *,
-    lease: timedelta,
-    retention: timedelta,
-    mailboxes: int,
-    entries: int,
-    share: int,
-    with_newest: bool,
-    now_ms: int | None,
-) -> Call[Settled]:
-    """Write down what a shift did and claim its next mail."""
-    arguments: list[Argument] = [
-        _now(now_ms),
-        shift,
-        number,
-        _milliseconds(lease),
-        _milliseconds(retention),
-        mailboxes,
-        entries,
-        share,
-        int(with_newest),
-        # Of named tuples, this takes half as long as pydantic's.
-        json.dumps(results, separators=(",", ":")),
-    ]
-    return Call(
-        SETTLE,
-        arguments,
-        lambda answer: Settled(
-            answer[0] == 1, _read_mail(answer[2]), answer[1] == 1, answer[3] == 1
-        ),
-    )
-
-
-def rest(shift: str, duration: timedelta, now_ms: int | None) -> Call[bool]:
-    """Let a shift with empty hands wait for mail."""
-    return Call(REST, [_now(now_ms), shift, _milliseconds(duration)], lambda answer: answer == 1)
-
-
 def resolve(
     resolutions: Sequence[Resolution], retention: timedelta, now_ms: int | None
 ) -> Call[Resolved]:
     """Try dead letters again, or be done with them."""
-    arguments: list[Argument] = [_now(now_ms), _milliseconds(retention)]
+    arguments: list[Argument] = [moment(now_ms), milliseconds(retention)]
     for resolution in resolutions:
         arguments += resolution
     return Call(
         RESOLVE,
         arguments,
-        lambda answer: Resolved(tuple(done == 1 for done in answer[1]), answer[0] == 1),
+        lambda answer: Resolved(tuple(done == 1 for done in answer[1]), read_names(answer[0])),
     )
 
 
 def index(most: int, now_ms: int | None) -> Call[int]:
     """Make events that came lately findable."""
-    return Call(INDEX, [_now(now_ms), most], _read_number)
+    return Call(INDEX, [moment(now_ms), most], _read_number)
 
 
 def _read_number(answer: Any) -> int:
@@ -223,29 +158,60 @@ def _read_number(answer: Any) -> int:
 
 def replay(replays: Sequence[Replay], now_ms: int | None) -> Call[Replayed]:
     """Give events that are over to handlers again."""
-    arguments: list[Argument] = [_now(now_ms)]
+    arguments: list[Argument] = [moment(now_ms)]
     for one in replays:
         arguments += one
     return Call(
         REPLAY,
         arguments,
-        lambda answer: Replayed(tuple(done == 1 for done in answer[1]), answer[2], answer[0] == 1),
+        lambda answer: Replayed(
+            tuple(done == 1 for done in answer[1]), answer[2], read_names(answer[0])
+        ),
     )
 
 
 def sweep(
-    retention: timedelta, queued: int, dead_workers: Sequence[str], now_ms: int | None
+    retention: timedelta,
+    *,
+    queues: str,
+    alive: Sequence[str],
+    dead: Mapping[str, str],
+    forget_after: timedelta,
+    alone: bool,
+    lease: timedelta,
+    jumped_ms: int,
+    jumps: int,
+    now_ms: int | None,
 ) -> Call[Swept]:
-    """Bring due retries back and free what dead workers held."""
+    """Bring due retries back, and free what dead workers held."""
+    arguments: list[Argument] = [
+        moment(now_ms),
+        jumped_ms,
+        jumps,
+        milliseconds(retention),
+        milliseconds(forget_after),
+        milliseconds(lease),
+        RETRIES_A_SWEEP,
+        queues,
+        to_json({"alive": list(alive), "dead": list(dead.items()), "alone": alone}),
+    ]
+
+    def read(answer: list[Any]) -> Swept:
+        wake, retries, freed, dropped, abandoned, more, now, jumped, forgotten = answer
+        names = (read_names(freed), read_names(dropped), read_names(abandoned))
+        return Swept(
+            read_names(wake), retries, *names, more == 1, now, jumped, read_names(forgotten)
+        )
+
+    return Call(SWEEP, arguments, read)
+
+
+def repair(retention: timedelta, now_ms: int | None) -> Call[Repaired]:
+    """Look at a part of the ledger, and mend what is not as it must be."""
     return Call(
-        SWEEP,
-        [_now(now_ms), _milliseconds(retention), queued, RETRIES_A_SWEEP, *dead_workers],
-        lambda answer: Swept(
-            answer[0] == 1,
-            answer[1],
-            tuple(shift.decode() for shift in answer[2]),
-            answer[3] == 1,
-        ),
+        REPAIR,
+        [moment(now_ms), milliseconds(retention)],
+        lambda answer: Repaired(tuple(map(Repair.read, answer[0])), read_names(answer[1])),
     )
 
 
@@ -257,39 +223,7 @@ def fetch(
     def read(answer: list[Any]) -> Errand | float | None:
         attempt, times, wait_ms = answer
         if attempt:
-            return Errand(attempt.decode(), times)
+            return Errand(attempt.decode(errors="surrogateescape"), times)
         return float(wait_ms) / 1000 if wait_ms else None
 
-    return Call(FETCH, [_now(now_ms), _milliseconds(lease), _milliseconds(retention)], read)
-
-
-def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
-    return tuple(
-        Mail(
-            mailbox.decode(),
-            careful == 1,
-            tuple(_read_entry(entry) for entry in entries),
-            {handler.decode(): Open(total, tuple(orders)) for handler, total, orders in open},
-            {
-                handler.decode(): int(occurred)
-                for handler, occurred in zip(newest[::2], newest[1::2], strict=True)
-            },
-        )
-        for mailbox, careful, open, newest, *entries in answer
-    )
-
-
-def _read_entry(answer: list[Any]) -> Entry:
-    body, about, deaths, records, name = answer
-    event_id, _, handler = name.decode().partition(" ")
-    return Entry(
-        event_id,
-        handler or None,
-        body,
-        About.read(about),
-        int(deaths or 0),
-        {
-            handler.decode(): record.decode()
-            for handler, record in zip(records[::2], records[1::2], strict=True)
-        },
-    )
+    return Call(FETCH, [moment(now_ms), milliseconds(lease), milliseconds(retention)], read)

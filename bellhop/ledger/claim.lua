@@ -1,37 +1,37 @@
--- claim: give a shift with empty hands its first mail.
+-- claim: give a worker with empty hands its first mail.
 --
--- One that starts no longer waits in RQ's queue; one that rested came out of there long ago, and
--- perhaps another waits there now. If more is ready than the shift takes, the next one is rung for, or
--- the caller is told to enqueue it: so a burst wakes one worker after the other until all are at work.
+-- One whose shift starts no longer waits in RQ's queue; one that was idle came out of there long ago,
+-- and perhaps another waits there now. If more is ready than the worker takes, the next one is woken, or
+-- the caller is told to enqueue a shift: so a burst wakes one worker after the other until all work.
 -- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
--- ARGV: now, shift, lease (ms), most mailboxes, how many entries, how many of each
---   mailbox, with the newest (0 or 1), 'start' | 'rest' for what it comes from, number of its
---   last settle
--- Returns: {enqueue a shift (0 or 1), mail}, mail being a list of
---   {mailbox, careful (0 or 1), {{handler, open events, {order, …}}, …}, {handler, newest (ms), …},
---     then for each entry
---     {body, about, deaths, {handler, record, …}, entry}}
+-- ARGV: now, worker, fingerprint of its set of handlers, lease (ms), 'idle' | 'start' for what it comes
+--   from, number of its last settle, JSON of what it wants (see take)
+-- Returns: {does the ledger know the worker's handlers (0 or 1), {set to enqueue a shift for, …},
+--   {mail, events} as claiming says}
 
 local now = clock(ARGV[1])
-local shift = ARGV[2]
+local worker, set = ARGV[2], ARGV[3]
+local settles = tonumber(ARGV[6])
+local wants = cjson.decode(ARGV[7])
 
-if ARGV[8] == 'rest' then
-  redis.call('ZREM', key('resting'), shift)
-  redis.call('DEL', key('bell:' .. shift))
+if redis.call('HGET', key('workers'), worker) ~= set or redis.call('HEXISTS', key('sets'), set) == 0 then
+  return {0, {}, answer()}
+end
+if ARGV[5] == 'idle' then
+  redis.call('ZREM', key('idle:' .. set), worker)
+  redis.call('DEL', key('wake:' .. worker))
 else
-  redis.call('DEL', key('waiting'))
+  redis.call('DEL', key('waiting:' .. set))
 end
-local with_newest = ARGV[7] == '1'
-local mail = in_hand(shift, with_newest)
-if #mail == 0 then
-  mail = take(shift, tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), with_newest)
+if not give_held(worker, set, wants) then
+  take(worker, set, wants, settles)
 end
-keep_lease(shift, now + tonumber(ARGV[3]))
--- The number may have been forgotten while the shift held nothing. A claim that was held up on the way
+keep_lease(worker, set, now + tonumber(ARGV[4]))
+-- The number may have been forgotten while the worker held nothing. A claim that was held up on the way
 -- must not put it back to an older one.
-local number, last = tonumber(ARGV[9]), tonumber(redis.call('GET', key('settled:' .. shift)) or 0)
-if #mail > 0 and number > 0 and number >= last then
-  redis.call('SET', key('settled:' .. shift), ARGV[9])
+local last = number(redis.call('GET', key('settled:' .. worker)))
+if #given.mail > 0 and settles > 0 and settles >= last then
+  redis.call('SET', key('settled:' .. worker), settles)
 end
-return {wants_shift(now), mail}
+return {1, sets_to_wake(now), answer()}

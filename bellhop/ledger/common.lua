@@ -2,11 +2,83 @@
 --
 -- KEYS[1] is the prefix of every key, with its hash tag: all keys live in one slot of a cluster.
 -- Times are whole milliseconds of the server's clock, the only one that all machines share.
+--
+-- A `box` is a mailbox of one handler, written `handler mailbox`: names of handlers hold no spaces.
+-- It has mail if and only if it is on the handler's ready list once, or held by one worker, or
+-- parked in `due` until its first event is tried again.
 
 local prefix = KEYS[1]
 
 local function key(name)
   return prefix .. name
+end
+
+-- What somebody else wrote under one of our names, or a fault left there, must not make a script fail
+-- for ever: that would keep everybody's mail. So a key of another type is put aside, as `broken:<name>`
+-- for two weeks, and is then as if it had never been; and a number that is none counts as missing. The
+-- foreman tells of each (see repair), and rebuilds what was in it as far as records tell.
+
+local server = redis
+local KEPT_ASIDE = 14 * 24 * 3600 * 1000
+local MOST_NOTED = 100
+
+local function failed(answer)
+  return type(answer) == 'table' and answer.err
+end
+
+local function put_aside(name)
+  local aside = key('broken:' .. string.sub(name, #prefix + 1))
+  -- A user of Redis that may not rename may delete. What is in there is not ours anyway.
+  if failed(server.pcall('RENAME', name, aside)) then
+    server.call('DEL', name)
+  else
+    server.call('PEXPIRE', aside, KEPT_ASIDE)
+  end
+end
+
+local redis = {}
+
+-- Count a repair, and have the foreman tell of it: what was repaired, and where.
+local function note(what, where)
+  redis.call('HINCRBY', key('repaired'), what, 1)
+  redis.call('RPUSH', key('repairs'), what .. ' ' .. where)
+  redis.call('LTRIM', key('repairs'), -MOST_NOTED, -1)
+end
+
+local function call_again(problem, command, ...)
+  local name, field = ...
+  if string.find(problem, 'WRONGTYPE', 1, true) then
+    put_aside(name)
+    note('type', string.sub(name, #prefix + 1))
+  elseif string.find(problem, 'not an integer', 1, true) then
+    if command == 'HINCRBY' then
+      server.call('HDEL', name, field)
+    else
+      put_aside(name)
+    end
+    note('number', string.sub(name, #prefix + 1))
+  end
+  return server.call(command, ...) -- what was not mended fails again, and says why
+end
+
+-- Every call of the scripts is one of this function.
+function redis.call(command, ...)
+  local answer = server.pcall(command, ...)
+  if type(answer) == 'table' and answer.err then
+    return call_again(answer.err, command, ...)
+  end
+  return answer
+end
+
+-- Return a number that is stored, or 0.
+local function number(stored)
+  return tonumber(stored or 0) or 0
+end
+
+-- Return the table that is stored as JSON, or an empty one.
+local function decoded(stored)
+  local is_json, found = pcall(cjson.decode, stored or '')
+  return is_json and type(found) == 'table' and found or {}
 end
 
 -- Tests say what time it is; everyone else passes ''.
@@ -18,18 +90,27 @@ local function clock(given)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- An entry of a mailbox is 'event_id', or 'event_id handler' for one that is tried again.
--- Event ids and handler names hold no spaces.
-local function read_entry(entry)
-  local at = string.find(entry, ' ', 1, true)
-  if at then
-    return string.sub(entry, 1, at - 1), string.sub(entry, at + 1)
-  end
-  return entry, nil
-end
+-- An entry that was interrupted so often, and nobody knows by what, is run alone.
+local INTERRUPTED_BEFORE_ALONE = 2
 
 -- Lua hands over fewer than 8,000 values at a time. What fails in the middle of a script is not undone.
 local AT_A_TIME = 1000
+
+local function whole(number)
+  return string.format('%d', number)
+end
+
+local function words(text)
+  local found = {}
+  for word in string.gmatch(text or '', '%S+') do
+    found[#found + 1] = word
+  end
+  return found
+end
+
+local function split_box(box)
+  return string.match(box, '^(%S+) (.*)$')
+end
 
 -- Say of each name whether there is such a key. Most often there is none of them, or all are there:
 -- that is seen in one call.
@@ -49,214 +130,337 @@ local function which_exist(kind, names)
   return exist
 end
 
--- Put an entry at the end of its mailbox. One that was empty becomes ready; one that was not
--- is ready or held already.
-local function post(mailbox, entry)
-  if redis.call('RPUSH', key('mail:' .. mailbox), entry) == 1 then
-    redis.call('RPUSH', key('ready'), mailbox)
+-- Put an event at the end of a box. One that was empty becomes ready; one that was not is ready,
+-- held or parked already.
+local function post(handler, mailbox, event_id)
+  if redis.call('RPUSH', key('mail:' .. handler .. ' ' .. mailbox), event_id) == 1 then
+    redis.call('RPUSH', key('ready:' .. handler), mailbox)
   end
 end
 
-local function mail_is_ready()
-  return redis.call('LLEN', key('ready')) + redis.call('LLEN', key('careful')) > 0
+-- Return whether a handler is one of a set, as a function. Of a set that is not known, any is.
+local function membership(set)
+  local names = set and redis.call('HGET', key('sets'), set)
+  local is_member = {}
+  for _, handler in ipairs(words(names or '')) do
+    is_member[handler] = true
+  end
+  return function(handler)
+    return not names or is_member[handler or '']
+  end
 end
 
-local function careful_waits()
-  return redis.call('EXISTS', key('careful'))
-end
-
--- Ring for the shift that rests since the shortest time, if any does: it has empty hands, and takes
--- mail at once. Return whether there was one. It may have died: the foreman sees that mail stays.
-local function ring(now)
-  local shift, until_then = unpack(redis.call('ZPOPMAX', key('resting')))
-  if not shift or tonumber(until_then) <= now then
+-- Whether all that is held is one entry under which a worker died, or may have.
+local function is_alone(held)
+  if #held ~= 2 or held[2] ~= '1' then
     return false
   end
-  redis.call('LPUSH', key('bell:' .. shift), now)
-  redis.call('PEXPIRE', key('bell:' .. shift), 60000)
-  return true
+  local handler = split_box(held[1]) or ''
+  local event = key('event:' .. (redis.call('LINDEX', key('mail:' .. held[1]), 0) or ''))
+  local deaths, interrupted = unpack(redis.call('HMGET', event, 'deaths:' .. handler, 'interrupted:' .. handler))
+  return deaths or number(interrupted) >= INTERRUPTED_BEFORE_ALONE
 end
 
--- Return 1 if the caller is to put a shift into RQ's queue: there is mail, none that rests could be
--- rung for, and none waits in the queue.
--- `waiting` says since when one is on its way there. Only a shift that comes from the queue takes the
--- note away (see claim), so that no more than a few are ever in it. The note expires, in case the
--- caller dies before it does what it is told; the foreman, who can see the queue, notices much sooner.
-local function wants_shift(now)
-  if mail_is_ready() and not ring(now)
-    and redis.call('SET', key('waiting'), now, 'NX', 'PX', 60000) then
-    return 1
+-- Take a box out of a worker's hands, and put it on its handler's list if it has mail.
+local function release(worker, box)
+  local handler, mailbox = split_box(box)
+  redis.call('HDEL', key('held:' .. worker), box)
+  if handler then
+    redis.call('SREM', key('working:' .. handler), mailbox)
+    if redis.call('EXISTS', key('mail:' .. box)) == 1 then
+      redis.call('LPUSH', key('ready:' .. handler), mailbox)
+    end
   end
-  return 0
+end
+
+-- Release a box that is not the worker's to hold.
+local function take_back(worker, box)
+  release(worker, box)
+  note('held', box)
 end
 
 -- What is known of an event is one field: `milliseconds-order JSON`, when it came, its place among all,
--- and [event_type, mailbox, svix-id, when it was sent (s), if that is known].
-local function order_of(event_id)
-  local about = redis.call('HGET', key('event:' .. event_id), 'about') or ''
-  return string.match(about, '^%d+%-(%d+)') or 0
+-- and [event_type, mailbox, svix-id, when it was sent (s), if that is known]. Return the order, the type
+-- and the mailbox, or nothing if it cannot be read.
+local function read_about(about)
+  local order, named = string.match(about, '^%d+%-(%d+) (.*)$')
+  local found = decoded(named)
+  if type(found[1]) == 'string' and type(found[2]) == 'string' then
+    return order, found[1], found[2]
+  end
 end
 
-local NO_RECORDS = {}
-
--- Read what is needed to run an entry: its body, what is known of it, how many workers died under it,
--- and what is on record of its handlers.
-local function open_entry(entry)
-  local event_id, handler = read_entry(entry)
-  local event = key('event:' .. event_id)
-  local records = NO_RECORDS
-  local fields
-  if handler then
-    fields = redis.call('HMGET', event, 'body', 'about', 'deaths:' .. handler, 'h:' .. handler)
-    if fields[4] then
-      records = {handler, fields[4]}
+-- How many more mailboxes of a handler may be claimed: none while it is paused, else as many as its
+-- `concurrency` leaves.
+local paused, limits
+local function free_places(handler)
+  if not paused then
+    paused, limits = {}, {}
+    for _, name in ipairs(redis.call('SMEMBERS', key('paused'))) do
+      paused[name] = true
     end
-  else
-    fields = redis.call('HMGET', event, 'body', 'about', 'deaths', 'begun')
-    if fields[4] then
-      records = {}
-      local all = redis.call('HGETALL', event)
-      for i = 1, #all, 2 do
-        if string.sub(all[i], 1, 2) == 'h:' then
-          records[#records + 1] = string.sub(all[i], 3)
-          records[#records + 1] = all[i + 1]
-        end
-      end
+    local all = redis.call('HGETALL', key('limits'))
+    for i = 1, #all, 2 do
+      limits[all[i]] = tonumber(all[i + 1])
     end
   end
-  fields[4], fields[5] = records, entry
-  return fields
+  if paused[handler] then
+    return 0
+  end
+  return limits[handler] and limits[handler] - redis.call('SCARD', key('working:' .. handler)) or math.huge
 end
 
--- Return what handlers have behind them in a mailbox: for each that has open events there
--- {handler, how many, {the orders of the oldest hundred}}, and, if it is asked for, {handler, when the
--- newest event that it saw occurred, …}.
-local function past_of(mailbox, with_newest, has_open)
-  local newest = with_newest and redis.call('HGETALL', key('newest:' .. mailbox)) or {}
-  local open = {}
-  if not has_open then
-    return open, newest
-  end
-  for _, handler in ipairs(redis.call('SMEMBERS', key('open:' .. mailbox))) do
-    local events = key('unfinished:' .. handler .. ' ' .. mailbox)
-    local oldest = redis.call('ZRANGE', events, 0, 99, 'WITHSCORES')
-    local orders = {}
-    for i = 2, #oldest, 2 do
-      orders[#orders + 1] = tonumber(oldest[i])
-    end
-    open[#open + 1] = {handler, redis.call('ZCARD', events), orders}
-  end
-  return open, newest
+local function is_limited(handler)
+  free_places(handler)
+  return limits[handler] ~= nil
 end
 
--- Mailboxes under which a worker died wait on `careful`, not on `ready`. They are taken with nothing
--- else beside them, one entry each, and half as many together as were held when the worker died
--- (`company`): so a few deaths tell which entry it was, and the others are not kept waiting.
-local function take_careful(held, mailboxes, with_newest)
-  local taken = {}
-  local together = 1
-  while #taken < math.min(together, mailboxes) do
-    local mailbox = redis.call('LINDEX', key('careful'), 0)
-    local company = mailbox and tonumber(redis.call('HGET', key('company'), mailbox) or 1)
-    if not mailbox or (#taken > 0 and company < together) then
-      break
+-- Slow handlers are sync ones that keep a worker for a second or more, and quick ones beside them would
+-- wait that long. So of each set with two workers or more, one begins with no slow handler.
+local slow
+local function is_slow(handler)
+  if not slow then
+    slow = {}
+    for _, name in ipairs(redis.call('SMEMBERS', key('slow'))) do
+      slow[name] = true
     end
-    redis.call('LPOP', key('careful'))
-    together = #taken == 0 and company or together
-    redis.call('HSET', held, mailbox, 1)
-    local open, newest = past_of(mailbox, with_newest, true)
-    taken[#taken + 1] = {mailbox, 1, open, newest, open_entry(redis.call('LINDEX', key('mail:' .. mailbox), 0))}
   end
-  return taken
+  return slow[handler] == true
 end
 
--- Take up to `mailboxes` mailboxes into the shift's hands and return the first entries of each,
--- `entries` in all and no more than 4 MiB of them: `share` of each mailbox, or more if few are ready.
--- Entries stay in their mailbox until they are settled.
-local function take(shift, mailboxes, entries, share, with_newest)
-  local taken = {}
-  if mailboxes <= 0 or entries <= 0 then
-    return taken
+local function may_begin_slow(set, worker)
+  local workers = 0
+  for _, of in ipairs(redis.call('HVALS', key('workers'))) do
+    workers = workers + (of == set and 1 or 0)
   end
-  local held = key('held:' .. shift)
+  local others = 0
+  for _, one in ipairs(redis.call('SMEMBERS', key('busy:' .. set))) do
+    others = others + (one ~= worker and redis.call('ZSCORE', key('leases'), one) and 1 or 0)
+  end
+  return workers < 2 or others < workers - 1
+end
 
-  local holds = redis.call('HKEYS', held)
-  if #holds == 0 then
-    taken = take_careful(held, mailboxes, with_newest)
-    if #taken > 0 then
-      return taken
-    end
-  elseif redis.call('EXISTS', key('doubts')) == 1 then
-    for _, mailbox in ipairs(holds) do
-      if redis.call('HEXISTS', key('doubts'), mailbox) == 1 then
-        return taken
-      end
+-- Whether a worker may claim mail of a handler, if there is some.
+local function may_claim(handler, set, worker)
+  return free_places(handler) > 0 and (not is_slow(handler) or may_begin_slow(set, worker))
+end
+
+-- Whether a worker that holds nothing could claim anything. `handlers`: those of its set.
+local function has_mail(set, handlers)
+  local lists = {}
+  for _, handler in ipairs(handlers) do
+    if may_claim(handler, set, '') then
+      lists[#lists + 1] = key('ready:' .. handler)
+      lists[#lists + 1] = key('suspects:' .. handler)
     end
   end
+  return #lists > 0 and redis.call('EXISTS', unpack(lists)) > 0
+end
 
-  local count = math.min(redis.call('LLEN', key('ready')), mailboxes, entries)
-  share = math.max(share, math.floor(entries / math.max(count, 1)))
-  local room = 4 * 1024 * 1024
-  local expected = share
-  while count > 0 and entries > 0 and room > 0 do
-    -- As many as it will take, at one go, if the next ones hold as much as those before.
-    local most = math.min(count, math.ceil(entries / expected), AT_A_TIME)
-    local names = redis.call('LPOP', key('ready'), most)
-    local have_open = which_exist('open:', names)
-    local holding = {}
-    local before = entries
-    count = count - #names
-    for i, mailbox in ipairs(names) do
-      if entries <= 0 or room <= 0 then
-        for j = #names, i, -1 do
-          redis.call('LPUSH', key('ready'), names[j])
-        end
+-- Wake the most recently idle worker that has this set of handlers. Return whether there was one. It
+-- may have died: the foreman sees that mail stays.
+local function wake(set, now)
+  local worker, until_then = unpack(redis.call('ZPOPMAX', key('idle:' .. set)))
+  if not worker or tonumber(until_then) <= now then
+    return false
+  end
+  redis.call('LPUSH', key('wake:' .. worker), now)
+  redis.call('PEXPIRE', key('wake:' .. worker), 60000)
+  return true
+end
+
+-- Return the sets of handlers for which the caller is to put a shift into RQ's queue: there is mail for
+-- one of them, no idle worker could be woken, and no shift waits in the queue.
+-- `waiting:<set>` says since when one is on its way there. Only a shift that comes from the queue takes
+-- the note away (see claim), so that no more than a few are ever in it. The note expires, in case the
+-- caller dies before it does what it is told; the foreman, who can see the queue, notices much sooner.
+local function sets_to_wake(now)
+  local wanted = {}
+  local sets = redis.call('HGETALL', key('sets'))
+  for i = 1, #sets, 2 do
+    if has_mail(sets[i], words(sets[i + 1])) and not wake(sets[i], now)
+      and redis.call('SET', key('waiting:' .. sets[i]), now, 'NX', 'PX', 60000) then
+      wanted[#wanted + 1] = sets[i]
+    end
+  end
+  return wanted
+end
+
+-- Return the texts of a list that is stored, if it is one.
+local function texts(stored)
+  local found = {}
+  for _, one in ipairs(type(stored) == 'table' and stored or {}) do
+    if type(one) == 'string' then
+      found[#found + 1] = one
+    end
+  end
+  return found
+end
+
+-- Routes: which handlers get events of a type. They are worked out when an event of the type comes, and
+-- kept until a subscription changes.
+
+local MOST_ROUTES = 2048
+
+local function fits(event_type, pattern)
+  local escaped = string.gsub(pattern, '[^%w*]', '%%%0')
+  return string.find(event_type, '^' .. string.gsub(escaped, '%*', '.*') .. '$') ~= nil
+end
+
+local routes = {}
+local subscriptions
+
+-- Return the handlers that are subscribed with a pattern which fits a text: a type of event, if the
+-- kind of patterns is `patterns`; those of hooks are kept apart.
+local function match_all(kind, text)
+  if not subscriptions then
+    subscriptions = {}
+    local all = redis.call('HGETALL', key('subscriptions'))
+    for i = 1, #all, 2 do
+      subscriptions[#subscriptions + 1] = {all[i], decoded(all[i + 1])}
+    end
+    table.sort(subscriptions, function(one, other) return one[1] < other[1] end)
+  end
+  local found = {}
+  for _, subscription in ipairs(subscriptions) do
+    for _, pattern in ipairs(texts(subscription[2][kind])) do
+      if fits(text, pattern) then
+        found[#found + 1] = subscription[1]
         break
       end
-      local open, newest = past_of(mailbox, with_newest, have_open[i])
-      local mail = {mailbox, 0, open, newest}
-      for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, math.min(share, entries) - 1)) do
-        if room <= 0 then
-          break
-        end
-        local opened = open_entry(entry)
-        room = room - (opened[1] and #opened[1] or 0)
-        mail[#mail + 1] = opened
-      end
-      entries = entries - (#mail - 4)
-      holding[#holding + 1] = mailbox
-      holding[#holding + 1] = #mail - 4
-      taken[#taken + 1] = mail
     end
-    redis.call('HSET', held, unpack(holding))
-    expected = math.max((before - entries) / #names, 1)
   end
-  return taken
+  return found
 end
 
--- Return the mail that a shift holds already, as `take` did: the entries that it has not finished.
-local function in_hand(shift, with_newest)
-  local mail = {}
-  local held = redis.call('HGETALL', key('held:' .. shift))
-  for i = 1, #held, 2 do
-    local mailbox, entries = held[i], tonumber(held[i + 1])
-    local open, newest = past_of(mailbox, with_newest, true)
-    local opened = {mailbox, redis.call('HEXISTS', key('doubts'), mailbox), open, newest}
-    if entries > 0 then
-      for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, entries - 1)) do
-        opened[#opened + 1] = open_entry(entry)
+local function handlers_of(event_type)
+  local found = routes[event_type]
+  if not found then
+    local known = redis.call('HGET', key('routes'), event_type)
+    if known then
+      found = words(known)
+    else
+      found = match_all('patterns', event_type)
+      -- A sender could make up any number of types.
+      if redis.call('HLEN', key('routes')) >= MOST_ROUTES then
+        redis.call('DEL', key('routes'))
       end
+      redis.call('HSET', key('routes'), event_type, table.concat(found, ' '))
     end
-    mail[#mail + 1] = opened
+    routes[event_type] = found
   end
-  return mail
+  return found
 end
 
--- Extend the lease of a shift that holds mailboxes, and forget one that holds none.
-local function keep_lease(shift, ends)
-  if redis.call('EXISTS', key('held:' .. shift)) == 1 then
-    redis.call('ZADD', key('shifts'), ends, shift)
+local function forget_routes()
+  routes, subscriptions = {}, nil
+  redis.call('DEL', key('routes'))
+end
+
+-- One handler of an event is through with it, for good: when the last one is, the event's state is
+-- final. One with dead letters stays until they are dealt with; else its time to live begins.
+-- `fields` are written with it; `dead` is added to its dead letters.
+local function close(event, open, dead, fields, retention)
+  fields[#fields + 1] = 'open'
+  fields[#fields + 1] = open
+  if open == 0 then
+    fields[#fields + 1] = 'state'
+    fields[#fields + 1] = dead > 0 and 'dead' or 'done'
+  end
+  redis.call('HSET', event, unpack(fields))
+  if open == 0 and dead == 0 then
+    redis.call('PEXPIRE', event, retention)
+  end
+end
+
+-- Give an event to its handlers: note in its record which they are, and put it into a box of each.
+-- It was given to none before.
+local function give(event, event_id, mailbox, handlers, retention)
+  local fields = {'open', #handlers}
+  for _, handler in ipairs(handlers) do
+    fields[#fields + 1] = 'h:' .. handler
+    fields[#fields + 1] = ''
+  end
+  if #handlers == 0 then
+    fields = {'state', 'unhandled'}
+  end
+  redis.call('HSET', event, unpack(fields))
+  if #handlers == 0 then
+    redis.call('PEXPIRE', event, retention)
+  end
+  for _, handler in ipairs(handlers) do
+    post(handler, mailbox, event_id)
+  end
+end
+
+-- Give an event to those of its handlers that have no record of it yet: an older version had given it to
+-- some (see upgrade_to_2).
+local function give_to_others(event, event_id, mailbox, handlers, retention)
+  local others = {}
+  for _, handler in ipairs(handlers) do
+    if redis.call('HEXISTS', event, 'h:' .. handler) == 0 then
+      others[#others + 1] = handler
+      redis.call('HSET', event, 'h:' .. handler, '')
+    end
+  end
+  local open, dead = unpack(redis.call('HMGET', event, 'open', 'dead'))
+  open = number(open) + #others
+  close(event, open, number(dead), {'state', 'retrying'}, retention)
+  for _, handler in ipairs(others) do
+    post(handler, mailbox, event_id)
+  end
+end
+
+-- Whether anybody wants events: a worker that lives, or handlers that are not forgotten yet. (One that is
+-- only expected, see subscribing, wants none.)
+local function has_subscribers()
+  if redis.call('EXISTS', key('sets')) == 1 then
+    return true
+  end
+  for _, subscription in ipairs(redis.call('HVALS', key('subscriptions'))) do
+    if #texts(decoded(subscription).patterns) > 0 then
+      return true
+    end
+  end
+  return false
+end
+
+-- Give events to their handlers that came before anybody had subscribed. Return how many are left.
+local function route_waiting(most, retention)
+  if redis.call('EXISTS', key('unrouted')) == 0 or not has_subscribers() then
+    return 0
+  end
+  for _, event_id in ipairs(redis.call('LPOP', key('unrouted'), most) or {}) do
+    local event = key('event:' .. event_id)
+    local _, event_type, mailbox = read_about(redis.call('HGET', event, 'about') or '')
+    if event_type and redis.call('HLEN', event) > 2 then -- more than its body and `about`
+      give_to_others(event, event_id, mailbox, handlers_of(event_type), retention)
+    elseif event_type then
+      give(event, event_id, mailbox, handlers_of(event_type), retention)
+    else
+      -- Nobody knows whose it is. Its body, if there is one, stays as long as any.
+      note('event', event_id)
+      if redis.call('EXISTS', event) == 1 then
+        give(event, event_id, '', {}, retention)
+      end
+    end
+  end
+  return redis.call('LLEN', key('unrouted'))
+end
+
+-- Extend the lease of a worker that holds mail, and forget that of one that holds none; and note whether
+-- it is busy with a slow handler.
+local function keep_lease(worker, set, ends)
+  local held = key('held:' .. worker)
+  if redis.call('EXISTS', held) == 1 then
+    redis.call('ZADD', key('leases'), ends, worker)
   else
-    redis.call('ZREM', key('shifts'), shift)
+    redis.call('ZREM', key('leases'), worker)
   end
+  is_slow('')
+  local busy = false
+  for _, box in ipairs(next(slow) and redis.call('HKEYS', held) or {}) do
+    busy = busy or is_slow(split_box(box) or '')
+  end
+  redis.call(busy and 'SADD' or 'SREM', key('busy:' .. set), worker)
 end

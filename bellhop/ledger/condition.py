@@ -22,11 +22,13 @@ class Condition:
     swept_at: datetime | None
     """When a foreman looked after it last."""
     mailboxes_ready: int
-    shifts: int
+    unrouted: int
+    """Events that came before any worker did, and wait for one."""
     oldest_mail: datetime | None
     """When the event came that waits longest to be begun, or is being handled.
 
-    Of one that is tried again that says nothing: it came hours ago, perhaps, and waits since now.
+    What waits for a paused handler does not count. Of one that is tried again that says nothing:
+    it came hours ago, perhaps, and waits since now.
     """
     retries: int
     oldest_due: datetime | None
@@ -37,27 +39,34 @@ class Condition:
     oldest_dead: datetime | None = None
     """When the handler gave up that did so first, of the dead letters that are left."""
     oldest_quarantined: datetime | None = None
+    oldest_unrouted: datetime | None = None
 
 
 def read_condition(redis: Redis) -> Condition:
     """Ask the ledger how it is doing. Raises `RedisError`; costs some hundred quick commands."""
     seconds, microseconds = redis.time()
+    handlers = _handlers(redis)
     numbers: Any = redis.pipeline(transaction=False)
-    for name in (keys.READY, keys.CAREFUL):
-        numbers.llen(name)
-    for name in (keys.SHIFTS, keys.DUE, keys.DEAD, keys.QUARANTINE, keys.DRIFT):
+    for handler in handlers:
+        numbers.llen(keys.suspects(handler))
+        numbers.llen(keys.ready(handler))
+    lengths = numbers.execute()
+    numbers.llen(keys.UNROUTED)
+    for name in (keys.DUE, keys.DEAD, keys.QUARANTINE, keys.DRIFT):
         numbers.zcard(name)
     numbers.get(keys.SWEPT)
+    numbers.lindex(keys.UNROUTED, 0)
+    numbers.smembers(keys.PAUSED)
     for name in (keys.DUE, keys.DEAD, keys.QUARANTINE):
         numbers.zrange(name, 0, 0, withscores=True)
-    ready, careful, shifts, due, dead, quarantined, drift, swept, *first = numbers.execute()
+    unrouted, due, dead, quarantined, drift, swept, waits, paused, *first = numbers.execute()
     first_due, first_dead, first_quarantined = map(_score, first)
     return Condition(
         now=_time(seconds * 1000 + microseconds // 1000),
         swept_at=_time(int(swept)) if swept else None,
-        mailboxes_ready=ready + careful,
-        shifts=shifts,
-        oldest_mail=_oldest_mail(redis),
+        mailboxes_ready=sum(lengths),
+        unrouted=unrouted,
+        oldest_mail=_oldest_mail(redis, [one for one in handlers if one.encode() not in paused]),
         retries=due,
         oldest_due=first_due,
         dead=dead,
@@ -65,33 +74,73 @@ def read_condition(redis: Redis) -> Condition:
         drift=drift,
         oldest_dead=first_dead,
         oldest_quarantined=first_quarantined,
+        oldest_unrouted=_received_at(redis, waits) if waits else None,
     )
+
+
+def read_oldest_mail(redis: Redis, handler: str) -> datetime | None:
+    """Return when the event came that waits longest of those of a handler that nobody holds.
+
+    Only the first mailboxes are looked at. Raises `RedisError`.
+    """
+    asked: Any = redis.pipeline(transaction=False)
+    for name in (keys.suspects(handler), keys.ready(handler)):
+        asked.lrange(name, 0, _LOOKED_AT - 1)
+    suspects, ready = asked.execute()
+    for mailbox in (*suspects, *ready):
+        asked.lindex(keys.mail(handler, mailbox.decode()), 0)
+    times = [_received_at(redis, event_id) for event_id in asked.execute() if event_id]
+    return min(times, default=None)
+
+
+def _received_at(redis: Redis, event_id: bytes) -> datetime:
+    about: Any = redis.hget(keys.event(event_id.decode()), "about")
+    return _time(About.read(about).received_ms)
+
+
+def _handlers(redis: Redis) -> list[str]:
+    names: Any = redis.hkeys(keys.SUBSCRIPTIONS)
+    return [name.decode(errors="surrogateescape") for name in names]
 
 
 def _score(first: Sequence[tuple[bytes, float]]) -> datetime | None:
     return _time(int(first[0][1])) if first else None
 
 
-def _oldest_mail(redis: Redis) -> datetime | None:
+def _oldest_mail(redis: Redis, handlers: Sequence[str]) -> datetime | None:
     asked: Any = redis.pipeline(transaction=False)
-    for mailbox in _mailboxes(redis):
-        asked.lindex(keys.mail(mailbox), 0)
-    first = [entry.decode() for entry in asked.execute() if entry]
-    for event_id in [entry for entry in first if " " not in entry]:  # the others are retries
-        asked.hget(keys.event(event_id), "about")
-    times = [About.read(about).received_ms for about in asked.execute() if about]
+    asked.lindex(keys.UNROUTED, 0)
+    boxes = list(_boxes(redis, handlers))
+    for handler, mailbox in boxes:
+        asked.lindex(keys.mail(handler, mailbox), 0)
+    unrouted, *first = asked.execute()
+    if unrouted:
+        asked.hmget(
+            keys.event(unrouted.decode(errors="surrogateescape")), "about", "no such handler"
+        )
+    for (handler, _), event_id in zip(boxes, first, strict=True):
+        if event_id:
+            asked.hmget(
+                keys.event(event_id.decode(errors="surrogateescape")), "about", f"h:{handler}"
+            )
+    # What has a record was tried before.
+    abouts = [About.read(about) for about, record in asked.execute() if about and not record]
+    times = [about.received_ms for about in abouts if about.received_ms]
     return _time(min(times)) if times else None
 
 
-def _mailboxes(redis: Redis) -> Iterator[str]:
-    """Yield mailboxes with mail, those first that wait longest."""
-    for name in (keys.CAREFUL, keys.READY):
-        waiting: Any = redis.lrange(name, 0, _LOOKED_AT - 1)
-        yield from map(bytes.decode, waiting)
-    shifts: Any = redis.zrange(keys.SHIFTS, 0, _LOOKED_AT - 1)
-    for shift in shifts:
-        held: Any = redis.hkeys(keys.held(shift.decode()))
-        yield from map(bytes.decode, held[:_LOOKED_AT])
+def _boxes(redis: Redis, handlers: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield handlers and mailboxes with mail, those first that wait longest."""
+    for handler in handlers:
+        for name in (keys.suspects(handler), keys.ready(handler)):
+            waiting: Any = redis.lrange(name, 0, _LOOKED_AT - 1)
+            yield from ((handler, mailbox.decode(errors="surrogateescape")) for mailbox in waiting)
+    workers: Any = redis.zrange(keys.LEASES, 0, _LOOKED_AT - 1)
+    for worker in workers:
+        held: Any = redis.hkeys(keys.held(worker.decode(errors="surrogateescape")))
+        for box in held[:_LOOKED_AT]:
+            handler, _, mailbox = box.decode(errors="surrogateescape").partition(" ")
+            yield handler, mailbox
 
 
 def _time(milliseconds: int) -> datetime:

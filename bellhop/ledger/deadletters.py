@@ -1,7 +1,7 @@
 """Dead letters: what handlers gave up, looked at and chosen."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +10,7 @@ from redis import Redis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
-from bellhop.ledger.handled import Handled, attempts_made, opened, resealed
+from bellhop.ledger.handled import Handled, attempts_made, opened, resealed, shown_record
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -21,7 +21,8 @@ _PAGE = 200
 class DeadLetter:
     """An event that a handler gave up. `stored`: what is on record of the handler, as it is stored.
 
-    If the event's record is gone, nothing is known `about` it, and `body` is `None`.
+    If the event's record is gone, nothing is known `about` it, and `body` is `None`. If a hook gave
+    up, there is no body either, and `call` is what it was called about, JSON.
     """
 
     event_id: str
@@ -31,6 +32,29 @@ class DeadLetter:
     body: bytes | None = field(repr=False)
     stored: Mapping[str, Any] = field(repr=False)
     vault: Vault = field(repr=False, default=NO_KEYS)
+    call: bytes | None = None
+
+    @classmethod
+    def read(
+        cls,
+        event_id: str,
+        handler: str,
+        died_ms: float,
+        fields: Sequence[Any],
+        vault: Vault,
+    ) -> "DeadLetter":
+        """Return one, from `about`, `body`, the handler's record and `call` of the event."""
+        about, body, record, *call = fields
+        return cls(
+            event_id,
+            handler,
+            datetime.fromtimestamp(died_ms / 1000, UTC),
+            About.read(about),
+            body,
+            shown_record(record) if record else {},
+            vault,
+            *call,
+        )
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -105,21 +129,17 @@ class DeadLetters:
         # The names first: what is dealt with meanwhile must not make it skip others.
         names: Any = self.redis.zrange(keys.DEAD, 0, -1, desc=True, withscores=True)
         for start in range(0, len(names), _PAGE):
-            page = [(*name.decode().split(" ", 1), died) for name, died in names[start:][:_PAGE]]
+            page = [
+                (event_id, handler, died)
+                for name, died in names[start:][:_PAGE]
+                for event_id, _, handler in [name.decode(errors="surrogateescape").partition(" ")]
+            ]
             yield from self._read(page)
 
     def _read(self, page: list[Any]) -> Iterator[DeadLetter]:
         with self.redis.pipeline(transaction=False) as pipeline:
             for event_id, handler, _ in page:
-                pipeline.hmget(keys.event(event_id), "about", "body", f"h:{handler}")
+                pipeline.hmget(keys.event(event_id), "about", "body", f"h:{handler}", "call")
             found = pipeline.execute()
-        for (event_id, handler, died), (about, body, record) in zip(page, found, strict=True):
-            yield DeadLetter(
-                event_id,
-                handler,
-                datetime.fromtimestamp(died / 1000, UTC),
-                About.read(about),
-                body,
-                json.loads(record) if record else {},
-                self._vault,
-            )
+        for (event_id, handler, died), fields in zip(page, found, strict=True):
+            yield DeadLetter.read(event_id, handler, died, fields, self._vault)

@@ -1,7 +1,6 @@
 """The values that go into the ledger's scripts and come out of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, NamedTuple
@@ -71,8 +70,8 @@ class Arrival(NamedTuple):
 class About(NamedTuple):
     """What the ledger knows of an event besides its body.
 
-    `order`: its place among all, from 1. `sent`: when its delivery was sent, in seconds since the
-    epoch, if that is known.
+    `received_ms`: 0 if nothing is known. `order`: its place among all, from 1. `sent`: when its
+    delivery was sent, in seconds since the epoch, if that is known.
     """
 
     received_ms: int = 0
@@ -84,12 +83,22 @@ class About(NamedTuple):
 
     @classmethod
     def read(cls, field: bytes | None) -> "About":
-        """Read what the record of an event says; of one that is gone, nothing is known."""
+        """Read what the record of an event says, and leave alone what a newer version added.
+
+        Of one that is gone, or cannot be read, nothing is known.
+        """
         if not field:
             return cls()
         when, _, named = field.partition(b" ")
         received_ms, _, order = when.partition(b"-")
-        return cls(int(received_ms), int(order), *from_json(named))
+        try:
+            event_type, mailbox, delivery_id, *more = from_json(named)
+            sent = more[0] if more and isinstance(more[0], int) else None
+            about = cls(int(received_ms), int(order), event_type, mailbox, delivery_id, sent)
+        except (TypeError, ValueError):
+            return cls()
+        is_ours = isinstance(event_type, str) and isinstance(mailbox, str)
+        return about if is_ours and isinstance(delivery_id, str) else cls()
 
     @staticmethod
     def named(arrival: "Arrival") -> bytes:
@@ -118,112 +127,13 @@ class Quarantined(NamedTuple):
 class Receipt(NamedTuple):
     """What became of a batch: for each delivery, in order, whether it was new.
 
-    `wants_shift`: the caller must put a shift into RQ's queue. `unseen`: differences from Seam's
-    schema that no event had before.
+    `wake`: sets of handlers for which the caller must put a shift into RQ's queue. `unseen`:
+    differences from Seam's schema that no event had before.
     """
 
     new: tuple[bool, ...]
-    wants_shift: bool
+    wake: tuple[str, ...]
     unseen: tuple[Drift, ...] = ()
-
-
-@dataclass(slots=True)  # to make a frozen one takes twice as long
-class Entry:
-    """One waiting entry of a mailbox: an event for all its handlers, or for one that tries again.
-
-    `body` is `None` if the event's record is gone. `deaths`: how many workers died while they had
-    nothing else in hand. `records`: what is written already of the event's handlers, by name.
-    """
-
-    event_id: str
-    handler: str | None
-    body: bytes | None = field(repr=False)
-    about: About
-    deaths: int
-    records: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """The entry as it stands in its mailbox."""
-        return f"{self.event_id} {self.handler}" if self.handler else self.event_id
-
-
-class Open(NamedTuple):
-    """The events of a mailbox that are open for a handler: how many, and the oldest hundred."""
-
-    total: int
-    orders: tuple[int, ...]
-
-
-@dataclass(slots=True, frozen=True)
-class Mail:
-    """The first entries of a mailbox that is now in the shift's hands.
-
-    `careful`: a worker died with this mailbox in hand, so it was claimed with one entry, and
-    nothing beside it but others like it.
-    `open`: events that wait for a retry, or behind one, by handler. `newest`: when the newest event
-    that a handler saw occurred, in milliseconds since the epoch, if it was asked for.
-    """
-
-    mailbox: str
-    careful: bool
-    entries: tuple[Entry, ...]
-    open: Mapping[str, Open] = field(default_factory=dict)
-    newest: Mapping[str, int] = field(default_factory=dict)
-
-
-class Claimed(NamedTuple):
-    """The mail a shift starts with, and whether to put another shift into RQ's queue."""
-
-    mail: tuple[Mail, ...]
-    wants_shift: bool
-
-
-class Outcome(NamedTuple):
-    """What a handler did with an event, or that the event has to wait behind an earlier one.
-
-    `delay_ms` counts for a retry only. `occurred_ms`: when the event occurred, if the handler saw
-    it and wants to know which was the newest.
-    """
-
-    handler: str
-    kind: Literal["done", "retry", "behind", "dead"]
-    delay_ms: int
-    record: str
-    occurred_ms: int | None = None
-
-
-class SettledEntry(NamedTuple):
-    """Outcomes of an entry. One that is not `finished` stays in its mailbox.
-
-    `state` is the event's, if nothing of it is left open: `done`, or `unhandled` if no handler
-    matched.
-    """
-
-    name: str
-    finished: bool
-    outcomes: Sequence[Outcome]
-    state: Literal["done", "unhandled"] = "done"
-
-
-class SettledMail(NamedTuple):
-    """Results of a mailbox, and where it goes: kept, or given back at the end or in front."""
-
-    mailbox: str
-    give_back: Literal["keep", "end", "front"]
-    entries: Sequence[SettledEntry]
-
-
-class Settled(NamedTuple):
-    """Answer to a settle. If not `ours`, the lease was taken away and nothing was written.
-
-    `careful_waits`: there are mailboxes that only a shift with empty hands may take.
-    """
-
-    ours: bool
-    mail: tuple[Mail, ...]
-    wants_shift: bool
-    careful_waits: bool = False
 
 
 class Resolution(NamedTuple):
@@ -239,7 +149,7 @@ class Resolved(NamedTuple):
     """Which dead letters were dealt with; the others were none (any more)."""
 
     done: tuple[bool, ...]
-    wants_shift: bool
+    wake: tuple[str, ...]
 
 
 class Errand(NamedTuple):
@@ -269,16 +179,25 @@ class Replayed(NamedTuple):
 
     done: tuple[bool, ...]
     waiting: int
-    wants_shift: bool
+    wake: tuple[str, ...]
 
 
 class Swept(NamedTuple):
-    """What a sweep found: retries that were due, and shifts whose mail it gave back.
+    """What a sweep found.
 
-    `more`: whether another sweep has to come at once, since there may be more.
+    `wake`: sets of handlers for which to put a shift into RQ's queue. `retries`: how many were due.
+    `freed`: dead workers whose mail it gave back. `dropped`: sets that no worker has any more.
+    `abandoned`: handlers that nobody had for too long. `more`: whether another sweep has to come at
+    once. `now_ms`, `jumps`: the server's time, and how often its clock has jumped. `forgotten`:
+    handlers that no worker has, and for which nothing waited.
     """
 
-    wants_shift: bool
+    wake: tuple[str, ...]
     retries: int
-    ended: tuple[str, ...]
-    more: bool = False
+    freed: tuple[str, ...]
+    dropped: tuple[str, ...]
+    abandoned: tuple[str, ...]
+    more: bool
+    now_ms: int
+    jumps: int
+    forgotten: tuple[str, ...] = ()

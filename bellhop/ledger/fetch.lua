@@ -16,7 +16,7 @@ local function is_settled(attempt)
   return body or given_up
 end
 
-local since = redis.call('GET', key('fetched_to'))
+local since = string.match(redis.call('GET', key('fetched_to')) or '', '^%d+%-%d+$')
 local told = redis.call('XRANGE', key('attempts'), since and '(' .. since or '-', '+', 'COUNT', 1000)
 for _, entry in ipairs(told) do
   local attempt = entry[2][2]

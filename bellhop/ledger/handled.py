@@ -1,14 +1,66 @@
 """What a handler did about an event, as the record tells it."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bellhop.errors import BellhopError
 from bellhop.vault import CannotOpen, Kind, Vault
 
+_NEVER_MS = 10**14
 UNCOUNTED = "uncounted"
 """Marks a try on record that is no attempt: the handler raised `Retry(counts=False)`."""
+
+
+class UnreadableRecord(BellhopError):
+    """What is on record of a handler cannot be read: no version of Bellhop wrote it."""
+
+
+def read_record(stored: bytes | str) -> dict[str, Any]:
+    """Return the record of a handler, with all that is in it. Raises `UnreadableRecord`.
+
+    An empty one says that the event was given to the handler, which has not run yet.
+    """
+    if not stored:
+        return {"state": "waiting", "attempts": []}
+    try:
+        record: Any = json.loads(stored)  # an error's text may hold half a character
+    except ValueError:
+        record = None
+    if not _is_record(record):
+        raise UnreadableRecord("what is on record of the handler cannot be read")
+    read: dict[str, Any] = record
+    return read
+
+
+def _is_record(record: Any) -> bool:
+    """Whether all is of its type that is read of a record; it may have more."""
+    return (
+        isinstance(record, dict)
+        and isinstance(record.get("state"), str)
+        and isinstance(record.get("attempts", []), list)
+        and all(map(_is_attempt, record.get("attempts", ())))
+        and all(isinstance(record.get(name, 0), int) for name in ("earlier", UNCOUNTED, "since"))
+        and all(isinstance(record.get(name), int | None) for name in ("forgiven", "replay"))
+        and all(isinstance(record.get(name), str | None) for name in ("error", "reason"))
+    )
+
+
+def _is_attempt(attempt: Any) -> bool:
+    match attempt:
+        case [int() | float() as started, int() | float() as took, str() | None, *_]:
+            return 0 <= started < _NEVER_MS and 0 <= took < _NEVER_MS
+    return False
+
+
+def shown_record(stored: bytes) -> dict[str, Any]:
+    """Return the record of a handler for people: of one that cannot be read, that it is so."""
+    try:
+        return read_record(stored)
+    except UnreadableRecord as error:
+        return {"state": "unreadable", "attempts": [], "error": str(error)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +122,29 @@ def _attempts(record: Mapping[str, Any]) -> Iterator[Attempt]:
         number += counts
 
 
+_LATER = datetime.max.replace(tzinfo=UTC)
+
+
+def read_records(fields: Mapping[bytes, bytes]) -> dict[str, Mapping[str, Any]]:
+    """Return what is on record of each handler, from the fields of an event's hash in Redis."""
+    return {
+        name[2:].decode(errors="replace"): shown_record(record)
+        for name, record in fields.items()
+        if name.startswith(b"h:")
+    }
+
+
+def handled_by(
+    records: Mapping[str, Mapping[str, Any]], event_id: str, vault: Vault
+) -> list[Handled]:
+    """Return what each handler did about an event, in the order in which they began."""
+    found = [
+        Handled.read(name, opened(record, event_id, name, vault))
+        for name, record in records.items()
+    ]
+    return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
+
+
 def attempts_made(record: Mapping[str, Any]) -> int:
     """Return how often a handler was tried, without the tries that do not count."""
     return int(record.get("earlier", 0)) + counted(record.get("attempts", ()))
@@ -108,6 +183,21 @@ def resealed(
         except CannotOpen:
             return stored
         return vault.seal_text(text, kind, event_id, handler)
+
+    return _with_said(record, renewed)
+
+
+def renamed(
+    record: Mapping[str, Any], event_id: str, old: str, new: str, vault: Vault
+) -> dict[str, Any]:
+    """Return the record of a handler as that of another one, if what was said can be read."""
+
+    def renewed(stored: str, kind: Kind) -> str:
+        try:
+            text = vault.open_text(stored, kind, event_id, old)
+        except CannotOpen:
+            return stored
+        return vault.seal_text(text, kind, event_id, new)
 
     return _with_said(record, renewed)
 

@@ -27,10 +27,14 @@ end
 
 for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
   local order, created, kept, subjects = string.match(noted, '^(%d+) (%-?%d+) (%d+) (.*)$')
-  retention = math.max(retention, tonumber(kept))
-  add('created', created, order)
-  for _, subject in ipairs(cjson.decode(subjects)) do
-    add('index:' .. subject, created, order)
+  if order then
+    retention = math.max(retention, tonumber(kept))
+    add('created', created, order)
+    for _, subject in ipairs(texts(decoded(subjects))) do
+      add('index:' .. subject, created, order)
+    end
+  else
+    note('unindexed', noted)
   end
 end
 redis.call('LTRIM', key('unindexed'), most, -1)

@@ -6,28 +6,50 @@ the same database has another tag: a process works with one ledger, and `use` sa
 
 | key                     | type       | holds                                                     |
 | ----------------------- | ---------- | --------------------------------------------------------- |
-| `event:<event_id>`      | hash       | body, state; `about`, when it came and its place among    |
-|                         |            | all, `milliseconds-order`, and JSON [type, mailbox,       |
-|                         |            | svix-id, sent (s)]; for each handler `h:<handler>`, its   |
-|                         |            | attempts; how many are `open` (to be run) and `dead`;     |
-|                         |            | after crashes `begun`, `deaths` and `deaths:<handler>`    |
+| `event:<event_id>`      | hash       | body; `about`, when it came and its place among all,      |
+|                         |            | `milliseconds-order`, and JSON [type, mailbox, svix-id,   |
+|                         |            | sent (s)]; for each handler that it was given to          |
+|                         |            | `h:<handler>`, what that did, empty until then; how many  |
+|                         |            | handlers are not through (`open`), how many gave up       |
+|                         |            | (`dead`); `state`, once any was tried; after crashes      |
+|                         |            | `deaths:<handler>` and `interrupted:<handler>`; once      |
+|                         |            | hooks were called about a dead letter, the id of the call |
+|                         |            | as `told:<handler>`. Of such a call, instead of the body, |
+|                         |            | `call`: JSON {kind, at, …}, what it is about              |
+| `calls`                 | string     | how often hooks were called                               |
 | `deliveries`            | sorted set | svix-ids that came, by when (ms)                          |
-| `mail:<mailbox>`        | list       | waiting entries: `event_id`, or `event_id handler`        |
-| `ready`                 | list       | mailboxes with mail that nobody holds                     |
-| `careful`               | list       | the same, for those under which a worker died             |
-| `doubts`                | hash       | for each of those, how many more entries to take singly   |
-| `company`               | hash       | and how many of them may be taken together                |
-| `shifts`                | sorted set | shifts at work, by the time their lease ends              |
-| `held:<shift>`          | hash       | the mailboxes a shift holds, with the number of entries   |
-| `settled:<shift>`       | string     | the number of its last settle, for one that is repeated   |
-| `waiting`               | string     | since when a shift waits in RQ's queue (ms)               |
-| `resting`               | sorted set | shifts with empty hands, by when they end                 |
-| `bell:<shift>`          | list       | rung when there is mail for a shift that rests            |
-| `due`                   | sorted set | retries, `event_id handler mailbox`, by when they are due |
+| `subscriptions`         | hash       | for each handler JSON {patterns, since}, for a hook also  |
+|                         |            | {dead: patterns of handlers} or {quarantined: […]}        |
+| `seen`                  | sorted set | handlers, by when a live worker last had them (ms)        |
+| `limits`                | hash       | for some handlers, mailboxes at work at a time            |
+| `paused`                | set        | handlers of which nothing is claimed                      |
+| `moving`                | hash       | handlers that are given the mail of others, with those    |
+| `routes`                | hash       | for types that came, which handlers get them              |
+| `unrouted`              | list       | events that came before anybody subscribed                |
+| `workers`               | hash       | for each worker, the fingerprint of its set of handlers   |
+| `alive`                 | sorted set | workers, by when their pool last spoke for them (ms)      |
+| `sets`                  | hash       | for each set of handlers, their names                     |
+| `set:<set>`             | string     | JSON {since (ms), handlers: [{name, patterns, hook,       |
+|                         |            | concurrency}, …]}: since when a worker has them           |
+| `mail:<h> <mailbox>`    | list       | waiting events of a handler, by id                        |
+| `ready:<h>`             | list       | its mailboxes with mail that nobody holds                 |
+| `suspects:<h>`          | list       | the same, for those whose first event is to be run alone  |
+| `working:<h>`           | set        | its mailboxes that are held, if it is limited             |
+| `leases`                | sorted set | workers that hold mail, by when their lease ends (ms)     |
+| `held:<worker>`         | hash       | the `h mailbox` that it holds, with the number of entries |
+| `settled:<worker>`      | string     | the number of its last settle, for one that is repeated   |
+| `slow`                  | set        | sync handlers that keep their worker for a second or more |
+| `busy:<set>`            | set        | workers that hold mail of one of these                    |
+| `draining:<set>`        | string     | the worker that empties its hands for suspects            |
+| `waiting:<set>`         | string     | since when a shift waits in RQ's queue (ms)               |
+| `idle:<set>`            | sorted set | workers with empty hands, by when their shift ends        |
+| `wake:<worker>`         | list       | written when there is mail for an idle worker             |
+| `due`                   | sorted set | retries, `event_id h mailbox`, and mailboxes that wait    |
+|                         |            | for one, ` h mailbox`, by when they are due               |
+| `retrying:<h> <m>`      | sorted set | events that the handler is to try again, in their order,  |
+|                         |            | if it wants to know of them                               |
+| `jumps`                 | string     | how often the server's clock has jumped                   |
 | `order`                 | string     | how many events were accepted                             |
-| `open:<mailbox>`        | set        | the handlers for which events of the mailbox are open     |
-| `unfinished:<h> <m>`    | sorted set | those events of a handler and a mailbox, in their order   |
-| `behind:<h> <m>`        | sorted set | those of them that wait for the ones before               |
 | `newest:<mailbox>`      | hash       | for each handler that wants to know, when the newest      |
 |                         |            | event that it saw occurred (ms)                           |
 | `replaying`             | set        | entries that a replay put into mailboxes, as they wait    |
@@ -44,12 +66,19 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `fetched_to`            | string     | the entry of `attempts` up to which they were taken over  |
 | `dead`                  | sorted set | `event_id handler`, by the time it gave up                |
 | `quarantine`            | sorted set | svix-ids of bodies that are no event, in order of arrival |
-| `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival         |
+| `quarantined:<svix-id>` | hash       | their body, problems, headers and time of arrival; `told`,|
+|                         |            | the id of the call of hooks about it                      |
 | `drift`                 | sorted set | `type kind field` of differences, by when they were seen  |
 | `drift:<type …>`        | hash       | how often, since when, with one example                   |
 | `alarms`                | sorted set | `type endpoint` of Svix's messages, by when they were     |
 |                         |            | sent (s)                                                  |
 | `swept`                 | string     | when a foreman swept last (ms)                            |
+| `repair`                | hash       | when it looked for faults last (ms), how often, and up to |
+|                         |            | which entry of the log                                    |
+| `repairs`               | list       | what was repaired since then, `kind where`                |
+| `repaired`              | hash       | how often each kind was, and when last (ms)               |
+| `broken:<name>`         | any        | what was under a name of ours and is not ours, for 14 d   |
+| `version`               | string     | of this layout: 2                                         |
 | `sealed`                | string     | encrypted with the first key, to see if it is known       |
 | `probe`                 | string     | written by the readiness check                            |
 """
@@ -78,24 +107,39 @@ def glob(name: str) -> str:
     return re.sub(r"([][*?\\])", r"\\\1", name) + "*"
 
 
+def handler_set(fingerprint: str) -> str:
+    """A set of handlers that workers have."""
+    return f"{PREFIX}set:{fingerprint}"
+
+
 def event(event_id: str) -> str:
     """The record of an event."""
     return f"{PREFIX}event:{event_id}"
 
 
-def mail(mailbox: str) -> str:
-    """The waiting entries of a mailbox."""
-    return f"{PREFIX}mail:{mailbox}"
+def mail(handler: str, mailbox: str) -> str:
+    """The waiting events of a mailbox."""
+    return f"{PREFIX}mail:{handler} {mailbox}"
 
 
-def held(shift: str) -> str:
-    """The mailboxes in a shift's hands."""
-    return f"{PREFIX}held:{shift}"
+def ready(handler: str) -> str:
+    """The mailboxes of a handler with mail that nobody holds."""
+    return f"{PREFIX}ready:{handler}"
 
 
-def bell(shift: str) -> str:
-    """Rung when there is mail for a shift that rests."""
-    return f"{PREFIX}bell:{shift}"
+def suspects(handler: str) -> str:
+    """Those whose first event is to be run alone."""
+    return f"{PREFIX}suspects:{handler}"
+
+
+def held(worker: str) -> str:
+    """The mailboxes in a worker's hands."""
+    return f"{PREFIX}held:{worker}"
+
+
+def wake(worker: str) -> str:
+    """Written when there is mail for an idle worker."""
+    return f"{PREFIX}wake:{worker}"
 
 
 def index(field: str, value: str) -> str:
@@ -118,12 +162,15 @@ def drift(name: str) -> str:
     return f"{PREFIX}drift:{name}"
 
 
-READY = f"{PREFIX}ready"
-CAREFUL = f"{PREFIX}careful"
-DOUBTS = f"{PREFIX}doubts"
-SHIFTS = f"{PREFIX}shifts"
-RESTING = f"{PREFIX}resting"
-WAITING = f"{PREFIX}waiting"
+SUBSCRIPTIONS = f"{PREFIX}subscriptions"
+SEEN = f"{PREFIX}seen"
+LIMITS = f"{PREFIX}limits"
+PAUSED = f"{PREFIX}paused"
+UNROUTED = f"{PREFIX}unrouted"
+WORKERS = f"{PREFIX}workers"
+ALIVE = f"{PREFIX}alive"
+SETS = f"{PREFIX}sets"
+LEASES = f"{PREFIX}leases"
 DUE = f"{PREFIX}due"
 LOG = f"{PREFIX}log"
 ATTEMPTS = f"{PREFIX}attempts"
@@ -136,6 +183,8 @@ QUARANTINE = f"{PREFIX}quarantine"
 DRIFT = f"{PREFIX}drift"
 ALARMS = f"{PREFIX}alarms"
 SWEPT = f"{PREFIX}swept"
+REPAIRED = f"{PREFIX}repaired"
 ORDER = f"{PREFIX}order"
+VERSION = f"{PREFIX}version"
 SEALED = f"{PREFIX}sealed"
 PROBE = f"{PREFIX}probe"

@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from redis import Redis
-from redis.exceptions import NoScriptError
+from redis.exceptions import NoScriptError, ResponseError
 
 from bellhop.events.subjects import known_subjects
-from bellhop.ledger import calls, keys
+from bellhop.ledger import calls, claims, keys, moves
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
-    Claimed,
     Errand,
     Quarantined,
     Receipt,
@@ -21,14 +21,23 @@ from bellhop.ledger.entries import (
     Replayed,
     Resolution,
     Resolved,
-    Settled,
-    SettledMail,
     Swept,
 )
 from bellhop.ledger.indexing import AT_A_TIME
+from bellhop.ledger.mail import Claimed, ClaimLimit, HandlerSet, Settled, SettledMail
+from bellhop.ledger.moves import NOTHING_SEALED, START, Paused, Place, Step
+from bellhop.ledger.repairs import Repaired
+from bellhop.ledger.version import told
 from bellhop.vault import NO_KEYS, Kind, Vault
 
 T = TypeVar("T")
+
+LEASE = timedelta(seconds=20)
+"""How long a worker holds its mail after somebody last spoke for it."""
+
+FORGET_AFTER = timedelta(days=1)
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 class Ledger:
@@ -36,8 +45,9 @@ class Ledger:
 
     `retention`: how long an event is remembered once nothing of it is open. `now_ms` arguments are
     for tests: without one, the server's clock counts, the only one that all machines share. Every
-    method raises `redis.exceptions.RedisError` when Redis cannot do it; then nothing was written,
-    unless the connection broke before the answer came. `vault`: bodies are stored as it seals them;
+    method raises `redis.exceptions.RedisError` when Redis cannot do it, and `WrongVersion` if the
+    ledger is of another version; then nothing was written, unless the connection broke before the
+    answer came. `vault`: bodies are stored as it seals them;
     who reads one opens it.
     """
 
@@ -52,34 +62,46 @@ class Ledger:
         """Take in a batch of deliveries, each once."""
         return self._run(calls.accept(sealed(batch, self.vault), self.retention, now_ms))
 
+    def subscribe(
+        self, worker: str, handlers: HandlerSet, *, now_ms: int | None = None
+    ) -> tuple[str, ...]:
+        """Say which handlers a worker has, before it claims anything.
+
+        Returns the sets of handlers for which to put a shift into RQ's queue.
+        """
+        return self._run(claims.subscribe(worker, handlers, self.retention, now_ms))
+
+    def is_subscribed(self, worker: str, handlers: HandlerSet) -> bool:
+        """Say whether it is known that a worker has these handlers."""
+        asked: Any = self.redis.pipeline(transaction=False)
+        asked.hget(keys.WORKERS, worker)
+        asked.hexists(keys.SETS, handlers.fingerprint)
+        known, exists = asked.execute()
+        return bool(exists) and known == handlers.fingerprint.encode()
+
     def claim(
         self,
-        shift: str,
+        worker: str,
+        handlers: HandlerSet,
+        limits: Sequence[ClaimLimit],
         *,
         lease: timedelta,
-        mailboxes: int,
-        entries: int,
-        share: int = 1,
-        with_newest: bool = False,
-        rested: bool = False,
+        was_idle: bool = False,
         settles: int = 0,
         now_ms: int | None = None,
     ) -> Claimed:
-        """Give a shift with empty hands its first mail: at most `mailboxes`, `entries` in all.
+        """Give a worker with empty hands its first mail.
 
-        `share`: how many of each mailbox; more if few are ready. `with_newest`: with `Mail.newest`.
-        `rested`: it comes from a `rest`, not from RQ's queue. `settles`: the number of its last
+        `was_idle`: it comes from an `idle`, not from RQ's queue. `settles`: the number of its last
         settle.
         """
         return self._run(
-            calls.claim(
-                shift,
+            claims.claim(
+                worker,
+                handlers,
+                limits,
                 lease=lease,
-                mailboxes=mailboxes,
-                entries=entries,
-                share=share,
-                with_newest=with_newest,
-                rested=rested,
+                was_idle=was_idle,
                 settles=settles,
                 now_ms=now_ms,
             )
@@ -87,77 +109,80 @@ class Ledger:
 
     def settle(
         self,
-        shift: str,
+        worker: str,
+        handlers: HandlerSet,
         number: int,
         results: Sequence[SettledMail],
+        limits: Sequence[ClaimLimit] = (),
         *,
         lease: timedelta,
-        mailboxes: int = 0,
-        entries: int = 0,
-        share: int = 1,
-        with_newest: bool = False,
         now_ms: int | None = None,
     ) -> Settled:
-        """Write down what a shift did, give mailboxes back, and claim its next mail.
+        """Write down what a worker did, give mailboxes back, and claim its next mail.
 
-        `number` counts the settles of a shift, from 1. One that is repeated with the same number,
-        because its answer was lost, writes nothing and returns all the mail that the shift holds.
+        `number` counts the settles of a worker, from 1. One that is repeated with the same number,
+        because its answer was lost, writes nothing and returns all the mail that the worker holds.
         One that is not the next writes nothing either: it is not `ours`.
         """
-        return self._run(
-            calls.settle(
-                shift,
-                number,
-                results,
-                lease=lease,
-                retention=self.retention,
-                mailboxes=mailboxes,
-                entries=entries,
-                share=share,
-                with_newest=with_newest,
-                now_ms=now_ms,
-            )
-        )
+        return self._run(self._settle(worker, handlers, number, results, limits, lease, now_ms))
 
     def ask_to_settle(
         self,
-        shift: str,
+        worker: str,
+        handlers: HandlerSet,
         number: int,
         results: Sequence[SettledMail],
+        limits: Sequence[ClaimLimit] = (),
         *,
         lease: timedelta,
-        mailboxes: int = 0,
-        entries: int = 0,
-        share: int = 1,
-        with_newest: bool = False,
     ) -> Asked[Settled]:
         """Send what `settle` would send, and do not wait for the answer."""
-        return Asked(
-            self.redis,
-            calls.settle(
-                shift,
-                number,
-                results,
-                lease=lease,
-                retention=self.retention,
-                mailboxes=mailboxes,
-                entries=entries,
-                share=share,
-                with_newest=with_newest,
-                now_ms=None,
-            ),
+        call = self._settle(worker, handlers, number, results, limits, lease, None)
+        return Asked(self.redis, call)
+
+    def _settle(
+        self,
+        worker: str,
+        handlers: HandlerSet,
+        number: int,
+        results: Sequence[SettledMail],
+        limits: Sequence[ClaimLimit],
+        lease: timedelta,
+        now_ms: int | None,
+    ) -> Call[Settled]:
+        return claims.settle(
+            worker,
+            handlers,
+            number,
+            results,
+            limits,
+            lease=lease,
+            retention=self.retention,
+            now_ms=now_ms,
         )
 
-    def rest(self, shift: str, duration: timedelta, *, now_ms: int | None = None) -> bool:
-        """Let a shift with empty hands be rung for, unless there is mail; return whether there is.
+    def idle(
+        self,
+        worker: str,
+        handlers: HandlerSet,
+        duration: timedelta,
+        *,
+        now_ms: int | None = None,
+    ) -> bool:
+        """Let a worker with empty hands be woken, unless there is mail; return whether there is.
 
-        It rests until it claims.
+        It is idle until it claims.
         """
-        return self._run(calls.rest(shift, duration, now_ms))
+        return self._run(claims.idle(worker, handlers, duration, now_ms))
 
-    def await_bell(self, shift: str, timeout: float) -> bool:
-        """Wait up to `timeout` seconds, and return whether a shift that rests was rung for."""
-        return self.redis.blpop([keys.bell(shift)], timeout) is not None
+    def has_ready(self, handlers: Sequence[str]) -> bool:
+        """Whether a mailbox of any of these handlers is ready; of one that is paused, too."""
+        lists = [name for one in handlers for name in (keys.ready(one), keys.suspects(one))]
+        return bool(lists) and bool(self.redis.exists(*lists))
+
+    def await_wake(self, worker: str, timeout: float) -> bool:
+        """Wait up to `timeout` seconds, and return whether an idle worker was woken."""
+        return self.redis.blpop([keys.wake(worker)], timeout) is not None
 
     def resolve(self, resolutions: Sequence[Resolution], *, now_ms: int | None = None) -> Resolved:
         """Try dead letters again, or be done with them."""
@@ -171,13 +196,89 @@ class Ledger:
         return self._run(calls.replay(replays, now_ms))
 
     def sweep(
-        self, *, queued: int, dead_workers: Sequence[str] = (), now_ms: int | None = None
+        self,
+        *,
+        queues: str,
+        alive: Sequence[str] = (),
+        dead: Mapping[str, str] = NOBODY,
+        forget_after: timedelta = FORGET_AFTER,
+        alone: bool = False,
+        jumped_ms: int = 0,
+        jumps: int = 0,
+        now_ms: int | None = None,
     ) -> Swept:
-        """Bring due retries back, and free what dead workers held.
+        """Bring due retries back, speak for workers that live, and free what dead ones held.
 
-        `queued` is the number of shifts in RQ's queue.
+        `queues`: what the keys of RQ's queues of shifts begin with. `dead`: by the names of dead
+        workers, the entry under which each died, `event_id handler`, or "" if nobody knows.
+        `forget_after`: how long a handler stays subscribed that no worker has. `alone`: nobody else
+        has workers, so one for which nothing waits is forgotten at once. `jumped_ms`: by how much
+        the server's clock jumped, forward or back, since the caller last swept; `jumps`: how often
+        it had jumped then.
         """
-        return self._run(calls.sweep(self.retention, queued, dead_workers, now_ms))
+        return self._run(
+            calls.sweep(
+                self.retention,
+                queues=queues,
+                alive=alive,
+                dead=dead,
+                forget_after=forget_after,
+                alone=alone,
+                lease=LEASE,
+                jumped_ms=jumped_ms,
+                jumps=jumps,
+                now_ms=now_ms,
+            )
+        )
+
+    def pause(
+        self, handler: str, *, resume: bool = False, now_ms: int | None = None
+    ) -> tuple[Paused, tuple[str, ...]]:
+        """Have nothing more of a handler claimed, or have it claimed again.
+
+        Returns also the sets of handlers for which to put a shift into RQ's queue.
+        """
+        return self._run(moves.pause(handler, resume=resume, now_ms=now_ms))
+
+    def forget_some(self, handler: str, place: Place = START, *, now_ms: int | None = None) -> Step:
+        """Abandon some of what waits for a handler, and forget it if that was all.
+
+        `place`: where the step before this one ended. Nothing is done while a worker has it.
+        """
+        return self._run(moves.forget(handler, place, self.retention, now_ms))
+
+    def move_some(
+        self,
+        old: str,
+        new: str,
+        place: Place = START,
+        sealed: Mapping[str, tuple[bytes, str]] = NOTHING_SEALED,
+        *,
+        now_ms: int | None = None,
+    ) -> Step:
+        """Give some of what waits for a handler to another, and forget it if that was all.
+
+        `place`: where the step before this one ended; `sealed`: the records that it asked for, as
+        they were read and as the new handler's. Nothing is done while a worker has the old one.
+        """
+        return self._run(
+            moves.move(
+                old,
+                new,
+                place,
+                self.retention,
+                is_sealed=self.vault.has_keys,
+                sealed=sealed,
+                now_ms=now_ms,
+            )
+        )
+
+    def repair(self, *, now_ms: int | None = None) -> Repaired:
+        """Look at a part of the ledger, and mend what is not as it must be: see `repair.lua`.
+
+        Returns what was mended since the last call, by whatever script.
+        """
+        return self._run(calls.repair(self.retention, now_ms))
 
     def index(self, most: int = AT_A_TIME, *, now_ms: int | None = None) -> int:
         """Make events that came lately findable by what they are about, `most` at a time.
@@ -219,9 +320,12 @@ class Ledger:
         execute: Any = self.redis.execute_command
         arguments = [1, keys.PREFIX, *call.arguments]
         try:
-            answer = execute("EVALSHA", call.script.sha, *arguments)
-        except NoScriptError:
-            answer = execute("EVAL", call.script.source, *arguments)
+            try:
+                answer = execute("EVALSHA", call.script.sha, *arguments)
+            except NoScriptError:
+                answer = execute("EVAL", call.script.source, *arguments)
+        except ResponseError as error:
+            raise told(error) from None
         return call.read(answer)
 
 

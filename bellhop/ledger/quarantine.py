@@ -14,13 +14,34 @@ from bellhop.vault import NO_KEYS, Damaged, Kind, Vault
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A signed body in quarantine. `problems` and `headers` hold no secrets; `body` may."""
+    """A signed body in quarantine. `problems` and `headers` hold no secrets; `body` may.
+
+    `told`: the id of the call of hooks about it, if there was one.
+    """
 
     delivery_id: str
     received_at: datetime
     body: bytes = field(repr=False)
     problems: tuple[str, ...]
     headers: Mapping[str, str]
+    told: str = ""
+
+    @classmethod
+    def read(cls, delivery_id: str, fields: Mapping[bytes, bytes], vault: Vault) -> "Kept":
+        """Return the one whose hash in Redis has these fields. Raises `Sealed`."""
+        problems = tuple(fields[b"problems"].decode().split("\n"))
+        try:
+            body = vault.open(fields[b"body"], Kind.QUARANTINED, delivery_id)
+        except Damaged as error:  # it can be dropped, and hides no other
+            body, problems = b"", (str(error),)
+        return cls(
+            delivery_id,
+            datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
+            body,
+            problems,
+            json.loads(fields.get(b"headers", b"{}")),
+            fields.get(b"told", b"").decode(),
+        )
 
 
 class Quarantine:
@@ -52,20 +73,7 @@ class Quarantine:
     def get(self, delivery_id: str) -> Kept | None:
         """Return the one that this delivery brought."""
         fields: Any = self.redis.hgetall(keys.quarantined(delivery_id))
-        if not fields:
-            return None
-        problems = tuple(fields[b"problems"].decode().split("\n"))
-        try:
-            body = self._vault.open(fields[b"body"], Kind.QUARANTINED, delivery_id)
-        except Damaged as error:  # it can be dropped, and hides no other
-            body, problems = b"", (str(error),)
-        return Kept(
-            delivery_id,
-            datetime.fromtimestamp(int(fields[b"received"]) / 1000, UTC),
-            body,
-            problems,
-            json.loads(fields.get(b"headers", b"{}")),
-        )
+        return Kept.read(delivery_id, fields, self._vault) if fields else None
 
     def ids_beginning(self, start: str) -> list[str]:
         """Return the ids of deliveries that begin so."""

@@ -169,7 +169,7 @@ def _by_id_if_dead(query: Query) -> Steps[Query]:
     if set(query.states) != {"dead"}:
         return query
     [letters] = yield [methodcaller("zrange", keys.DEAD, 0, -1)]
-    given_up = {name.decode().partition(" ")[0] for name in letters}
+    given_up = {name.decode(errors="replace").partition(" ")[0] for name in letters}
     if query.event_ids is not None:
         given_up.intersection_update(query.event_ids)
     return replace(query, event_ids=given_up)
@@ -193,8 +193,9 @@ def _named(places: Sequence[Place]) -> Steps[list[_Named]]:
     )
     logged = yield [methodcaller("xrange", keys.LOG, start, end) for start, end in stretches]
     ids = {
-        int(entry.partition(b"-")[0]): fields[b"event"].decode()
+        int(entry.partition(b"-")[0]): fields[b"event"].decode(errors="replace")
         for entry, fields in chain.from_iterable(logged)
+        if b"event" in fields
     }
     return [(place, ids[place.order]) for place in places if place.order in ids]
 
@@ -210,8 +211,8 @@ def _fitting(query: Query, named: list[_Named]) -> Steps[list[_Named]]:
     return [
         one
         for one, (about, state) in zip(named, fields, strict=True)
-        if state is not None
-        and (not query.states or state.decode() in query.states)
+        if about is not None
+        and (not query.states or (state or b"accepted").decode(errors="replace") in query.states)
         and (
             not patterns
             or any(pattern.matches(About.read(about).event_type) for pattern in patterns)

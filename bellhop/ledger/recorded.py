@@ -1,22 +1,22 @@
 """An event on record: what came, when, and what each handler did about it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from bellhop.ledger.entries import About
-from bellhop.ledger.handled import Handled, opened
+from bellhop.ledger.handled import Handled, handled_by, read_records
 from bellhop.ledger.query import Place
 from bellhop.vault import NO_KEYS, Kind, Vault
-
-_LATER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event on record. `handlers`: what is on record of each, see `bellhop_workers.records`."""
+    """An event on record. `handlers`: what is on record of each, see `bellhop_workers.records`.
+
+    `calls`: by the handlers that gave up, the ids of the calls of hooks about that.
+    """
 
     event_id: str
     about: About
@@ -25,6 +25,7 @@ class Recorded:
     handlers: Mapping[str, Mapping[str, Any]]
     stored: bytes = field(repr=False)
     vault: Vault = field(repr=False, default=NO_KEYS)
+    calls: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -35,14 +36,15 @@ class Recorded:
             event_id,
             About.read(fields.get(b"about")),
             created_ms,
-            fields.get(b"state", b"").decode(),
-            {
-                name[2:].decode(): json.loads(record)
-                for name, record in fields.items()
-                if name.startswith(b"h:")
-            },
+            fields.get(b"state", b"accepted").decode(errors="replace"),
+            read_records(fields),
             fields[b"body"],
             vault,
+            {
+                name.removeprefix(b"told:").decode(): call_id.decode()
+                for name, call_id in fields.items()
+                if name.startswith(b"told:")
+            },
         )
 
     @property
@@ -72,11 +74,7 @@ class Recorded:
 
     def handled(self) -> list[Handled]:
         """Return what each handler did about it, in the order in which they began."""
-        found = [
-            Handled.read(name, opened(record, self.event_id, name, self.vault))
-            for name, record in self.handlers.items()
-        ]
-        return sorted(found, key=lambda one: one.attempts[0].started_at if one.attempts else _LATER)
+        return handled_by(self.handlers, self.event_id, self.vault)
 
     @property
     def body(self) -> bytes:

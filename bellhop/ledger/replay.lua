@@ -1,46 +1,45 @@
 -- replay: give events that are on record to handlers once more, or to new ones, a few at a time.
 --
--- 1. What a handler has before it anyway is left alone: an event that waits for all its handlers, or
---    for this one to be tried again, behind others, or from an earlier call. So is one whose record
---    is gone, or not what the caller read.
--- 2. The others go to the end of their mailboxes, for one handler each, in the order given. Later
---    events do not wait behind them, as they do behind one that failed, until they fail, too.
+-- 1. What a handler has before it anyway is left alone: an event that waits for it, or that it is to try
+--    again, or that an earlier call put there. So is one whose record is gone, or not what the caller read.
+-- 2. The others go to the end of a mailbox of the handler, in the order given.
 -- 3. A dead letter that is replayed is none any more.
 -- 4. The record of the event stays while something of it is open: settle says what then.
 -- 5. The caller hears how many of the entries that were replayed wait in mailboxes (`replaying`), and
 --    puts in more when few are left: so other mail has few of them before it.
--- 6. If there is mail now, a shift that rests is rung for; if there is none, and none waits in RQ's
---    queue, the caller is told to enqueue one.
+-- 6. If there is mail now, an idle worker is woken; if there is none, and no shift waits in RQ's queue,
+--    the caller is told to enqueue one.
 --
 -- ARGV: now, then for each entry
 --   event_id, handler, record of the handler as it was read ('' if there is none), record
--- Returns: {enqueue a shift (0 or 1), {for each 1 (done) or 0 (left alone)}, how many wait}
+-- Returns: {{set to enqueue a shift for, …}, {for each 1 (done) or 0 (left alone)}, how many wait}
 
 local now = clock(ARGV[1])
+
+local OPEN = {retrying = true, replaying = true}
 
 local function replay(event_id, handler, read, record)
   local event = key('event:' .. event_id)
   local entry = event_id .. ' ' .. handler
-  local deaths = 'deaths:' .. handler
-  local fields = redis.call('HMGET', event, 'state', 'about', 'h:' .. handler, 'open', 'dead', deaths)
-  if not fields[2] or fields[1] == 'accepted' or (fields[3] or '') ~= read then
-    return 0
-  end
-  local mailbox = cjson.decode(string.match(fields[2], ' (.*)$'))[2]
-  local open = tonumber(fields[4] or 0)
-  if open > 0 and redis.call('ZSCORE', key('unfinished:' .. handler .. ' ' .. mailbox), event_id)
+  local about, before, open, dead = unpack(redis.call('HMGET', event, 'about', 'h:' .. handler, 'open', 'dead'))
+  -- An event that waits for its first worker has neither handlers nor a state.
+  local is_open = before == '' or (before and OPEN[string.match(before, '"state": "(%l+)"')])
+  if not about or not read_about(about) or is_open or (before or '') ~= read
+    or not (open or redis.call('HEXISTS', event, 'state') == 1)
     or redis.call('SADD', key('replaying'), entry) == 0 then
     return 0
   end
-  if tonumber(fields[5] or 0) > 0 and redis.call('ZREM', key('dead'), entry) == 1 then
-    redis.call('HINCRBY', event, 'dead', -1)
+  local _, _, mailbox = read_about(about)
+  dead = number(dead)
+  if dead > 0 then
+    dead = dead - redis.call('ZREM', key('dead'), entry)
   end
-  if fields[6] then
-    redis.call('HDEL', event, deaths)
-  end
-  redis.call('HSET', event, 'state', 'retrying', 'open', open + 1, 'h:' .. handler, record)
+  redis.call('HDEL', event, 'deaths:' .. handler, 'interrupted:' .. handler)
+  redis.call('HSET', event, 'state', 'retrying', 'open', number(open) + 1, 'dead', dead,
+    'h:' .. handler, record)
   redis.call('PERSIST', event)
-  post(mailbox, entry)
+  expect_handler(handler, now)
+  post(handler, mailbox, event_id)
   return 1
 end
 
@@ -48,4 +47,4 @@ local done = {}
 for i = 2, #ARGV, 4 do
   done[#done + 1] = replay(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
 end
-return {wants_shift(now), done, redis.call('SCARD', key('replaying'))}
+return {sets_to_wake(now), done, redis.call('SCARD', key('replaying'))}

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from bellhop.events.subjects import known_subjects
 from bellhop.ledger import keys
 from bellhop.ledger.drift import DriftReport
-from bellhop.ledger.handled import resealed
+from bellhop.ledger.handled import UnreadableRecord, read_record, resealed
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.steps import take
 from bellhop.vault import CannotOpen, Kind, Vault
@@ -113,7 +113,12 @@ def _renewed(vault: Vault, kind: str, of: str, name: str, stored: bytes) -> byte
 
 
 def _record_anew(vault: Vault, event_id: str, handler: str, stored: bytes) -> bytes:
-    record = json.loads(stored)
+    if not stored:  # the handler has not run yet
+        return stored
+    try:
+        record = read_record(stored)
+    except UnreadableRecord as error:
+        raise CannotOpen(f"event {event_id}, {handler}: {error}") from error
     renewed = resealed(record, event_id, handler, vault)
     said = [
         renewed.get("error"),

@@ -1,89 +1,170 @@
 -- sweep: what the foreman does every second.
 --
--- 1. Retries that are due go to the end of their mailboxes.
--- 2. What a shift held whose lease has ended, or whose worker is known to be dead, goes onto
---    `careful`, behind what is there, since it may kill again: from there it is taken one entry at a
---    time, as many entries as the shift had in hand (`doubts`), with half as many others as it was
---    held with (`company`). If the shift had just one entry in hand, the worker died under it, and
---    that is counted. But if no foreman has swept for five seconds, Redis was away, or its clock
---    jumped: a worker that lives could not renew its lease, so what ended meanwhile gets 15 s more.
--- 3. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them
---    at a time, and it is noted that a foreman is at work.
--- 4. If there is mail and RQ's queue is empty, a shift that rests is rung for, or the caller is told to
---    enqueue one, unless somebody was told so within the last two seconds and is about to. (If one that
---    was rung for died, there is mail and no note of a shift.) If there is mail and the queue is not
---    empty, a shift waits for it, whatever became of the note that says so. (The length was read before:
---    with no mail that shift may have begun, and a new note would keep the next event waiting.)
+-- 0. If the server's clock jumped, all that is due, and all leases, are put off by as much. The foreman
+--    knows it by its own clock, and how many jumps there were when it last swept: so each jump is made up
+--    for once, however many foremen there are.
+-- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
+--    handlers were seen. A worker that nobody spoke for within half a minute is forgotten, and so is its
+--    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
+--    away: nobody could speak for a worker, so everyone gets 20 s more. Or all pools were: the one that
+--    sweeps is the first that is back, so no handler is given up within the next ten minutes.
+-- 2. Retries that are due go to the end of their boxes, and boxes that were parked become ready.
+-- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. If its pool knows
+--    under which entry the worker died, or it held just one, that death is counted; if nobody knows,
+--    each first entry that it held was interrupted. A box whose first entry has a death, or was interrupted
+--    twice, is a suspect, and so is one with the entry that was just died under: what is first there is
+--    run alone.
+-- 4. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them at
+--    a time, and it is noted that a foreman is at work.
+-- 5. What came before anybody subscribed is given to the handlers, and the mail of a handler that no
+--    worker had for too long is abandoned, some of it at a time. If all workers are known, a handler that
+--    none of them has, and for which nothing waits, is forgotten at once.
+-- 6. If there is mail for a set of handlers and RQ's queue is empty, an idle worker is woken, or the caller
+--    is told to enqueue a shift, unless somebody was told so within the last two seconds and is about to.
+--    (If an idle worker that was woken died, there is mail and no note of a shift.) If there is mail and
+--    the queue is not empty, a shift waits for it, whatever became of the note that says so.
 --
--- ARGV: now, retention (ms), length of RQ's queue, most retries, then the names of dead workers
--- Returns: {enqueue a shift (0 or 1), number of retries, {shift that was ended, …},
---   whether there may be more that is due, or too old (0 or 1): then call it again}
+-- ARGV: now, by how much the clock jumped (ms), number of jumps known, retention (ms), forget after (ms),
+--   lease (ms), most retries, beginning of the names of RQ's queues,
+--   JSON {alive: [worker, …], dead: [[worker, event_id and handler that it died under, or ''], …],
+--   alone: are there no other workers than those that are known now}
+-- Returns: {{set to enqueue a shift for, …}, number of retries, {worker whose mail was freed, …},
+--   {set that no worker has any more, …}, {handler that was abandoned, …}, whether there may be more to do
+--   (0 or 1): then call it again, now, number of jumps, {handler that nobody has, and for which nothing
+--   waited, …}}
 
 local MOST_CUT = 1000
 local AWAY_AFTER = 5000
-local TO_COME_BACK = 15000
+local TO_COME_BACK = 20000
+local TO_START_AGAIN = 600000
 
 local now = clock(ARGV[1])
+local retention = tonumber(ARGV[4])
+local told = cjson.decode(ARGV[9])
 
-local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[4]))
+local function put_off(name, by)
+  local all = redis.call('ZRANGE', key(name), 0, -1, 'WITHSCORES')
+  for i = 1, #all, 2 do
+    redis.call('ZADD', key(name), all[i + 1] + by, all[i])
+  end
+end
+
+local jumps = number(redis.call('GET', key('jumps')))
+local jumped = tonumber(ARGV[2])
+if jumped ~= 0 and jumps == tonumber(ARGV[3]) then
+  for _, name in ipairs({'due', 'leases', 'alive', 'seen', 'unfetched'}) do
+    put_off(name, jumped)
+  end
+  jumps = redis.call('INCR', key('jumps'))
+  redis.call('SET', key('swept'), now)
+end
+
+-- Nobody was spoken for in the future: there the clock was, before it was set back and no foreman knew.
+local function cut_to(name, latest)
+  for _, worker in ipairs(redis.call('ZRANGE', key(name), '(' .. whole(latest), '+inf', 'BYSCORE')) do
+    redis.call('ZADD', key(name), latest, worker)
+  end
+end
+
+local swept = tonumber(redis.call('GET', key('swept'))) or now
+if now - swept > AWAY_AFTER then
+  for _, name in ipairs({'leases', 'alive'}) do
+    for _, worker in ipairs(redis.call('ZRANGE', key(name), '-inf', now + TO_COME_BACK, 'BYSCORE')) do
+      redis.call('ZADD', key(name), name == 'leases' and now + TO_COME_BACK or now, worker)
+    end
+  end
+  local forget_after = tonumber(ARGV[5])
+  local not_before = now - forget_after + math.min(forget_after, TO_START_AGAIN)
+  for _, handler in ipairs(redis.call('ZRANGE', key('seen'), '-inf', not_before, 'BYSCORE')) do
+    redis.call('ZADD', key('seen'), not_before, handler)
+  end
+end
+cut_to('leases', now + math.max(tonumber(ARGV[6]), TO_COME_BACK))
+cut_to('alive', now)
+
+local seen = {}
+for _, worker in ipairs(told.alive) do
+  local set = redis.call('HGET', key('workers'), worker)
+  if set then
+    redis.call('ZADD', key('alive'), now, worker)
+    redis.call('ZADD', key('leases'), 'XX', now + tonumber(ARGV[6]), worker)
+    seen[set] = true
+  end
+end
+for set in pairs(seen) do
+  for _, handler in ipairs(words(redis.call('HGET', key('sets'), set))) do
+    redis.call('ZADD', key('seen'), now, handler)
+  end
+end
+
+local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[7]))
 for _, entry in ipairs(due) do
   redis.call('ZREM', key('due'), entry)
-  -- Also if the record of the event is gone: others may wait behind it.
-  local event_id, handler, mailbox = string.match(entry, '^(%S+) (%S+) (.*)$')
-  post(mailbox, event_id .. ' ' .. handler)
+  local event_id, handler, mailbox = string.match(entry, '^(%S*) (%S+) (.*)$')
+  if not handler then
+    note('due', entry)
+  elseif event_id ~= '' then
+    post(handler, mailbox, event_id)
+  elseif redis.call('EXISTS', key('mail:' .. handler .. ' ' .. mailbox)) == 1 then
+    redis.call('RPUSH', key('ready:' .. handler), mailbox)
+  end
 end
 
-local function free(shift)
-  local held = key('held:' .. shift)
-  local in_hand = redis.call('HGETALL', held)
-  for i = 1, #in_hand, 2 do
-    local mailbox, entries = in_hand[i], tonumber(in_hand[i + 1])
-    local first = redis.call('LINDEX', key('mail:' .. mailbox), 0)
-    if first then
-      local doubts = math.max(tonumber(redis.call('HGET', key('doubts'), mailbox) or 0), entries)
-      if doubts > 0 then
-        redis.call('HSET', key('doubts'), mailbox, doubts)
-        redis.call('HSET', key('company'), mailbox, math.max(1, math.floor(#in_hand / 4)))
-        redis.call('RPUSH', key('careful'), mailbox)
-      else
-        redis.call('LPUSH', key('ready'), mailbox)
-      end
-      if #in_hand == 2 and entries == 1 then
-        local event_id, handler = read_entry(first)
-        redis.call('HINCRBY', key('event:' .. event_id), handler and 'deaths:' .. handler or 'deaths', 1)
-      end
+-- Count what is known of a worker's end under these entries, and say whether the box is a suspect. What
+-- was handled before the culprit may not be settled: so that need not be the first.
+local function blame(handler, in_hand, culprit)
+  for i, event_id in ipairs(in_hand) do
+    local event = key('event:' .. event_id)
+    if event_id .. ' ' .. handler == culprit and redis.call('EXISTS', event) == 1 then
+      redis.call('HINCRBY', event, 'deaths:' .. handler, 1)
+      return true
     end
   end
-  redis.call('DEL', held, key('settled:' .. shift))
-  redis.call('ZREM', key('shifts'), shift)
+  local first = key('event:' .. in_hand[1])
+  if redis.call('EXISTS', first) == 0 then
+    return false
+  end
+  if culprit == '' and redis.call('HINCRBY', first, 'interrupted:' .. handler, 1) >= INTERRUPTED_BEFORE_ALONE then
+    return true
+  end
+  return redis.call('HEXISTS', first, 'deaths:' .. handler) == 1
 end
 
-local swept = tonumber(redis.call('GET', key('swept')) or now)
-if now - swept > AWAY_AFTER then
-  for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. swept, now, 'BYSCORE')) do
-    redis.call('ZADD', key('shifts'), now + TO_COME_BACK, shift)
-  end
-end
-local ended = redis.call('ZRANGE', key('shifts'), '-inf', now, 'BYSCORE')
-if #ARGV > 4 then
-  local dead = {}
-  for i = 5, #ARGV do
-    dead[ARGV[i]] = true
-  end
-  for _, shift in ipairs(redis.call('ZRANGE', key('resting'), 0, -1)) do
-    if dead[string.match(shift, '^(.*)/%d+$')] then
-      redis.call('ZREM', key('resting'), shift)
+local function free(worker, culprit)
+  local held = redis.call('HGETALL', key('held:' .. worker))
+  for i = 1, #held, 2 do
+    local handler, mailbox = split_box(held[i])
+    local mail, entries = key('mail:' .. held[i]), number(held[i + 1])
+    if handler and redis.call('EXISTS', mail) == 1 then
+      local in_hand = entries > 0 and redis.call('LRANGE', mail, 0, entries - 1) or {}
+      if #in_hand == 1 and #held == 2 and entries == 1 then
+        culprit = in_hand[1] .. ' ' .. handler
+      end
+      local list = #in_hand > 0 and blame(handler, in_hand, culprit) and 'suspects:' or 'ready:'
+      redis.call('LPUSH', key(list .. handler), mailbox)
+    end
+    if handler then
+      redis.call('SREM', key('working:' .. handler), mailbox)
     end
   end
-  for _, shift in ipairs(redis.call('ZRANGE', key('shifts'), '(' .. now, '+inf', 'BYSCORE')) do
-    if dead[string.match(shift, '^(.*)/%d+$')] then
-      ended[#ended + 1] = shift
-    end
+  redis.call('DEL', key('held:' .. worker), key('settled:' .. worker))
+  redis.call('ZREM', key('leases'), worker)
+  return #held > 0
+end
+
+local freed, silent = {}, redis.call('ZRANGE', key('alive'), '-inf', now - SILENT_FOR, 'BYSCORE')
+for _, dead in ipairs(told.dead) do
+  if free(dead[1], dead[2]) then
+    freed[#freed + 1] = dead[1]
+  end
+  silent[#silent + 1] = dead[1]
+end
+for _, worker in ipairs(redis.call('ZRANGE', key('leases'), '-inf', now, 'BYSCORE')) do
+  if free(worker, '') then
+    freed[#freed + 1] = worker
   end
 end
-for _, shift in ipairs(ended) do
-  free(shift)
-end
+local dropped = #silent > 0 and unsubscribe(silent, now) or {}
 
 -- Cut the log, whose entries are `order-milliseconds`. Return how many entries of it were too old.
 local function cut_log(oldest, most)
@@ -98,8 +179,8 @@ local function cut_log(oldest, most)
     cut = cut + 1
   end
   if last then
-    redis.call('XTRIM', key('log'), 'MINID', string.format('%d', last + 1))
-    redis.call('XTRIM', key('attempts'), 'MINID', string.format('%d', last + 1))
+    redis.call('XTRIM', key('log'), 'MINID', whole(last + 1))
+    redis.call('XTRIM', key('attempts'), 'MINID', whole(last + 1))
   end
   return cut
 end
@@ -112,30 +193,95 @@ local function cut_deliveries(oldest)
   return cut
 end
 
-local oldest = now - tonumber(ARGV[2])
-local cut = cut_deliveries(oldest)
-if cut_log(oldest, 1) > 0 then
-  cut = math.max(cut, cut_log(oldest, MOST_CUT))
+local oldest = now - retention
+local more = cut_deliveries(oldest) == MOST_CUT or #due == tonumber(ARGV[7])
+if cut_log(oldest, 1) > 0 and cut_log(oldest, MOST_CUT) == MOST_CUT then
+  more = true
 end
 
 redis.call('SET', key('swept'), now)
 
-local enqueue = 0
-local queued = tonumber(ARGV[3]) > 0
-if queued then
-  redis.call('PEXPIRE', key('waiting'), 60000)
+if route_waiting(MOST_CUT, retention) > 0 then
+  more = true
 end
-if mail_is_ready() then
-  local since = redis.call('GET', key('waiting'))
-  -- A clock that was set back must not make it wait for an hour.
-  local late = not since or math.abs(now - tonumber(since)) >= 2000
-  if queued then
-    redis.call('SET', key('waiting'), now, 'PX', 60000)
-    ring(now)
-  elseif late then
-    redis.call('DEL', key('waiting'))
-    enqueue = wants_shift(now)
+
+local function handlers_of_workers()
+  local had = {}
+  for _, names in ipairs(redis.call('HVALS', key('sets'))) do
+    for _, handler in ipairs(words(names)) do
+      had[handler] = true
+    end
+  end
+  return had
+end
+
+-- Those that no worker had for too long. One whose workers live is not among them, though Redis was away
+-- for so long and nobody could speak for them yet.
+local function forgotten_handlers()
+  local unseen = redis.call('ZRANGE', key('seen'), '-inf', now - tonumber(ARGV[5]), 'BYSCORE')
+  if #unseen == 0 then
+    return unseen
+  end
+  local had, forgotten = handlers_of_workers(), {}
+  for _, handler in ipairs(unseen) do
+    if not had[handler] then
+      forgotten[#forgotten + 1] = handler
+    end
+  end
+  return forgotten
+end
+
+local abandoned = {}
+for _, handler in ipairs(forgotten_handlers()) do
+  unroute(handler, now)
+  if abandon_mail(handler, MOST_CUT, retention) then
+    more = true
+  else
+    forget_subscription(handler)
+    abandoned[#abandoned + 1] = handler
   end
 end
-local more = #due == tonumber(ARGV[4]) or cut == MOST_CUT
-return {enqueue, #due, ended, more and 1 or 0}
+
+-- Forget what a reload took away, if nobody else has workers and some are there.
+local function forget_unused()
+  local had, forgotten = handlers_of_workers(), {}
+  if next(had) then
+    for _, handler in ipairs(redis.call('HKEYS', key('subscriptions'))) do
+      if not had[handler] and nothing_waits(handler) then
+        forget_subscription(handler)
+        forgotten[#forgotten + 1] = handler
+      end
+    end
+  end
+  return forgotten
+end
+local forgotten = told.alone and forget_unused() or {}
+
+local function sets_with_late_mail()
+  local wanted = {}
+  local sets = redis.call('HGETALL', key('sets'))
+  for i = 1, #sets, 2 do
+    local set, waiting = sets[i], key('waiting:' .. sets[i])
+    local queued = redis.call('LLEN', ARGV[8] .. set) > 0
+    if queued then
+      redis.call('PEXPIRE', waiting, 60000)
+    end
+    if has_mail(set, words(sets[i + 1])) then
+      local since = redis.call('GET', waiting)
+      if queued then
+        redis.call('SET', waiting, now, 'PX', 60000)
+        wake(set, now)
+      -- A clock that was set back must not make it wait for an hour.
+      elseif not since or math.abs(now - number(since)) >= 2000 then
+        redis.call('DEL', waiting)
+        if not wake(set, now) then
+          redis.call('SET', waiting, now, 'PX', 60000)
+          wanted[#wanted + 1] = set
+        end
+      end
+    end
+  end
+  return wanted
+end
+
+return {sets_with_late_mail(), #due, freed, dropped, abandoned, more and 1 or 0, now, jumps, forgotten}

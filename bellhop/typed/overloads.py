@@ -317,6 +317,7 @@ def on(*patterns: Any, **options: Any) -> Any:
     no_retry: errors after which it is not tried again: the event goes to the dead letters.
     in_order: while an event of a device waits to be tried again, later ones of that device wait
         behind it, for this handler.
+    concurrency: for how many devices it may be at work at a time, in all workers together.
     max_age: how old an event may be when the handler is about to be called: `"90s"`, `"30m"`,
         `"2h"`, `"7d"`, seconds or `timedelta`. An older one is skipped.
     where: which events it wants, as a dict of fields with the value that each must have, or a

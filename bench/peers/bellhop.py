@@ -1,11 +1,18 @@
 """Bellhop."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import ClassVar
 
-from bellhop.ledger import Ledger, keys
-from bellhop.queue import enqueue_shift, workers_alive
+from bellhop.ledger import (
+    HandlerSet,
+    Ledger,
+    Subscription,
+    keys,
+    read_subscriptions,
+    workers_alive,
+)
+from bellhop.queue import enqueue_shifts
 from bench.events import Maker
 from bench.load import SECRET
 from bench.peers.peer import Job, Peer
@@ -49,21 +56,23 @@ class Bellhop(Peer):
         )
 
     def fill(self, run: str, first: int, count: int, devices: int) -> None:
-        wants_shift = False
+        wake: set[str] = set()
         arrivals = Maker(run, devices).arrivals(first, count)
         while batch := list(islice(arrivals, _BATCH)):
-            wants_shift |= self.ledger.accept(batch).wants_shift
-        if wants_shift:
-            enqueue_shift(self.redis)
+            wake.update(self.ledger.accept(batch).wake)
+        enqueue_shifts(self.redis, wake)
 
     def is_up(self, processes: int) -> bool:
-        return len(workers_alive(self.redis, datetime.now(UTC))) >= processes
+        return len(workers_alive(self.redis)) >= processes
 
     def is_idle(self) -> bool:
-        pipeline = self.redis.pipeline(transaction=False)
-        pipeline.llen(keys.READY)
-        pipeline.zcard(keys.SHIFTS)
-        return not any(pipeline.execute())
+        waiting = any(one.mailboxes for one in read_subscriptions(self.redis))
+        return not waiting and not self.redis.exists(keys.LEASES, keys.UNROUTED)
+
+    def expect_workers(self) -> None:
+        # Before any worker was there, events wait in one list, and cost less.
+        handler = Subscription("bench.handlers.count.count", ["*"])
+        self.ledger.subscribe("expected", HandlerSet([handler]))
 
     def _command(self, *arguments: str, **more: str) -> Command:
         environment = {

@@ -66,6 +66,9 @@ class Peer:
         """Say whether nothing is left to be written down of what was handled."""
         return True
 
+    def expect_workers(self) -> None:
+        """Know of the workers for the job `count` that come later, if it matters to what comes."""
+
     def clear(self) -> None:
         """Forget all events; nothing is under way."""
         execute: Any = self.redis.execute_command

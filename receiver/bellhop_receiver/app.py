@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -13,8 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bellhop.connections import connect_async
+from bellhop.errors import WrongVersion
 from bellhop.ledger import AsyncLedger
-from bellhop.queue import ShiftBell
+from bellhop.queue import ShiftQueue
 from bellhop.settings import Settings
 from bellhop.signature import Verifier
 from bellhop_receiver.answers import ONLY_GET, not_found, problem
@@ -31,15 +32,20 @@ _NOT_READY = problem(
 
 
 def create_app(
-    settings: Settings, redis_url: str, refusals: Refusals, *others: Refusals
+    settings: Settings,
+    redis_url: str,
+    refusals: Refusals,
+    *others: Refusals,
+    end: Callable[[WrongVersion], None] = lambda _: None,
 ) -> Starlette:
     """Return the receiver's app. Raises `InvalidSecret` if there is no signing secret.
 
-    `refusals`: of webhooks; what was counted there, and by the `others`, is told at the end.
+    `refusals`: of webhooks; what was counted there, and by the `others`, is told at the end. `end`:
+    is called if the ledger is of another version.
     """
     redis = connect_async(redis_url)
     ledger = AsyncLedger(redis, settings.retention, settings.durability, settings.vault)
-    intake = Intake(ledger, ShiftBell(redis))
+    intake = Intake(ledger, ShiftQueue(redis), end)
     webhook = WebhookEndpoint(
         Verifier(settings.secrets),
         intake,

@@ -5,7 +5,7 @@ batches grow with the time a call takes, and one call of the accept script carri
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,12 +14,13 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from bellhop.connections import SOCKET_TIMEOUT, is_outage, reason
+from bellhop.errors import WrongVersion
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Arrival, AsyncLedger, Quarantined, Receipt
 from bellhop.logs import get_logger
 from bellhop.notices import Notice
 from bellhop.outages import Outages
-from bellhop.queue import ShiftBell
+from bellhop.queue import ShiftQueue
 
 MOST_DELIVERIES = 500
 MOST_BYTES = 4 * 1024 * 1024
@@ -53,14 +54,23 @@ class _Waiting:
 
 
 class Intake:
-    """Puts deliveries into the ledger, many at a time."""
+    """Puts deliveries into the ledger, many at a time.
 
-    def __init__(self, ledger: AsyncLedger, bell: ShiftBell) -> None:
+    `end`: is called if the ledger is of another version: nothing can be accepted any more.
+    """
+
+    def __init__(
+        self,
+        ledger: AsyncLedger,
+        shifts: ShiftQueue,
+        end: Callable[[WrongVersion], None] = lambda _: None,
+    ) -> None:
+        self._end = end
         self._ledger = ledger
-        self._bell = bell
+        self._shifts = shifts
         self._waiting: list[_Waiting] = []
         self._flushing: asyncio.Task[None] | None = None
-        self._rings: set[asyncio.Task[None]] = set()
+        self._enqueueing: set[asyncio.Task[None]] = set()
         self._outages = Outages(_log, "Redis cannot take events; answering 503")
 
     async def accept(self, item: Item) -> bool:
@@ -87,8 +97,8 @@ class Intake:
         """Finish what is under way."""
         if self._flushing:
             await self._flushing
-        if self._rings:
-            await asyncio.gather(*self._rings, return_exceptions=True)
+        if self._enqueueing:
+            await asyncio.gather(*self._enqueueing, return_exceptions=True)
 
     async def _flush_all(self) -> None:
         try:
@@ -146,8 +156,8 @@ class Intake:
                 kind=drift.kind,
                 example=drift.example,
             )
-        if receipt.wants_shift:
-            self._ring()
+        if receipt.wake:
+            self._enqueue(receipt.wake)
 
     async def _commit(self, items: Sequence[Item]) -> Receipt:
         try:
@@ -161,9 +171,10 @@ class Intake:
             return await self._ledger.accept(items)
         except RedisConnectionError:
             # The server may have been restarted behind a pooled connection. If the first call got
-            # through all the same, the second says "duplicate", which is true, and answered too.
+            # through all the same, the second says "duplicate", which is true, and answered too;
+            # and nobody has enqueued a shift, of which one too many does no harm.
             receipt = await self._ledger.accept(items)
-            return receipt._replace(wants_shift=True)
+            return receipt._replace(wake=await self._ledger.handler_sets())
 
     def _report(self, error: Exception) -> None:
         """Log one line for each outage, not one for each request; fail what waits in one."""
@@ -173,19 +184,21 @@ class Intake:
                 waiting.fail()
             self._waiting.clear()
             self._outages.failed(error)
+        elif isinstance(error, WrongVersion):
+            self._end(error)
         else:
             _log.error("cannot accept events", exc_info=error)
 
-    def _ring(self) -> None:
-        task = asyncio.create_task(self._ring_once())
-        self._rings.add(task)
-        task.add_done_callback(self._rings.discard)
+    def _enqueue(self, handler_sets: Sequence[str]) -> None:
+        task = asyncio.create_task(self._enqueue_shifts(handler_sets))
+        self._enqueueing.add(task)
+        task.add_done_callback(self._enqueueing.discard)
 
-    async def _ring_once(self) -> None:
-        failpoint("ring.before")
+    async def _enqueue_shifts(self, handler_sets: Sequence[str]) -> None:
+        failpoint("enqueue.before")
         try:
-            await self._bell.ring()
-            failpoint("ring.after")
+            await self._shifts.enqueue(handler_sets)
+            failpoint("enqueue.after")
         except RedisError as error:
             # The foreman sees mail and an empty queue, and asks for a shift within seconds.
             _log.warning("could not enqueue a shift", error=reason(error))

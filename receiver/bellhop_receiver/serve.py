@@ -5,13 +5,14 @@ import os
 import resource
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 import uvicorn
 
-from bellhop.errors import BellhopError
+from bellhop.errors import BellhopError, WrongVersion
 from bellhop.events.catalogue import build_validators
 from bellhop.logs import get_logger
 from bellhop.processes import StopSignals, end_with_parent, forked
@@ -62,6 +63,15 @@ class _Server(uvicorn.Server):
         super().__init__(config)
         self._signals = signals
         self._capacity = capacity
+        self.refused: WrongVersion | None = None
+        """Why it ends by itself: the ledger is of another version."""
+
+    def end(self, error: WrongVersion) -> None:
+        """Answer what was taken, and end: nothing can be accepted any more."""
+        if self.refused is None:
+            _log.critical("ending the receiver", error=str(error))
+        self.refused = error
+        self.should_exit = True
 
     async def on_tick(self, counter: int) -> bool:
         """Look after the files once in a second: it is called ten times."""
@@ -85,7 +95,7 @@ def make_server(
     patience: float = PATIENCE,
     pause: float = PAUSE,
     signals: StopSignals | None = None,
-) -> uvicorn.Server:
+) -> "_Server":
     """Return the receiver's app in its server, not yet running.
 
     `patience`: seconds for a request to arrive; `pause`: seconds between two lines that tell how
@@ -106,7 +116,9 @@ def make_server(
             )
 
     config = uvicorn.Config(
-        create_app(settings, redis_url, refusals, capacity.refusals),
+        create_app(
+            settings, redis_url, refusals, capacity.refusals, end=lambda error: server.end(error)
+        ),
         http=OurDoor,
         backlog=backlog(),
         log_config=None,
@@ -118,7 +130,8 @@ def make_server(
         lifespan="on",
         ws="none",
     )
-    return _Server(config, signals or StopSignals(), capacity)
+    server = _Server(config, signals or StopSignals(), capacity)
+    return server
 
 
 def _allow_many_connections() -> None:
@@ -161,6 +174,8 @@ def _serve(
     gc.collect()
     gc.freeze()
     server.run(sockets=[sock])
+    if server.refused:
+        sys.exit(os.EX_CONFIG)
 
 
 def _serve_together(settings: Settings, redis_url: str, sock: socket.socket) -> int:

@@ -86,12 +86,13 @@ def test_a_file_without_handlers_is_passed_over_without_a_word(tmp_path: Path) -
     assert passed_over_handlers(["handlers"]) == []
 
 
-def test_a_lifespan_that_is_passed_over_is_said(tmp_path: Path) -> None:
+@pytest.mark.parametrize("decorator", ["lifespan", "on_dead", "on_quarantined"])
+def test_a_lifespan_or_a_hook_that_is_passed_over_is_said(tmp_path: Path, decorator: str) -> None:
     (tmp_path / "handlers").mkdir()
     file = tmp_path / "handlers" / "conftest.py"
-    file.write_text("import bellhop\n@bellhop.lifespan\ndef opened(): yield\n")
+    file.write_text(f"import bellhop\n@bellhop.{decorator}\ndef opened(): yield\n")
     assert passed_over_handlers(["handlers"]) == [
-        "handlers/conftest.py is not loaded, although it calls @lifespan: "
+        f"handlers/conftest.py is not loaded, although it calls @{decorator}: "
         "a file of that name holds tests"
     ]
 

@@ -29,10 +29,12 @@ def refusal(**options: Any) -> str:
 def test_without_options_it_has_none() -> None:
     registered = register()
     assert (registered.backoff, registered.no_retry, registered.in_order) == (None, (), False)
+    assert registered.concurrency is None
 
 
 def test_they_are_kept_as_given() -> None:
     registered = register(backoff=[5, timedelta(minutes=2)], no_retry=ValueError, in_order=True)
+    assert register(concurrency=10_000).concurrency == 10_000
     assert registered.backoff == (timedelta(seconds=5), timedelta(minutes=2))
     assert registered.no_retry == (ValueError,)
     assert registered.in_order is True
@@ -56,6 +58,14 @@ def test_a_plan_that_cannot_be_called_with_a_number_is_refused() -> None:
 @pytest.mark.parametrize("no_retry", ["ValueError", ValueError(), (ValueError, 5), BaseException])
 def test_what_is_no_error_is_refused(no_retry: Any) -> None:
     assert refusal(no_retry=no_retry).startswith("mine: no_retry takes exception classes")
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 10_001, True, 1.5, "3"])
+def test_what_is_no_number_of_devices_is_refused(concurrency: Any) -> None:
+    assert refusal(concurrency=concurrency) == (
+        "mine: concurrency is how many devices it may be at work for at a time, a whole number "
+        f"from 1 to 10000, not {concurrency!r}"
+    )
 
 
 def test_in_order_is_yes_or_no() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bellhop.events import parse
-from bellhop.ledger import About, Arrival, DeadLetter, Entry, Kept, Quarantined
+from bellhop.ledger import About, Arrival, ClaimedEvent, DeadLetter, Entry, Kept, Quarantined
 from bellhop.signature import Delivery
 from tests.bellhop.bodies import of_type
 
@@ -20,7 +20,8 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
         Delivery("msg_1", NOW, BODY),
         Arrival.of("msg_1", parse(BODY)),
         Quarantined("msg_1", BODY, ("it is wrong",)),
-        Entry("msg_1", None, BODY, About(), 0),
+        ClaimedEvent("msg_1", About(), BODY),
+        Entry(ClaimedEvent("msg_1", About(), BODY)),
         Kept("msg_1", NOW, BODY, ("it is wrong",), {}),
         DeadLetter("msg_1", "handler", NOW, About(), BODY, {}),
     ],

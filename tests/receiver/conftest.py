@@ -16,14 +16,14 @@ import pytest
 from redis import Redis
 
 from bellhop.embedded import EmbeddedRedis
-from bellhop.ledger import keys
-from bellhop.queue import queued_shifts
+from bellhop.ledger import Ledger, keys
 from bellhop.settings import WEBHOOK_PATH, Settings
 from bellhop.signature import sign
 from bellhop_receiver.door import PATIENCE
 from bellhop_receiver.refusals import PAUSE
 from bellhop_receiver.serve import bind, make_server
 from tests.conftest import SECRET
+from tests.one_worker import OneWorker, queued_shifts
 
 _numbers = itertools.count(1)
 
@@ -173,16 +173,22 @@ def receivers(_server: EmbeddedRedis) -> Iterator[Callable[..., Receiver]]:
 def receiver(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver on an empty Redis."""
     yield receivers()
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 @pytest.fixture
 def strict_receiver(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver that rejects what is no event, and takes bodies of 4 KiB."""
     yield receivers(on_invalid="reject", max_body=4096)
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
-def let_the_bell_ring(redis: Redis) -> None:
+@pytest.fixture
+def worker(ledger: Ledger) -> OneWorker:
+    """A worker whose handler `bell` gets all events."""
+    return OneWorker(ledger, "bell")
+
+
+def let_shifts_be_enqueued(redis: Redis) -> None:
     """Wait for the shift that is enqueued after an answer: the next test must not see it."""
-    eventually(lambda: not redis.exists(keys.WAITING) or queued_shifts(redis))
+    eventually(lambda: not redis.keys(f"{keys.PREFIX}waiting:*") or queued_shifts(redis))

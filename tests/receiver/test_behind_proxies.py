@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from bellhop.ledger import Ledger
-from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring
+from tests.receiver.conftest import Delivery, Receiver, let_shifts_be_enqueued
 from tests.receiver.hostile_requests import chunked
 from tests.receiver.proxies import PROXIES, Proxy
 
@@ -46,7 +46,7 @@ def proxy(
     proxy = Proxy(request.param, receivers().port, tmp_path_factory.mktemp(request.param))
     yield proxy
     proxy.end()
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 def attack(line: bytes, offer: bytes, hidden: bytes, framing: str) -> tuple[bytes, bytes]:

@@ -17,7 +17,13 @@ from redis import Redis
 from bellhop.ledger import Ledger
 from bellhop_receiver.capacity import Capacity, Worth
 from bellhop_receiver.refusals import Refusals
-from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
+from tests.receiver.conftest import (
+    Delivery,
+    Receiver,
+    eventually,
+    let_shifts_be_enqueued,
+    read_answer,
+)
 from tests.receiver.receiver_process import Process
 
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -134,7 +140,7 @@ def door(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[tuple[soc
         [door] = receiver.doors
         yield connection, door
     eventually(lambda: receiver.connections == 0)
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 def test_what_says_nothing_or_was_answered_idles(door: tuple[socket.socket, Any]) -> None:
@@ -219,7 +225,7 @@ def test_when_files_run_out_webhooks_are_taken_and_a_line_is_logged(
         lines = [json.loads(line) for line in process.popen.stderr]
     finally:
         process.end()
-        let_the_bell_ring(redis)
+        let_shifts_be_enqueued(redis)
     assert all(ledger.event(delivery.event_id) for delivery in delivered)
     told = [line for line in lines if line["message"] == "refused a connection"]
     assert 1 <= len(told) <= 2  # one for each kind

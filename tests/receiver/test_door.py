@@ -15,7 +15,13 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from bellhop.ledger import About, Ledger
 from bellhop_receiver.door import MOST_AHEAD, MOST_HEAD
-from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
+from tests.receiver.conftest import (
+    Delivery,
+    Receiver,
+    eventually,
+    let_shifts_be_enqueued,
+    read_answer,
+)
 
 PATIENCE = 0.3
 
@@ -27,7 +33,7 @@ NOWHERE = b"GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n"
 def impatient(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver that gives up on a request after 0.3 s."""
     yield receivers(patience=PATIENCE)
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from bellhop.settings import WEBHOOK_PATH
 from tests.examples import examples
-from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring
+from tests.receiver.conftest import Delivery, Receiver, let_shifts_be_enqueued
 from tests.receiver.hostile_requests import (
     OFFERS,
     chunked,
@@ -45,7 +45,7 @@ def _no_error_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 def impatient(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver that soon gives up on a request that is not complete."""
     yield receivers(patience=PATIENCE)
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 def exchange(receiver: Receiver, request: bytes, *, piece: int | None = None) -> tuple[int, bytes]:

@@ -17,9 +17,8 @@ from structlog.testing import capture_logs
 from bellhop import SeamEvent
 from bellhop.events import masked
 from bellhop.ledger import Ledger, keys
-from bellhop.queue import queued_shifts
 from tests.conftest import SECRET
-from tests.receiver.conftest import Delivery, Receiver, eventually
+from tests.receiver.conftest import Delivery, Receiver, let_shifts_be_enqueued
 from tests.workers.conftest import Workplace
 
 LIMIT = 512 * 1024
@@ -197,7 +196,7 @@ def test_a_hostile_body_is_kept_in_quarantine(what: str, receiver: Receiver, red
 def rejecting(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     """A receiver with BELLHOP_ON_INVALID=reject."""
     yield receivers(on_invalid="reject")
-    eventually(lambda: not redis.exists(keys.WAITING) or queued_shifts(redis))
+    let_shifts_be_enqueued(redis)
 
 
 @pytest.mark.parametrize("what", HOSTILE)

@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 
 from bellhop.connections import connect_async
 from bellhop.ledger import Arrival, AsyncLedger, Ledger, Quarantined, keys
-from bellhop.queue import ShiftBell, queued_shifts
+from bellhop.queue import ShiftQueue, shift_queue
 from bellhop_receiver.intake import MOST_BYTES, MOST_DELIVERIES, Intake, Item, Unavailable
+from tests.one_worker import OneWorker, queued_shifts
 
 _numbers = itertools.count(1)
 
@@ -30,7 +31,7 @@ class Desk:
 
     def __init__(self, url: str) -> None:
         self.redis = connect_async(url)
-        self.intake = Intake(AsyncLedger(self.redis, timedelta(days=1)), ShiftBell(self.redis))
+        self.intake = Intake(AsyncLedger(self.redis, timedelta(days=1)), ShiftQueue(self.redis))
 
     async def __aenter__(self) -> Intake:
         # The script is sent whole the first time only; here the calls are counted.
@@ -145,6 +146,7 @@ def test_each_is_told_of_its_own_delivery(redis_url: str) -> None:
     assert asyncio.run(run()) == [True, False, False, True, True, False]
 
 
+@pytest.mark.usefixtures("worker")
 def test_events_stay_in_the_order_of_their_arrival(redis: Redis, redis_url: str) -> None:
     arrivals = [arrival() for _ in range(1200)]
 
@@ -153,10 +155,11 @@ def test_events_stay_in_the_order_of_their_arrival(redis: Redis, redis_url: str)
             await asyncio.gather(*map(intake.accept, arrivals))
 
     asyncio.run(run())
-    mail: Any = redis.lrange(keys.mail("device:d1"), 0, -1)
+    mail: Any = redis.lrange(keys.mail("bell", "device:d1"), 0, -1)
     assert [entry.decode() for entry in mail] == [one.event_id for one in arrivals]
 
 
+@pytest.mark.usefixtures("worker")
 def test_many_calls_enqueue_one_shift(redis: Redis, redis_url: str) -> None:
     async def run() -> None:
         async with Desk(redis_url) as intake:
@@ -167,6 +170,21 @@ def test_many_calls_enqueue_one_shift(redis: Redis, redis_url: str) -> None:
     assert queued_shifts(redis) == 1
 
 
+@pytest.mark.usefixtures("worker")
+def test_for_each_set_of_handlers_a_shift_is_enqueued(
+    redis: Redis, redis_url: str, ledger: Ledger
+) -> None:
+    OneWorker(ledger, "bell", "log", name="other")
+
+    async def run() -> None:
+        async with Desk(redis_url) as intake:
+            await intake.accept(arrival())
+
+    asyncio.run(run())
+    assert queued_shifts(redis) == 2
+
+
+@pytest.mark.usefixtures("worker")
 def test_when_redis_does_not_take_a_batch_nobody_is_told_otherwise(
     redis: Redis, redis_url: str
 ) -> None:
@@ -182,7 +200,7 @@ def test_when_redis_does_not_take_a_batch_nobody_is_told_otherwise(
 
     answers = asyncio.run(run())
     assert [type(answer) for answer in answers] == [Unavailable] * 20
-    assert not redis.exists(keys.mail("device:other"))
+    assert not redis.exists(keys.mail("bell", "device:other"))
 
 
 def test_when_redis_is_not_there_nobody_is_accepted(tmp_path: Path) -> None:
@@ -229,6 +247,7 @@ def test_one_that_leaves_harms_no_other_of_its_batch(redis_url: str, ledger: Led
     assert ledger.event(gone.event_id), "it was handed in, so it is kept"
 
 
+@pytest.mark.usefixtures("worker")
 def test_closing_waits_for_what_was_handed_in(redis: Redis, redis_url: str) -> None:
     async def run() -> list[bool]:
         desk = Desk(redis_url)
@@ -253,13 +272,13 @@ def test_a_connection_that_was_cut_is_made_anew(redis: Redis, redis_url: str) ->
 
 
 def test_a_shift_that_cannot_be_enqueued_takes_nothing_back(
-    redis: Redis, redis_url: str, ledger: Ledger
+    redis: Redis, redis_url: str, ledger: Ledger, worker: OneWorker
 ) -> None:
     kept = arrival()
 
     async def run() -> bool:
         desk = Desk(redis_url)
-        redis.set("rq:queue:bellhop", "not a list")
+        redis.set(shift_queue(redis, worker.fingerprint).key, "not a list")
         accepted = await desk.intake.accept(kept)
         await desk.intake.close()
         await desk.redis.aclose()
@@ -268,4 +287,4 @@ def test_a_shift_that_cannot_be_enqueued_takes_nothing_back(
     with capture_logs() as lines:
         assert asyncio.run(run())
     assert [line["event"] for line in lines] == ["could not enqueue a shift"]
-    assert ledger.event(kept.event_id)["state"] == b"accepted"
+    assert ledger.event(kept.event_id)["open"] == b"1"

@@ -7,7 +7,7 @@ from typing import cast
 from structlog.testing import capture_logs
 
 from bellhop.ledger import Arrival, AsyncLedger, Receipt
-from bellhop.queue import ShiftBell
+from bellhop.queue import ShiftQueue
 from bellhop_receiver.intake import (
     LONGEST_CALL,
     LONGEST_WAIT,
@@ -39,7 +39,7 @@ class SlowLedger:
     async def accept(self, items: Sequence[Item]) -> Receipt:
         self.calls += 1
         await asyncio.sleep(self._seconds)
-        return Receipt(wants_shift=False, new=(True,) * len(items), unseen=())
+        return Receipt((True,) * len(items), ())
 
 
 async def pass_time(clock: Clock, seconds: float) -> None:
@@ -59,7 +59,7 @@ def waits(ledger: SlowLedger, arrivals: Sequence[tuple[float, int]]) -> list[tup
     async def run() -> list[tuple[float, bool]]:
         clock = asyncio.get_running_loop()
         assert isinstance(clock, Clock)
-        intake = Intake(cast("AsyncLedger", ledger), cast("ShiftBell", None))
+        intake = Intake(cast("AsyncLedger", ledger), cast("ShiftQueue", None))
 
         async def deliver(number: int) -> tuple[float, bool]:
             begun = clock.now

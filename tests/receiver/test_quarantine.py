@@ -1,14 +1,17 @@
 """What is signed but no event, or an event with drift: quarantined or rejected, and told."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from redis import Redis
 from structlog.testing import capture_logs
 
-from bellhop.ledger import DriftReport, Quarantine, keys
+from bellhop import QuarantinedBody
+from bellhop.ledger import DriftReport, Ledger, Quarantine, keys
 from tests.receiver.conftest import Delivery, Receiver
 from tests.receiver.problems import assert_problem
+from tests.workers.conftest import Workplace
 
 NO_EVENTS = [
     b"",
@@ -133,3 +136,20 @@ def test_what_is_no_event_is_rejected_for_good_if_so_configured(
 
 def test_an_event_is_accepted_where_other_things_are_rejected(strict_receiver: Receiver) -> None:
     assert strict_receiver.post(Delivery()).json() == {"outcome": "accepted"}
+
+
+def test_a_hook_is_called_about_a_body_that_the_receiver_put_into_quarantine(
+    receiver: Receiver, redis: Redis
+) -> None:
+    place = Workplace(Ledger(redis, timedelta(days=1)))
+    told: list[QuarantinedBody] = []
+    place.registry.on_quarantined(name="bodies")(told.append)
+    place.runtime.subscribe()
+    delivery = Delivery(b'{"event_id": "e1", "code": 4711}')
+    for _ in range(2):  # the second is a duplicate
+        receiver.post(delivery)
+    place.work()
+    [body] = told
+    assert (body.delivery_id, body.size) == (delivery.delivery_id, len(delivery.body))
+    assert "event_type: is missing" in body.problems
+    assert "4711" not in repr(body)

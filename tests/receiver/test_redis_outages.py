@@ -11,7 +11,6 @@ import pytest
 from structlog.testing import capture_logs
 
 from bellhop.ledger import keys
-from bellhop.queue import queued_shifts
 from bellhop_receiver.intake import LONGEST_CALL
 from tests.receiver.conftest import Delivery, Receiver, eventually
 from tests.slack import slack
@@ -36,17 +35,10 @@ def lines() -> Iterator[list[Any]]:
         yield lines
 
 
-def begin(receiver: Receiver, server: Server) -> None:
-    """Deliver an event, and return when nothing is under way any more."""
-    assert receiver.post(Delivery()).status_code == 202
-    with server.client() as client:
-        eventually(lambda: queued_shifts(client))
-
-
 @pytest.fixture
 def receiver(server: Server, lines: list[Any]) -> Iterator[Receiver]:
     receiver = Receiver(server.url)
-    begin(receiver, server)
+    assert receiver.post(Delivery()).status_code == 202
     yield receiver
     receiver.stop()
 
@@ -61,7 +53,7 @@ def wire(server: Server) -> Iterator[Wire]:
 @pytest.fixture
 def distant(server: Server, wire: Wire, lines: list[Any]) -> Iterator[Receiver]:
     receiver = Receiver(f"redis://127.0.0.1:{wire.port}")
-    begin(receiver, server)
+    assert receiver.post(Delivery()).status_code == 202
     yield receiver
     receiver.stop()
 

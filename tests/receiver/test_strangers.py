@@ -20,11 +20,15 @@ from structlog.testing import capture_logs
 from bellhop.connections import connect
 from bellhop.embedded import EmbeddedRedis
 from bellhop.ledger import Quarantine
-from bellhop.queue import queued_shifts
 from bellhop.settings import WEBHOOK_PATH
 from bellhop_receiver.door import MOST_AHEAD
 from bellhop_receiver.refusals import PAUSE
-from tests.receiver.conftest import Delivery, Receiver, eventually, let_the_bell_ring, read_answer
+from tests.receiver.conftest import (
+    Delivery,
+    Receiver,
+    let_shifts_be_enqueued,
+    read_answer,
+)
 from tests.receiver.receiver_process import Process
 
 MIB = 1024**2
@@ -48,7 +52,7 @@ def besieged(_server: EmbeddedRedis) -> Iterator[Process]:
             process = Process(_server.url)
         for _ in range(10):
             deliver(process)
-        let_the_bell_ring(redis)
+        let_shifts_be_enqueued(redis)
     yield process
     process.end()
 
@@ -57,7 +61,7 @@ def besieged(_server: EmbeddedRedis) -> Iterator[Process]:
 def process(besieged: Process, redis: Redis) -> Iterator[Process]:
     """The receiver, on an empty Redis."""
     yield besieged
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +164,6 @@ def test_ten_thousand_refused_requests_leave_no_trace_but_a_counter(
     process = Process(redis_url)
     try:
         deliver(process)
-        eventually(lambda: queued_shifts(redis))  # so that Redis is not asked for it later
         kinds = refused()
         began = time.monotonic()
         with process.connect() as connection:

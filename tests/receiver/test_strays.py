@@ -7,7 +7,7 @@ from redis import Redis
 from structlog.testing import capture_logs
 
 from bellhop.ledger import Ledger
-from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring, read_answer
+from tests.receiver.conftest import Delivery, Receiver, let_shifts_be_enqueued, read_answer
 from tests.receiver.problems import assert_problem
 
 OTHER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -111,7 +111,7 @@ def test_what_is_posted_to_a_probe_is_not_said_to_be_taken(
 @pytest.fixture
 def hotel(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Receiver]:
     yield receivers(webhook_path="/hotel/hooks")
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)
 
 
 @pytest.mark.parametrize("path", ["/hotel/hooks", "/hotel//hooks/"])

@@ -1,26 +1,29 @@
 """What the ledger says in the end, and whether it is the end."""
 
-import json
 from typing import Any
 
 from redis import Redis
 
 from bellhop.ledger import Quarantine, keys
+from bellhop.ledger.handled import read_record
 from tests.soak.history import Record, Written
 
 _AT_A_TIME = 1000
 
 
 def is_empty(redis: Redis) -> bool:
-    """Say whether no mail waits, no shift holds any, and no retry is due some day.
+    """Say whether no mail waits, no worker holds any, and no retry is due some day.
 
     All is read in one moment: mail moves from one to the other.
     """
+    handlers: Any = redis.hkeys(keys.SUBSCRIPTIONS)
     with redis.pipeline(transaction=True) as pipeline:
-        pipeline.llen(keys.READY)
-        pipeline.llen(keys.CAREFUL)
-        pipeline.zcard(keys.SHIFTS)
+        for handler in handlers:
+            pipeline.llen(keys.ready(handler.decode()))
+            pipeline.llen(keys.suspects(handler.decode()))
+        pipeline.zcard(keys.LEASES)
         pipeline.zcard(keys.DUE)
+        pipeline.llen(keys.UNROUTED)
         return not any(pipeline.execute())
 
 
@@ -50,6 +53,6 @@ def _record(place: int, fields: dict[bytes, bytes]) -> Record:
     handlers = {}
     for name, value in fields.items():
         if name.startswith(b"h:"):
-            read = json.loads(value)
+            read = read_record(value)
             handlers[name[2:].decode()] = Written(read["state"], read.get("error") or "")
     return Record(place, fields.get(b"state", b"gone").decode(), handlers)

@@ -17,7 +17,7 @@ import psutil
 
 from bellhop.embedded import EmbeddedRedisFailed
 from bellhop.ledger import DeadLetters, Ledger
-from bellhop.queue import enqueue_shift
+from bellhop.queue import enqueue_shifts
 from tests.soak.fates import fate
 from tests.soak.history import Away, Killed, Resumed
 from tests.soak.stage import Part, Stage, signalled
@@ -177,8 +177,7 @@ class Faults:
             resolved = Ledger(redis, _RETENTION).resolve(
                 [letter.tried_again() for letter in letters]
             )
-            if resolved.wants_shift:
-                enqueue_shift(redis)
+            enqueue_shifts(redis, resolved.wake)
         for letter, sure in zip(letters, resolved.done, strict=True):
             self.resumed.append(Resumed(letter.event_id, letter.handler, since, sure))
         return bool(letters)

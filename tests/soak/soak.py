@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellhop_workers.runtime import LEASE_BEYOND_TIMEOUT
+from bellhop.ledger import LEASE
 from tests.soak.checker import Violation, check
 from tests.soak.ending import is_empty, read_quarantine, read_records
 from tests.soak.fates import IN_ORDER, TIMEOUT
@@ -15,8 +15,6 @@ from tests.soak.history import Away, History, save
 from tests.soak.lines import Lines
 from tests.soak.senders import Senders
 from tests.soak.stage import Stage, Stopwatch
-
-LEASE = TIMEOUT + LEASE_BEYOND_TIMEOUT
 
 _STUCK = 90.0
 """Seconds without any progress after which what is open is stuck: longer than any lease or wait."""
@@ -52,7 +50,7 @@ class Soak:
             self._stage.start()
             self._await_start()
             self._watch.start()
-            faults = Faults(self._stage, self._seed, LEASE)
+            faults = Faults(self._stage, self._seed, LEASE.total_seconds())
             since = time.monotonic()
             self._senders.start()
             while (now := time.monotonic()) < since + seconds:
@@ -101,7 +99,7 @@ class Soak:
                 records=read_records(redis),
                 quarantined=read_quarantine(redis),
                 timeout=TIMEOUT,
-                lease=LEASE,
+                lease=LEASE.total_seconds(),
                 in_order=IN_ORDER,
             )
 

@@ -127,15 +127,19 @@ def test_handlers_lists_them_in_order_as_json_for_a_pipe(house: House) -> None:
     first, second = map(json.loads, listed.stdout.splitlines())
     assert first == {
         "handler": "handlers.mine.first",
+        "hook": None,
         "patterns": ["lock.*", "device.*"],
         "attempts": 20,
         "timeout": 30.0,
         "backoff": None,
         "no_retry": [],
         "in_order": False,
+        "concurrency": None,
         "max_age": None,
         "where": None,
         "async": False,
+        "registered": True,
+        "subscription": None,
     }
     assert (second["handler"], second["patterns"]) == ("second-one", ["lock.unlocked"])
 
@@ -149,7 +153,8 @@ def test_handlers_shows_what_each_asks_for(house: House) -> None:
         "async def first(event): ...\n"
         "def waits(attempt): return attempt\n"
         '@on("*", backoff=waits)\ndef other(event): ...\n'
-        '@on("lock.*", max_age="90m", where={"method": "keycode"})\ndef young(event): ...\n'
+        '@on("lock.*", max_age="90m", where={"method": "keycode"}, concurrency=3)\n'
+        "def young(event): ...\n"
     )
     table = " ".join(house.run("handlers", "--table").stdout.split())
     for word in (
@@ -157,11 +162,12 @@ def test_handlers_shows_what_each_asks_for(house: House) -> None:
         "waits 5, 60 s",
         "no retry of KeyError",
         "waits as waits says",
+        "at most 3 at a time",
         "not if older than 90m, where method fits",
     ):
         assert "".join(word.split()) in "".join(table.split()), word
     first, other, young = map(json.loads, house.run("handlers").stdout.splitlines())
-    assert (young["max_age"], young["where"]) == (5400.0, ["method"])
+    assert (young["max_age"], young["where"], young["concurrency"]) == (5400.0, ["method"], 3)
     assert (first["backoff"], first["no_retry"], first["in_order"]) == ([5, 60], ["KeyError"], True)
     assert other["backoff"] == "waits"
 

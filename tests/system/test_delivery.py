@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bellhop.connections import connect
-from bellhop.queue import queued_shifts
+from tests.one_worker import queued_shifts
 from tests.system.conftest import ANSWER_WITHIN, House, delivery, descendants, eventually
 
 

@@ -43,7 +43,7 @@ def test_two_on_one_database_are_apart(
     second.start("worker")
     second.await_lines(2)
     assert first.lines() == []
-    assert redis.llen("rq:queue:bellhop") == 1
+    assert not redis.keys("rq:queue:bellhop:*")
     told = first.run("doctor", "--table").stdout
     assert "no worker is alive" in told
     assert "BELLHOP_KEY_PREFIX = bellhop: from environment" in told

@@ -62,10 +62,15 @@ LOOKED_AT = [
     "workers alive: 1",
     "foreman alive",
     "mailboxes waiting: ",
+    "events that wait for the first worker: 0",
     "retries waiting: 0",
     "dead letters: 0",
     "bodies in quarantine: 0",
     "kinds of drift: 0",
+    "handlers without a worker: 0",
+    "paused handlers: 0",
+    "workers are alike",
+    "repairs of the ledger: 0",
     "complaints of Svix: 0",
 ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from bellhop.events import parse
 from bellhop.ledger import Arrival, Ledger
-from bellhop.queue import enqueue_shift
+from bellhop.queue import enqueue_shifts
 from bellhop.settings import load_settings
 from bellhop.testing import signed_request
 from tests.conftest import SECRET
@@ -55,8 +55,7 @@ class Workers:
         with self.server.client() as client:
             ledger = Ledger(client, load_settings().retention)
             arrival = Arrival.of(f"msg_{event_id}", parse(body))
-            if ledger.accept([arrival]).wants_shift:
-                enqueue_shift(client)
+            enqueue_shifts(client, ledger.accept([arrival]).wake)
 
     def state(self, event_id: str) -> str:
         with self.server.client() as client:

@@ -188,7 +188,7 @@ def _run_every_command(house: House) -> None:
         "quarantine drop --all --yes",
         "send lock.locked",
     )
-    elsewhere = {"receiver", "worker", "up", "tail", "doctor", "encrypt", "repair"}
+    elsewhere = {"receiver", "worker", "up", "tail", "doctor", "encrypt", "repair", "upgrade"}
     known = set(main.list_commands(click.Context(main)))
     assert known - elsewhere == {one.split()[0] for one in commands}
     process = subprocess.run(

@@ -11,7 +11,7 @@ from redis import Redis
 
 from bellhop.events import parse
 from bellhop.ledger import Arrival, Ledger, Query, Record
-from bellhop.queue import enqueue_shift
+from bellhop.queue import enqueue_shifts
 from bellhop.testing import make_event
 from tests.system.conftest import House, eventually
 
@@ -45,8 +45,7 @@ def arrival(event_id: str, device: str, ago: timedelta = timedelta()) -> Arrival
 def accept(redis: Redis, arrivals: list[Arrival]) -> None:
     ledger = Ledger(redis, timedelta(days=14))
     for start in range(0, len(arrivals), 100):
-        if ledger.accept(arrivals[start:][:100]).wants_shift:
-            enqueue_shift(redis)
+        enqueue_shifts(redis, ledger.accept(arrivals[start:][:100]).wake)
 
 
 def await_states(redis: Redis, state: str, count: int) -> None:

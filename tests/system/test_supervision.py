@@ -10,7 +10,7 @@ import psutil
 import pytest
 from redis import Redis
 
-from bellhop.ledger import keys
+from tests.one_worker import free_mail
 from tests.slack import slack
 from tests.system.conftest import House, descendants, eventually
 from tests.system.redis_outages import frozen
@@ -64,7 +64,7 @@ def test_what_a_worker_held_that_dies_while_its_pool_stops_is_free_at_once(
     os.kill(at_work["e0"], signal.SIGKILL)
 
     eventually(
-        lambda: b"device:e0" in redis.lrange(keys.CAREFUL, 0, -1) + redis.lrange(keys.READY, 0, -1),
+        lambda: any(one.endswith(" device:e0") for one in free_mail(redis)),
         "its mail is free",
         within=5 + slack(),
         shown=house.output,

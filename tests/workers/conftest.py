@@ -11,7 +11,9 @@ import pytest
 
 from bellhop import Registry
 from bellhop.events import parse
-from bellhop.ledger import Arrival, Ledger, keys
+from bellhop.ledger import LEASE, Arrival, ClaimLimit, Ledger, Mail, keys
+from bellhop.ledger.handled import shown_record
+from bellhop.queue import queue_keys
 from bellhop_workers.runtime import Runtime
 from bellhop_workers.shift import Shift
 
@@ -19,12 +21,32 @@ from bellhop_workers.shift import Shift
 class Workplace:
     """A registry of handlers, a ledger with mail, and a worker that can be told to do a shift."""
 
-    def __init__(self, ledger: Ledger, worker: str = "w", slice: float = 30.0) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        worker: str = "w",
+        *,
+        slice: float = 30.0,
+        idle: float = 0.0,
+        concurrency: int = 50,
+        registry: Registry | None = None,
+    ) -> None:
         self.ledger = ledger
-        self.registry = Registry()
+        self.registry = Registry() if registry is None else registry
         self.on = self.registry.on
-        self.runtime = Runtime(ledger, self.registry, worker=worker, concurrency=50, slice=slice)
+        self.runtime = Runtime(
+            ledger,
+            self.registry,
+            worker=worker,
+            concurrency=concurrency,
+            slice=slice,
+            idle=idle,
+        )
         self._numbers = itertools.count(1)
+
+    def next_worker(self, worker: str = "next") -> "Workplace":
+        """Return another worker of this ledger, with the same handlers."""
+        return Workplace(self.ledger, worker, registry=self.registry)
 
     def deliver(
         self,
@@ -55,20 +77,56 @@ class Workplace:
         return Arrival(f"msg_{number}", event_id, event_type, event.mailbox, body)
 
     def work(self) -> None:
-        """Do one shift."""
+        """Do one shift, after the ledger was told of all handlers."""
+        self.runtime.subscribe()
         Shift(self.runtime).run()
+
+    def work_through(self) -> None:
+        """Do shifts until no mailbox is ready: after a suspect, a shift ends."""
+        self.work()
+        while any(self.ready(one.name) + self.suspects(one.name) for one in self.registry):
+            self.work()
 
     def later(self, wait: timedelta = timedelta(days=1)) -> None:
         """Let the foreman sweep as if so much time had passed."""
         seconds, _ = self.ledger.redis.time()
         now = (seconds + wait.total_seconds()) * 1000
-        self.ledger.sweep(queued=0, now_ms=round(now))
+        workers: Any = self.ledger.redis.hkeys(keys.WORKERS)
+        alive = [worker.decode() for worker in workers]
+        self.ledger.sweep(queues=queue_keys(), alive=alive, now_ms=round(now))
+
+    def die(self, under: str = "") -> None:
+        """Let this worker die, and its pool see it: under that entry, if it is known."""
+        swept = self.ledger.sweep(queues=queue_keys(), dead={self.runtime.worker: under})
+        assert swept.freed == (self.runtime.worker,)
+
+    def claim(self, mailboxes: int = 99, entries: int = 99, share: int = 99) -> tuple[Mail, ...]:
+        """Take mail as this worker does, of each of its handlers, and run nothing of it."""
+        self.runtime.subscribe()
+        limits = [
+            ClaimLimit(one.name, mailboxes, entries, share, divide=False) for one in self.registry
+        ]
+        claimed = self.ledger.claim(
+            self.runtime.worker, self.runtime.ledger.handlers, limits, lease=LEASE
+        )
+        return claimed.mail
+
+    def ready(self, handler: str) -> list[str]:
+        """Return the mailboxes of a handler that nobody holds, those first that are next."""
+        return self._names(keys.ready(handler))
+
+    def suspects(self, handler: str) -> list[str]:
+        """Return the mailboxes of a handler whose first entry is to be run alone."""
+        return self._names(keys.suspects(handler))
+
+    def _names(self, key: str) -> list[str]:
+        found: Any = self.ledger.redis.lrange(key, 0, -1)
+        return [name.decode() for name in found]
 
     def record(self, event_id: str, handler: Callable[..., Any]) -> dict[str, Any]:
         """Return what is on record of a handler and an event."""
         name = next(known.name for known in self.registry if known.function is handler)
-        read: dict[str, Any] = json.loads(self.ledger.event(event_id)[f"h:{name}"])
-        return read
+        return shown_record(self.ledger.event(event_id)[f"h:{name}"])
 
     def due(self) -> float:
         """Return when the only retry is due, in seconds since the epoch."""
@@ -77,8 +135,8 @@ class Workplace:
         return float(due) / 1000
 
     def state(self, event_id: str) -> str:
-        """Return the state of an event."""
-        return self.ledger.event(event_id)["state"].decode()
+        """Return the state of an event: `accepted` until the first of its handlers was tried."""
+        return self.ledger.event(event_id).get("state", b"accepted").decode()
 
 
 @pytest.fixture

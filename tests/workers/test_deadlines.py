@@ -23,6 +23,17 @@ def test_a_thread_that_does_not_start_is_overdue_some_seconds_later() -> None:
     assert deadlines.handlers == math.inf
 
 
+def test_a_shift_is_silent_for_too_long_unless_a_handler_keeps_it() -> None:
+    deadlines = Deadlines()
+    deadlines.set_shift(5)
+    assert deadlines.handlers == 5
+    deadlines.set_main(3_600)
+    assert deadlines.handlers == 3_600
+    deadlines.set_main(math.inf)
+    deadlines.set_shift(math.inf)
+    assert deadlines.handlers == math.inf
+
+
 def test_a_thread_that_cannot_be_started_leaves_no_deadline() -> None:
     deadlines = Deadlines()
 

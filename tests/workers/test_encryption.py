@@ -10,6 +10,7 @@ from redis import Redis
 
 from bellhop import AccessCodeSetOnDeviceEvent, SeamEvent
 from bellhop.ledger import DeadLetters, Ledger, keys
+from bellhop.queue import queue_keys
 from bellhop.vault import NO_KEYS, PLAINTEXT, Vault
 from bellhop_workers.shift import Shift
 from tests.workers.conftest import Workplace
@@ -39,6 +40,7 @@ def receiver(redis: Redis) -> Workplace:
 
 def work_without_the_key(place: Workplace) -> None:
     """Do a shift that comes to an event which it has no key for."""
+    place.runtime.subscribe()
     blind = Shift(place.runtime)
     blind.run()
     assert blind.sealed is not None
@@ -63,10 +65,11 @@ def test_without_the_key_the_event_waits_for_a_worker_that_has_it(
     for _ in range(5):  # more often than workers may die under it
         blind = workplace(redis, vault, codes)
         work_without_the_key(blind)
-        assert blind.ledger.sweep(queued=0, dead_workers=[blind.runtime.worker]).ended == ()
+        swept = blind.ledger.sweep(queues=queue_keys(), dead={blind.runtime.worker: ""})
+        assert swept.freed == ()
     assert not list(DeadLetters(redis))
-    assert b"deaths" not in redis.hgetall(keys.event("e1"))
-    assert not redis.exists(keys.DOUBTS)
+    assert {name for name in redis.hkeys(keys.event("e1")) if b":" in name} == {b"h:note"}
+    assert not redis.exists(keys.suspects("note"))
 
     place = workplace(redis, Vault([OLD, NEW]), codes)
     place.work()
@@ -83,31 +86,24 @@ def test_what_came_before_it_is_done_once_and_what_came_after_it_waits_in_order(
         receiver.deliver(SET, access_code_id="a1", code="1")
     seen: list[str] = []
 
-    def work(*keys_of_worker: str) -> None:
+    def note(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+
+    async def note_later(event: SeamEvent) -> None:
+        await asyncio.sleep(0)
+        seen.append(event.event_id)
+
+    def worker(*keys_of_worker: str) -> Workplace:
         ledger = Ledger(redis, timedelta(days=1), Vault(keys_of_worker))
         place = Workplace(ledger, worker=f"w{len(keys_of_worker)}")
+        place.on(SET, name="note")(note_later if is_async else note)
+        return place
 
-        @place.on(SET, name="sync")
-        def note(event: SeamEvent) -> None:
-            seen.append(event.event_id)
-
-        async def note_later(event: SeamEvent) -> None:
-            await asyncio.sleep(0)
-            seen.append(event.event_id)
-
-        if is_async:
-            place.on(SET, name="async")(note_later)
-        if NEW in keys_of_worker:
-            place.work()
-        else:
-            work_without_the_key(place)
-
-    times = 2 if is_async else 1
-    work(OLD)
-    assert seen == ["e1"] * times
+    work_without_the_key(worker(OLD))
+    assert seen == ["e1"]
     assert receiver.state("e1") == "done"
-    work(OLD, NEW)
-    assert seen == ["e1"] * times + ["e2"] * times + ["e3"] * times
+    worker(OLD, NEW).work()
+    assert seen == ["e1", "e2", "e3"]
 
 
 def test_what_is_under_way_for_other_devices_is_finished_and_not_begun_again(
@@ -131,18 +127,26 @@ def test_what_is_under_way_for_other_devices_is_finished_and_not_begun_again(
     assert receiver.state("e2") == "accepted"
 
 
-def test_an_event_that_was_changed_in_redis_is_a_dead_letter_with_its_reason(
+def test_an_event_that_was_changed_in_redis_is_a_dead_letter_of_each_handler_with_its_reason(
     redis: Redis, receiver: Workplace
 ) -> None:
     receiver.deliver(SET, access_code_id="a1", code="1")
     receiver.deliver(SET, access_code_id="a1", code="2")
     redis.hset(keys.event("e1"), "body", redis.hget(keys.event("e2"), "body") or b"")
     codes: list[str | None] = []
-    workplace(redis, Vault([OLD]), codes).work()
-    assert codes == ["2"]
-    [letter] = DeadLetters(redis, Vault([OLD]))
-    assert (letter.event_id, letter.handler) == ("e1", "*")
-    assert "event e1 was changed in Redis" in letter.error
+    place = workplace(redis, Vault([OLD]), codes)
+
+    @place.on(SET, name="second")
+    async def second(event: AccessCodeSetOnDeviceEvent) -> None:
+        codes.append(event.code)
+
+    place.work()
+    assert codes == ["2", "2"]
+    letters = {letter.handler: letter for letter in DeadLetters(redis, Vault([OLD]))}
+    assert sorted(letters) == ["note", "second"]
+    for letter in letters.values():
+        assert letter.event_id == "e1"
+        assert "event e1 was changed in Redis" in letter.error
 
 
 def test_an_event_in_the_clear_waits_for_a_worker_that_takes_it(redis: Redis) -> None:

@@ -9,37 +9,31 @@ from traceback import FrameSummary, StackSummary, walk_stack
 import pytest
 
 from bellhop import Context, Drop, Retry, SeamEvent
-from bellhop.ledger import keys
+from bellhop.ledger import DeadLetters, keys
 from tests.workers.conftest import Workplace
 
 
-def test_one_handlers_failure_neither_stops_nor_repeats_anothers_success(
-    workplace: Workplace,
-) -> None:
-    ran: list[str] = []
+def test_a_handler_that_fails_is_tried_again_when_its_time_has_come(workplace: Workplace) -> None:
+    ran: list[int] = []
 
     @workplace.on("lock.*")
     def fails_once(event: SeamEvent, context: Context) -> None:
-        ran.append(f"fails_once {context.attempt}")
+        ran.append(context.attempt)
         if context.attempt == 1:
             raise RuntimeError("the lock is offline")
 
-    @workplace.on("lock.*")
-    def works(event: SeamEvent) -> None:
-        ran.append("works")
-
     event_id = workplace.deliver()
     workplace.work()
-    assert ran == ["fails_once 1", "works"]
+    assert ran == [1]
     assert workplace.state(event_id) == "retrying"
     assert "RuntimeError: the lock is offline" in workplace.record(event_id, fails_once)["error"]
 
     workplace.work()
-    assert ran == ["fails_once 1", "works"]  # not due yet
+    assert ran == [1]  # not due yet
 
     workplace.later()
     workplace.work()
-    assert ran == ["fails_once 1", "works", "fails_once 2"]
+    assert ran == [1, 2]
     assert workplace.state(event_id) == "done"
     assert len(workplace.record(event_id, fails_once)["attempts"]) == 2
 
@@ -114,47 +108,29 @@ def test_door_codes_are_not_in_the_record_of_a_failure(workplace: Workplace) -> 
     assert "cannot use ••••" in record
 
 
-def test_a_retry_of_a_handler_that_is_gone_becomes_a_dead_letter(workplace: Workplace) -> None:
-    @workplace.on("lock.*", name="old")
-    def old(event: SeamEvent) -> None:
-        raise RuntimeError
+def test_a_retry_of_a_handler_that_no_worker_has_waits_for_one_that_has_it(
+    workplace: Workplace,
+) -> None:
+    seen: list[int] = []
+
+    @workplace.on("lock.*", name="absent")
+    def absent(event: SeamEvent, context: Context) -> None:
+        seen.append(context.attempt)
+        if context.attempt == 1:
+            raise RuntimeError
 
     event_id = workplace.deliver()
     workplace.work()
-    workplace.runtime.registry = Workplace(workplace.ledger).registry
+    other = Workplace(workplace.ledger, "other")
+    other.on("lock.*", name="other")(lambda event: None)
     workplace.later()
+    other.work()
+    assert seen == [1]
+    assert workplace.state(event_id) == "retrying"
+
     workplace.work()
-
-    assert workplace.state(event_id) == "dead"
-    assert "no handler named old" in workplace.record(event_id, old)["error"]
-
-
-def test_an_entry_under_which_three_workers_died_becomes_a_dead_letter(
-    workplace: Workplace,
-) -> None:
-    ran: list[str] = []
-
-    @workplace.on("lock.*", name="deadly")
-    def deadly(event: SeamEvent) -> None:
-        ran.append(event.event_id)
-
-    @workplace.on("lock.*", name="harmless")
-    def harmless(event: SeamEvent) -> None:
-        ran.append(f"harmless {event.event_id}")
-
-    poison, next_one = workplace.deliver(), workplace.deliver()
-    for number in range(4):  # the first death, with two entries in hand, tells nothing
-        claimed = workplace.ledger.claim(
-            f"dies/{number}", lease=timedelta(seconds=60), mailboxes=9, entries=9
-        )
-        assert len(claimed.mail) == 1
-        workplace.ledger.sweep(queued=0, dead_workers=["dies"])
-    workplace.work()
-
-    assert ran == [f"harmless {poison}", next_one, f"harmless {next_one}"]
-    assert workplace.record(poison, deadly)["error"].startswith("worker died")
-    assert workplace.state(poison) == "dead"
-    assert workplace.state(next_one) == "done"
+    assert seen == [1, 2]
+    assert workplace.state(event_id) == "done"
 
 
 @pytest.mark.parametrize("is_async", [False, True])
@@ -213,16 +189,21 @@ def test_a_task_that_leaves_the_event_loop_does_not_end_it(workplace: Workplace)
         tasks[0].result()
 
 
-def test_a_record_that_cannot_be_read_stops_no_other(workplace: Workplace) -> None:
-    @workplace.on("lock.*", name="handler")
-    def handler(event: SeamEvent) -> None: ...
+def test_a_record_that_cannot_be_read_is_a_dead_letter_of_each_handler_and_stops_no_other(
+    workplace: Workplace,
+) -> None:
+    workplace.on("lock.*", name="sync")(lambda event: None)
+
+    @workplace.on("lock.*", name="async")
+    async def later(event: SeamEvent) -> None: ...
 
     broken, fine = workplace.deliver(device="a"), workplace.deliver(device="b")
     workplace.ledger.redis.hset(keys.event(broken), "body", "no longer JSON")
     workplace.work()
 
-    assert workplace.state(broken) == "dead"
-    assert workplace.state(fine) == "done"
+    letters = {(letter.event_id, letter.handler) for letter in DeadLetters(workplace.ledger.redis)}
+    assert letters == {(broken, "async"), (broken, "sync")}
+    assert (workplace.state(broken), workplace.state(fine)) == ("dead", "done")
 
 
 def test_no_frame_of_ours_above_a_handler_shows_a_door_code(workplace: Workplace) -> None:

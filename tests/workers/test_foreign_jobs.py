@@ -10,14 +10,16 @@ from rq.serializers import JSONSerializer
 from structlog.testing import capture_logs
 
 from bellhop.connections import connect
-from bellhop.queue import enqueue_shift
+from bellhop.ledger import HandlerSet, Subscription
+from bellhop.queue import enqueue_shifts
 from bellhop_workers import shift
 from bellhop_workers.rq_worker import ShiftJob, ShiftWorker
 from tests.workers.conftest import Workplace
 
 ID = "a-strangers-job"
 JOB = f"rq:job:{ID}"
-QUEUE = "bellhop"
+HANDLERS = HandlerSet([Subscription("note", ["*"])]).fingerprint
+QUEUE = f"bellhop:{HANDLERS}"
 WAITS, TAKEN = f"rq:queue:{QUEUE}", f"rq:queue:{QUEUE}:intermediate"
 A_SHIFT: dict[Any, Any] = {
     "data": b'["bellhop_workers.shift.work", null, [], {}]',
@@ -39,7 +41,9 @@ UNREADABLE: dict[str, dict[Any, Any]] = {
 
 @pytest.fixture
 def worker(redis_url: str, workplace: Workplace) -> ShiftWorker:
-    """A worker that is not at work yet."""
+    """A worker that is not at work yet, with one handler."""
+    workplace.on("*", name="note")(lambda event: None)
+    workplace.runtime.subscribe()
     return ShiftWorker(connect(redis_url), workplace.runtime, time_to_stop=5)
 
 
@@ -62,11 +66,10 @@ def _signals_as_before() -> Iterator[None]:
 def test_a_foreign_job_is_refused_and_removed_and_the_shift_behind_it_is_done(
     redis: Redis, workplace: Workplace, worker: ShiftWorker, fields: dict[Any, Any]
 ) -> None:
-    workplace.on("*")(lambda event: None)
     workplace.deliver()
     redis.hset(JOB, mapping=fields)
     redis.rpush(WAITS, ID)
-    enqueue_shift(redis)
+    enqueue_shifts(redis, [HANDLERS])
     with capture_logs() as lines:
         work_in_burst(worker, workplace)
 
@@ -79,11 +82,10 @@ def test_a_foreign_job_is_refused_and_removed_and_the_shift_behind_it_is_done(
 def test_one_that_another_worker_left_half_taken_does_not_end_the_next(
     redis: Redis, workplace: Workplace, worker: ShiftWorker, fields: dict[Any, Any]
 ) -> None:
-    workplace.on("*")(lambda event: None)
     workplace.deliver()
     redis.hset(JOB, mapping=fields)
     redis.rpush(TAKEN, ID)
-    enqueue_shift(redis)
+    enqueue_shifts(redis, [HANDLERS])
     work_in_burst(worker, workplace)  # with RQ's maintenance, before anything else
 
     assert workplace.state("e1") == "done"
@@ -94,11 +96,10 @@ def test_one_that_another_worker_left_half_taken_does_not_end_the_next(
 def test_an_id_without_a_job_is_passed_over(
     redis: Redis, workplace: Workplace, worker: ShiftWorker, name: str
 ) -> None:
-    workplace.on("*")(lambda event: None)
     workplace.deliver()
     redis.rpush(TAKEN, name)
     redis.rpush(WAITS, name)
-    enqueue_shift(redis)
+    enqueue_shifts(redis, [HANDLERS])
     work_in_burst(worker, workplace)
     assert workplace.state("e1") == "done"
     assert not redis.exists(WAITS)
@@ -107,11 +108,10 @@ def test_an_id_without_a_job_is_passed_over(
 def test_what_is_no_job_under_a_jobs_name_is_passed_over(
     redis: Redis, workplace: Workplace, worker: ShiftWorker
 ) -> None:
-    workplace.on("*")(lambda event: None)
     workplace.deliver()
     redis.set(JOB, "a text")
     redis.rpush(WAITS, ID)
-    enqueue_shift(redis)
+    enqueue_shifts(redis, [HANDLERS])
     work_in_burst(worker, workplace)
     assert workplace.state("e1") == "done"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from bellhop import Context, Retry, SeamEvent
-from bellhop.ledger import DeadLetters, Outcome, SettledEntry, SettledMail
+from bellhop.ledger import DeadLetters
 from tests.workers.conftest import Workplace
 
 SOON = timedelta(minutes=1)
@@ -118,19 +118,22 @@ def test_what_waits_is_said_to_wait(workplace: Workplace) -> None:
     workplace.work()
 
     assert workplace.record("e2", strict) == {"state": "waiting", "attempts": []}
-    assert workplace.state("e2") == "retrying"
+    assert workplace.state("e2") == "accepted"
 
 
-def test_what_waits_goes_on_though_its_handler_is_gone(workplace: Workplace) -> None:
-    workplace.on("*", in_order=True, name="strict")(failing([], {"e1": 1}))
+def test_what_waits_is_kept_for_its_handler_while_no_worker_has_it(workplace: Workplace) -> None:
+    seen: list[str] = []
+    workplace.on("*", in_order=True, name="strict")(failing(seen, {"e1": 1}))
     workplace.deliver()
     workplace.deliver()
     workplace.work()
     other = Workplace(workplace.ledger, worker="another")
     go_on(other, 2)
+    assert seen == ["e1"]
+    assert len(DeadLetters(workplace.ledger.redis)) == 0
 
-    letters = {(letter.event_id, letter.handler) for letter in DeadLetters(other.ledger.redis)}
-    assert letters == {("e1", "strict"), ("e2", "strict")}
+    workplace.work()
+    assert seen == ["e1", "e1", "e2"]
 
 
 def test_a_handler_that_is_in_order_no_more_leaves_nobody_behind(workplace: Workplace) -> None:
@@ -179,27 +182,27 @@ def test_a_dead_letter_that_is_tried_again_lets_nobody_pass_one_that_waits_for_i
     workplace: Workplace,
 ) -> None:
     seen: list[str] = []
-    strict = failing(seen, {"e1": 1, "e2": 1}, after=600)
-    workplace.on("*", in_order=True, no_retry=KeyError, name="strict")(strict)
-    workplace.deliver()
-    workplace.work()
-    # Give up the first, so that the second is tried, and waits for ten minutes.
-    record = '{"state": "dead", "attempts": []}'
-    workplace.later(timedelta(minutes=11))
-    dead = SettledEntry("e1 strict", True, [Outcome("strict", "dead", 0, record)])
-    workplace.ledger.claim("x/1", lease=SOON, mailboxes=1, entries=1)
-    workplace.ledger.settle("x/1", 1, [SettledMail("device:front", "end", [dead])], lease=SOON)
-    workplace.deliver()
-    workplace.deliver()
+    failures = {"e2": 1}
+
+    @workplace.on("*", in_order=True, no_retry=KeyError)
+    def strict(event: SeamEvent) -> None:
+        seen.append(event.event_id)
+        if event.event_id == "e1" and seen.count("e1") == 1:
+            raise KeyError(event.event_id)
+        if failures.pop(event.event_id, 0):
+            raise Retry(after=600)
+
+    for _ in range(3):
+        workplace.deliver()
     workplace.work()
     assert seen == ["e1", "e2"]
 
     try_again(workplace)
     workplace.work()
-    assert seen == ["e1", "e2", "e1"]
+    assert seen == ["e1", "e2"]
     workplace.later(timedelta(minutes=11))
     workplace.work()
-    assert seen == ["e1", "e2", "e1", "e2", "e3"]
+    assert seen == ["e1", "e2", "e2", "e3", "e1"]
 
 
 def test_nobody_waits_for_ever_behind_an_event_whose_record_is_gone(workplace: Workplace) -> None:

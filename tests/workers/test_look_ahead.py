@@ -1,4 +1,4 @@
-"""Quick handlers: the next mail is run while Redis writes down the last, whatever comes between."""
+"""Quick sync handlers run while Redis writes down the last results, whatever comes between."""
 
 import time
 from collections import Counter
@@ -11,15 +11,17 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bellhop import SeamEvent
-from bellhop.ledger import Asked, Ledger
-from bellhop.ledger.calls import SETTLE, Call, Script
-from bellhop_workers.runtime import MOST_ENTRIES
+from bellhop.ledger import Asked, keys
+from bellhop.ledger.calls import Call, Script
+from bellhop.ledger.claims import SETTLE
+from bellhop_workers.pace import MOST_ENTRIES
 from tests.workers.conftest import Workplace
 
 Ask = Callable[[Redis, Call[Any]], Asked[Any]]
 
 DEVICES = 40
 EVENTS = 4 * MOST_ENTRIES
+HELD = keys.held("w")
 
 
 def break_connections(redis: Redis) -> None:
@@ -34,40 +36,40 @@ def do_nothing(redis: Redis) -> None:
     pass
 
 
-@pytest.fixture
-def place(ledger: Ledger) -> Workplace:
-    """A worker whose handlers are known to be quick, with more mail than it claims at a time."""
-    place = Workplace(ledger)
-    place.runtime.learn_cost(0.0, 10**9)
-    for _ in range(20):
-        place.runtime.learn_cost(0.0, 10**9)
-    assert place.runtime.appetite(0).entries == MOST_ENTRIES
-    place.deliver_many(EVENTS, devices=DEVICES)
-    return place
+def work_quickly(workplace: Workplace) -> None:
+    """Do a shift with handlers known to be quick, and more mail than is claimed at once."""
+    for handler in workplace.registry:
+        for _ in range(40):
+            workplace.runtime.pace.learn(handler, 0.0)
+    [limit] = workplace.runtime.pace.sync_limits({})
+    assert limit.entries == MOST_ENTRIES
+    workplace.runtime.subscribe()
+    workplace.deliver_many(EVENTS, devices=DEVICES)
+    workplace.work()
 
 
 @pytest.mark.parametrize("trouble", [do_nothing, break_connections, forget_scripts])
 def test_every_event_is_handled_once_and_in_order(
-    redis: Redis, place: Workplace, trouble: Callable[[Redis], None]
+    redis: Redis, workplace: Workplace, trouble: Callable[[Redis], None]
 ) -> None:
     seen: list[str] = []
     in_hand: list[int] = []
 
-    @place.on("*")
+    @workplace.on("*", name="note")
     def note(event: SeamEvent) -> None:
         seen.append(event.event_id)
         if len(seen) % 300 == 0:
             trouble(redis)
-            in_hand.append(sum(map(int, redis.hvals("{bellhop}:held:w/1"))))
+            in_hand.append(sum(map(int, redis.hvals(HELD))))
 
-    place.work()
+    work_quickly(workplace)
     assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
     for device in range(DEVICES):
         ids = [f"e{number + 1}" for number in range(device, EVENTS, DEVICES)]
         assert [one for one in seen if one in set(ids)] == ids
-    assert {place.state(event_id) for event_id in seen} == {"done"}
+    assert {workplace.state(event_id) for event_id in seen} == {"done"}
     assert max(in_hand) > MOST_ENTRIES  # it did look ahead
-    assert not redis.exists("{bellhop}:held:w/1", "{bellhop}:ready")
+    assert not redis.exists(HELD, keys.ready("note"))
 
 
 def unsent(redis: Redis, call: Call[Any]) -> Asked[Any]:
@@ -103,51 +105,51 @@ TROUBLES = [unsent, done_but_lost, broken_behind, refused]
     ],
 )
 def test_whatever_becomes_of_two_settles_in_a_row_nothing_is_lost_or_doubled(
-    place: Workplace, monkeypatch: pytest.MonkeyPatch, first: Ask, then: Ask
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, first: Ask, then: Ask
 ) -> None:
     seen: list[str] = []
-    place.on("*")(lambda event: seen.append(event.event_id))
+    workplace.on("*", name="note")(lambda event: seen.append(event.event_id))
     asks = iter([Asked, first, then])
-    place.ledger.redis.script_load(SETTLE.source)
+    workplace.ledger.redis.script_load(SETTLE.source)
     monkeypatch.setattr(
         "bellhop.ledger.ledger.Asked", lambda redis, call: next(asks, Asked)(redis, call)
     )
 
-    place.work()
+    work_quickly(workplace)
     assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
-    assert {place.state(event_id) for event_id in seen} == {"done"}
+    assert {workplace.state(event_id) for event_id in seen} == {"done"}
     assert len(list(asks)) <= 1  # behind one that is lost nothing is sent ahead
 
 
-def test_one_that_is_asked_to_stop_gives_back_what_it_looked_ahead_to(place: Workplace) -> None:
+def test_one_that_is_asked_to_stop_gives_back_what_it_looked_ahead_to(workplace: Workplace) -> None:
     seen: list[str] = []
 
-    @place.on("*")
+    @workplace.on("*", name="note")
     def note(event: SeamEvent) -> None:
         seen.append(event.event_id)
         if len(seen) == 700:
-            place.runtime.stopping = True
+            workplace.runtime.stopping = True
 
-    place.work()
+    work_quickly(workplace)
     assert 700 <= len(seen) < EVENTS
-    place.runtime.stopping = False
-    place.work()
+    workplace.runtime.stopping = False
+    workplace.work()
     assert Counter(seen) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
 
 
-def test_a_lease_that_was_lost_meanwhile_ends_the_shift(redis: Redis, place: Workplace) -> None:
+def test_a_lease_that_was_lost_meanwhile_ends_the_shift(redis: Redis, workplace: Workplace) -> None:
     seen: list[str] = []
 
-    @place.on("*")
+    @workplace.on("*", name="note")
     def note(event: SeamEvent) -> None:
         seen.append(event.event_id)
         if len(seen) == 700:
-            assert place.ledger.sweep(queued=0, dead_workers=["w"]).ended == ("w/1",)
+            workplace.die(under=f"{event.event_id} note")
 
-    place.work()
+    work_quickly(workplace)
     assert len(seen) < EVENTS
-    done = sum(place.state(f"e{number}") == "done" for number in range(1, EVENTS + 1))
+    done = sum(workplace.state(f"e{number}") == "done" for number in range(1, EVENTS + 1))
     assert done < len(seen)  # what was not written by then is somebody else's to do
-    place.work()
+    workplace.work_through()
     assert set(seen) == {f"e{number}" for number in range(1, EVENTS + 1)}
-    assert not redis.exists("{bellhop}:ready", "{bellhop}:careful")
+    assert not redis.exists(keys.ready("note"), keys.suspects("note"))

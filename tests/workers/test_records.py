@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bellhop import AccessCodeSetOnDeviceEvent, Drop, Retry
+from bellhop import AccessCodeSetOnDeviceEvent, Context, Drop, Retry, SeamEvent
 from bellhop.ledger import DeadLetters
 from bellhop_workers.records import cut
 from tests.workers.conftest import Workplace
@@ -60,3 +60,21 @@ def test_what_was_cut_is_not_cut_again(length: int) -> None:
     assert len(text) <= MOST
     assert cut(text) == text
     assert ("[…]" in text) == (length > MOST)
+
+
+def test_a_handler_whose_error_ends_in_half_a_character_is_tried_again(
+    workplace: Workplace,
+) -> None:
+    attempts: list[int] = []
+
+    @workplace.on("lock.*")
+    def cuts(event: SeamEvent, context: Context) -> None:
+        attempts.append(context.attempt)
+        raise ValueError("no key \ud83d")
+
+    workplace.deliver()
+    workplace.work()
+    workplace.later()
+    workplace.work()
+    assert attempts == [1, 2]
+    assert workplace.record("e1", cuts)["error"].endswith("ValueError: no key ?\n")

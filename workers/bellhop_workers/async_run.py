@@ -10,12 +10,14 @@ import asyncio
 import contextvars
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from bellhop import forks
 from bellhop.failpoints import failpoint
 from bellhop.handler import HandlerTimeout
 from bellhop.ledger import Outcome
+from bellhop_workers.culprits import Note, Noted
 from bellhop_workers.outcomes import outcome_of
 from bellhop_workers.running import Run, check_result, end_forked, now_ms
 
@@ -28,13 +30,14 @@ class AsyncRun:
     when_begun: is called once with this object, when the handler is about to be called; its time
     counts from then, and not from when it was put in line. when_over: is called once with this
     object, in `context`, when the handler has returned or raised. context: what the handler runs
-    in a copy of.
+    in a copy of. note: what runs at the moment, for the pool.
     """
 
     __slots__ = (
         "_context",
         "_error",
         "_expired",
+        "_note",
         "_started_ms",
         "_task",
         "_took",
@@ -52,6 +55,7 @@ class AsyncRun:
         when_begun: Callable[["AsyncRun"], None],
         when_over: Callable[["AsyncRun"], None],
         context: contextvars.Context,
+        note: Note,
     ) -> None:
         self.run = run
         self.began = self.deadline = math.inf
@@ -65,6 +69,7 @@ class AsyncRun:
         self._when_begun = when_begun
         self._when_over = when_over
         self._context = context
+        self._note = note
         loop = asyncio.get_running_loop()
         # Not by the loop: a handler may have given it a task factory.
         self._task = asyncio.Task(self._await(), loop=loop, context=context.copy())
@@ -103,18 +108,22 @@ class AsyncRun:
         else:
             self.deadline = self.run.deadline(self.began)
             self._when_begun(self)
-            timeout = self.run.handler.timeout
-            timer = asyncio.get_running_loop().call_later(timeout, self._expire)
             try:
-                check_result(await self.run.call())
+                check_result(await self._noted(self.run.call()))
             except BaseException as error:  # of what a task raises, some leaves the event loop
                 self._error = error
-            timer.cancel()
         self._took = time.monotonic() - self.began
         # From here, and not when the task is over: that comes a turn of the loop later, and one
         # that was cancelled as its last step is over as cancelled, though the handler returned.
         self._context.run(self._when_over, self)
 
-    def _expire(self) -> None:
-        self._expired = True
-        self._task.cancel()
+    def _noted(self, awaitable: Any) -> Any:
+        if not isinstance(awaitable, Coroutine):
+            return awaitable
+        return Noted(awaitable, self.run.entry, self._note)
+
+    def expire(self) -> None:
+        """Interrupt it, once: its time is up."""
+        if not self._expired:
+            self._expired = True
+            self._task.cancel()

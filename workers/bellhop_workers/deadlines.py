@@ -9,8 +9,8 @@ import mmap
 import threading
 import time
 
-_MAIN, _LOOP, _STOP = range(3)
-_BYTES = 3 * 8
+_MAIN, _LOOP, _STOP, _SHIFT = range(4)
+_BYTES = 4 * 8
 
 _TO_START_A_THREAD = 5.0
 
@@ -23,7 +23,8 @@ class Deadlines:
 
     def __init__(self) -> None:
         self._moments = memoryview(mmap.mmap(-1, _BYTES)).cast("d")
-        self._moments[_MAIN] = self._moments[_LOOP] = self._moments[_STOP] = math.inf
+        for place in range(4):
+            self._moments[place] = math.inf
 
     def set_main(self, moment: float) -> None:
         """Say when the handler in the main thread must be over."""
@@ -34,20 +35,26 @@ class Deadlines:
 
         Python waits for its first step, for ever if there is no memory left for that.
         """
-        self.set_main(time.monotonic() + _TO_START_A_THREAD)
+        before = self._moments[_MAIN]  # of a handler that is in the main thread meanwhile
+        self.set_main(min(before, time.monotonic() + _TO_START_A_THREAD))
         try:
             thread.start()
         finally:
-            self.set_main(math.inf)
+            self.set_main(before)
 
     def set_loop(self, moment: float) -> None:
         """Say when the first of the handlers on the event loop must be over."""
         self._moments[_LOOP] = moment
 
+    def set_shift(self, moment: float) -> None:
+        """Say when a thread of a shift must have said so again, unless a handler keeps them."""
+        self._moments[_SHIFT] = moment
+
     @property
     def handlers(self) -> float:
-        """When the first handler under way must be over."""
-        return min(self._moments[_MAIN], self._moments[_LOOP])
+        """When the first handler under way must be over, or, without any, the shift gone on."""
+        first = min(self._moments[_MAIN], self._moments[_LOOP])
+        return first if first < math.inf else self._moments[_SHIFT]
 
     @property
     def stop(self) -> float:

@@ -4,6 +4,7 @@ It settles, says what a worker that stops waits for, and ends the worker if a ha
 interrupted.
 """
 
+import math
 import os
 import threading
 import time
@@ -11,11 +12,17 @@ from collections.abc import Callable
 
 from bellhop.connections import reason
 from bellhop.logs import get_logger
+from bellhop_workers.batch import NOTHING, SETTLE_EVERY, Batch
 from bellhop_workers.running import Run
 from bellhop_workers.runtime import Runtime
-from bellhop_workers.settling import SETTLE_EVERY, Hand
 
 _BEAT_EVERY = 10.0
+_TICK = SETTLE_EVERY / 4
+_LONGEST_SILENCE = 60.0
+"""Seconds of a shift without a sign of life or a handler, after which the pool ends its worker.
+
+For as long as the pool speaks for the worker, nobody else gets its mail.
+"""
 _MOST_TOLD = 5
 """Of the handlers that a worker waits for before it stops, how many are named."""
 
@@ -25,20 +32,23 @@ _log = get_logger("workers")
 class Keeper:
     """Looks after one shift.
 
-    `under_way` returns the runs that have begun, and since when. `patience`: seconds after the time
-    to stop that a handler which no interrupt reaches has its worker ended, its mail given back.
+    `under_way` returns the runs that have begun, and since when; `kept_since`, when the handler
+    began that keeps the main thread, or infinity. `patience`: seconds after the time to stop that a
+    handler which no interrupt reaches has its worker ended, its mail given back.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        hand: Hand,
+        batch: Batch,
         under_way: Callable[[], list[tuple[Run, float]]],
+        kept_since: Callable[[], float],
         patience: float,
     ) -> None:
         self._runtime = runtime
-        self._hand = hand
+        self._batch = batch
         self._under_way = under_way
+        self._kept_since = kept_since
         self._patience = patience
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -48,6 +58,7 @@ class Keeper:
         """End the thread: the shift is over."""
         self._over.set()
         self.thread.join()
+        self._runtime.deadlines.set_shift(math.inf)
 
     def _keep(self) -> None:
         """Watch in a thread while a handler keeps the main one. If this fails, the worker ends."""
@@ -64,9 +75,10 @@ class Keeper:
         beaten = time.monotonic()
         told = False
         settles = True
-        while not self._over.wait(SETTLE_EVERY / 4):
+        while not self._over.wait(_TICK):
+            self._runtime.deadlines.set_shift(time.monotonic() + _LONGEST_SILENCE)
             self._end_if_stuck()
-            if self._runtime.stopping and not told:
+            if self._is_stopping and not told:
                 told = self._tell_what_runs()
             if self._is_late() and self._under_way():
                 self._leave()
@@ -76,14 +88,22 @@ class Keeper:
             settles = settles and self._settle_meanwhile()
 
     def _settle_meanwhile(self) -> bool:
-        """Settle what the main thread did not for long, and return whether to do so again."""
+        """Settle what the main thread did not for long, and return whether to do so again.
+
+        Async handlers go on meanwhile, and get more mail.
+        """
         try:
-            if self._hand:
-                self._hand.settle(give_back=True, age=SETTLE_EVERY)
+            if self._batch:
+                limits = NOTHING if self._is_stopping else self._batch.limits(with_sync=False)
+                kept = time.monotonic() - self._kept_since() > SETTLE_EVERY
+                if kept and limits and self._batch.sees_mail(with_sync=False):
+                    self._batch.settle(limits, give_back=True, age=_TICK)
+                else:
+                    self._batch.settle(limits, give_back=True, age=SETTLE_EVERY)
         except Exception as error:  # the main thread meets it, too, when its handler is through
             _log.error(
                 "cannot write what was done; the shift ends when its handlers do",
-                shift=self._hand.name,
+                worker=self._runtime.worker,
                 error=reason(error),
             )
             return False
@@ -107,7 +127,7 @@ class Keeper:
     def _leave(self) -> None:
         """Give all mail back, and end this worker while a handler runs."""
         try:
-            self._hand.give_up()
+            self._batch.give_up()
         finally:
             _log.warning("a handler did not end in time to stop; its mail was given back")
             os._exit(os.EX_OK)
@@ -119,6 +139,7 @@ class Keeper:
         # One that merely slept with the machine has a moment to come round.
         for run in overdue:
             if run in self._overdue:
+                self._runtime.culprits.ended_by.write(run.entry)
                 _log.critical(
                     "a handler cannot be interrupted; ending its worker",
                     handler=run.handler.name,
@@ -127,6 +148,11 @@ class Keeper:
                 )
                 os._exit(os.EX_SOFTWARE)
         self._overdue = overdue
+
+    @property
+    def _is_stopping(self) -> bool:
+        """Whether the worker is to stop, also if no signal reaches its main thread."""
+        return self._runtime.stopping or self._runtime.deadlines.stop < math.inf
 
     def _is_late(self) -> bool:
         return time.monotonic() > self._runtime.deadlines.stop + self._patience

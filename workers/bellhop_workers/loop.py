@@ -1,20 +1,29 @@
-"""The event loop of a worker: async handlers of many devices at a time, each device in order."""
+"""The event loop of a worker: async handlers of many devices at a time, each device in order.
+
+Each handler has a line of mailboxes that wait for one of its places, and as many places as
+`concurrency`: so one that takes long keeps no other waiting.
+"""
 
 import asyncio
 import contextvars
 import math
 import os
 import threading
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
+from bellhop.handler import Handler
 from bellhop.logs import get_logger
 from bellhop_workers.async_run import AsyncRun
+from bellhop_workers.culprits import Note
 from bellhop_workers.deadlines import Deadlines
-from bellhop_workers.lanes import Lane
+from bellhop_workers.line import Line
+from bellhop_workers.mailbox import ClaimedMailbox
+from bellhop_workers.pace import Pace
 from bellhop_workers.running import Run
 from bellhop_workers.wear import Wear
 
@@ -24,17 +33,36 @@ _log = get_logger("workers")
 class HandlerLoop:
     """An event loop in a thread of its own, started when an async lifespan or handler needs it.
 
-    It lives as long as the worker, so that clients and pools can be kept on it.
+    It lives as long as the worker, so that clients and pools can be kept on it. `note`: what it
+    runs at the moment, for the pool. `pace`: is told how long handlers take.
     """
 
-    def __init__(self, deadlines: Deadlines, wear: Wear) -> None:
+    def __init__(
+        self, deadlines: Deadlines, wear: Wear, note: Note, pace: Pace, concurrency: int
+    ) -> None:
+        self.finished: SimpleQueue[None] = SimpleQueue()
+        """Something is put here when there is something for the main thread to do."""
+        self.failed: ClaimedMailbox | None = None
+        """A mailbox with which something went wrong that is no handler's fault, or `sealed`."""
+        self.fault = ""
+        """What the process turned out to lack, when a handler was run."""
         self._deadlines = deadlines
         self._wear = wear
+        self._note = note
+        self._pace = pace
+        self._concurrency = concurrency
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._runs: set[AsyncRun] = set()
+        self._lines: dict[str, Line] = {}
         self._first = math.inf
+        self._lock = threading.Lock()
+        # Each is written by one thread only, or under the lock.
+        self._submitted = self._taken_away = self._ended = 0
+        """Entries that were handed over, taken away again, and that this is through with."""
+        self._few = 0
+        """The main thread is told when no more than so many entries are left."""
+        self._told = True
 
     def begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that lasts as long as it likes. What it binds is there for each handler."""
@@ -46,18 +74,60 @@ class HandlerLoop:
         if self._loop:
             self._loop.call_soon_threadsafe(function, context=self._context)
 
-    def submit(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
-        """Run the lane's async handlers; then put it into `returned`, through or not."""
+    def submit(self, mailboxes: Iterable[ClaimedMailbox]) -> None:
+        """Run the entries of these mailboxes, when there is a place for them."""
+        lines = self._lines
+        for mailbox in mailboxes:
+            self._submitted += mailbox.entries_left
+            lines.setdefault(mailbox.handler.name, Line()).waiting.append(mailbox)
+        self._few, self._told = self._entries_left // 2, False
         loop = self._loop or self._start()
-        loop.call_soon_threadsafe(self._go_on, lane, returned, context=self._context)
+        loop.call_soon_threadsafe(self._fill_places, context=self._context)
+
+    def take_waiting(self) -> list[ClaimedMailbox]:
+        """Take away all mailboxes that have not begun. May be called from any thread."""
+        taken = []
+        for line in list(self._lines.values()):
+            while line.waiting:
+                try:
+                    taken.append(line.waiting.pop())
+                except IndexError:
+                    break
+        with self._lock:
+            self._taken_away += sum(mailbox.entries_left for mailbox in taken)
+        return taken
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until few entries are left, and return whether that is so; at most so long."""
+        try:
+            self.finished.get(timeout=seconds)
+        except Empty:
+            return False
+        with suppress(Empty):
+            while True:
+                self.finished.get_nowait()
+        return True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any mailbox is at work, or waits."""
+        return self._entries_left > 0
 
     def cancel_all(self) -> None:
-        """Interrupt every handler that runs, as one that did not run; their lanes are returned."""
+        """Interrupt every handler that runs, as one that did not run."""
+        self.take_waiting()
         self.call(self._interrupt_all)
 
     def under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when on the monotonic clock."""
-        return [(one.run, one.began) for one in list(self._runs) if one.began < math.inf]
+        return [(one.run, one.began) for one in self._runs() if one.began < math.inf]
+
+    def _runs(self) -> list[AsyncRun]:
+        return [run for line in list(self._lines.values()) for run in list(line.runs)]
+
+    @property
+    def _entries_left(self) -> int:
+        return self._submitted - self._taken_away - self._ended
 
     def _start(self) -> asyncio.AbstractEventLoop:
         self._loop = _new_loop()
@@ -88,48 +158,89 @@ class HandlerLoop:
                 finally:
                     os._exit(os.EX_SOFTWARE)
 
-    def _go_on(self, lane: Lane, returned: "SimpleQueue[Lane]") -> None:
-        """Begin the lane's next run if that is an async one, or return the lane."""
-        try:
-            run = lane.next
-            if run and run.handler.is_async and not run.doomed:
-                self._begin(run, partial(self._end, lane, returned))
+    def _fill_places(self) -> None:
+        for line in list(self._lines.values()):
+            self._fill(line)
+        self._tell_if_few()
+
+    def _fill(self, line: Line) -> None:
+        """Begin with mailboxes that wait, as long as there are places."""
+        while line.waiting and line.at_work < self._concurrency:
+            try:
+                mailbox = line.waiting.popleft()
+            except IndexError:  # it was given back
                 return
+            line.at_work += 1
+            self._go_on(mailbox, line)
+
+    def _go_on(self, mailbox: ClaimedMailbox, line: Line) -> None:
+        """Begin the mailbox's next run, or leave its place to another."""
+        before = mailbox.entries_left
+        try:
+            run = mailbox.next_run()
+            self._ended += before - mailbox.entries_left
+            if run:
+                ended = partial(self._end, mailbox, line)
+                begun = partial(self._begun, line)
+                line.runs[AsyncRun(run, begun, ended, self._context, self._note)] = None
+                return
+            if mailbox.sealed:
+                self.failed = mailbox
         except BaseException as error:
-            lane.error = error
-        returned.put(lane)
+            mailbox.error, self.failed = error, mailbox
+        self._leave_place(mailbox, line)
 
-    def _begin(self, run: Run, when_over: "partial[None]") -> None:
-        self._runs.add(AsyncRun(run, self._watch, when_over, self._context))
+    def _leave_place(self, mailbox: ClaimedMailbox, line: Line) -> None:
+        """Be through with a mailbox, also if entries are left in it."""
+        self._ended += mailbox.entries_left
+        line.at_work -= 1
 
-    def _watch(self, run: AsyncRun) -> None:
-        """Have the worker ended if a run that begins now goes on beyond its deadline."""
+    def _begun(self, line: Line, run: AsyncRun) -> None:
+        """Have a run that begins now interrupted in time, and the worker ended if that fails."""
+        line.watch(run)
         if run.deadline < self._first:
             self._set_first(run.deadline)
 
-    def _end(self, lane: Lane, returned: "SimpleQueue[Lane]", ended: AsyncRun) -> None:
-        """Take the outcome of a run, and go on with its lane."""
-        self._runs.discard(ended)
+    def _end(self, mailbox: ClaimedMailbox, line: Line, ended: AsyncRun) -> None:
+        """Record the outcome of a run, and go on with its mailbox."""
+        line.runs.pop(ended, None)
         if ended.deadline <= self._first:
-            self._set_first(min((one.deadline for one in self._runs), default=math.inf))
+            self._set_first(min(one.first_deadline for one in self._lines.values()))
         try:
             outcome = ended.outcome()
             self._wear.count()
             if outcome:
-                if self._wear.leaves:  # at once: the main thread may wait for lanes meanwhile
-                    lane.stop()
-                lane.took(outcome)
-                if not (lane.careful or ended.interrupted):
-                    self._go_on(lane, returned)
-                    return
+                self.fault = self.fault or ended.run.fault
+                if self._wear.leaves or self.fault:
+                    mailbox.stop()
+                self._learn(ended.run.handler, ended.began)
+                before = mailbox.entries_left
+                mailbox.record_outcome(ended.run, outcome)
+                self._ended += before - mailbox.entries_left
         except BaseException as error:
-            lane.error = error
-        returned.put(lane)
+            mailbox.error, self.failed, outcome = error, mailbox, None
+        if outcome and not ended.interrupted:
+            self._go_on(mailbox, line)
+        else:
+            self._leave_place(mailbox, line)
+        self._fill(line)
+        self._tell_if_few()
+
+    def _learn(self, handler: Handler, began: float) -> None:
+        self._pace.learn(handler, time.monotonic() - began)
+
+    def _tell_if_few(self) -> None:
+        """Tell the main thread when it is time to settle and to claim more."""
+        left = self._entries_left
+        if left == 0 or self.failed or self.fault or (not self._told and left <= self._few):
+            self._told = True
+            self.finished.put(None)
 
     def _interrupt_all(self) -> None:
-        for one in self._runs:
+        for one in self._runs():
             with suppress(Exception):  # what it awaits may be an object that refuses
                 one.interrupt()
+        self._tell_if_few()
 
     def _set_first(self, deadline: float) -> None:
         self._first = deadline

@@ -5,7 +5,9 @@
 3. It raised `Retry`: tried again, when it says; no error. Without one of its attempts if it says so
    (`counts=False`), for a day at most, or until the event is older than the handler's `max_age`.
 4. Its `max_age` or `where` did not want the event: it was not called, and is done with it.
-5. It raised anything else, or ran out of time: tried again after a wait that doubles, until its
+5. It failed since the process is out of memory, files or threads: as if it had not counted. The
+   worker is replaced.
+6. It raised anything else, or ran out of time: tried again after a wait that doubles, until its
    attempts are used up. Then the event is a dead letter of this handler.
 """
 
@@ -20,6 +22,7 @@ from bellhop.logs import get_logger
 from bellhop.retries import Backoff, as_wait, backoff, planned_wait
 from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers.failures import Failure, failure_of, message_of
+from bellhop_workers.process_faults import process_fault
 from bellhop_workers.records import told
 
 if TYPE_CHECKING:
@@ -64,6 +67,7 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
         return run.attempts.done(name, started, took)
     if type(error) is Skip:
         return _skipped(run, error, started, took)
+    run.fault = process_fault(error)
     # By the class itself: an error may lie about its own.
     asked = issubclass(type(error), Retry)
     if issubclass(type(error), Drop):
@@ -71,7 +75,7 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
     failure = _failure(run, error)
-    if asked and not _counts(error):
+    if run.fault or (asked and not _counts(error)):
         return _uncounted(run, error, failure, started, took)
     if (not asked and _is_final(run, error)) or run.attempts.used + 1 >= run.handler.attempts:
         _logger(run).error("handler gave up", error=failure.summary, **_traceback(failure, asked))
@@ -128,7 +132,7 @@ def _uncounted(
         return attempts.dead(
             name, started, took, why + failure.text, why + failure.summary, counts=False
         )
-    wait = _wait_asked_for(run, error)
+    wait = None if run.fault else _wait_asked_for(run, error)
     if wait is None:
         # As if those in a row were attempts, so that a day of them is some thirty.
         number = attempts.used + attempts.uncounted_in_a_row + 1
@@ -136,7 +140,7 @@ def _uncounted(
             number = min(number, max(run.handler.attempts - 1, 1))
         wait = _wait(run, number)
     _logger(run).info(
-        "handler asked to be tried again",
+        "the process failed the handler" if run.fault else "handler asked to be tried again",
         error=failure.summary,
         retry_in=_short(wait),
         counts=False,

@@ -47,7 +47,9 @@ class PatientRedis(Redis):
         if threading.current_thread() is not threading.main_thread():
             return call()
         try:
-            return wait_out(call, self._runtime.outages, give_up=lambda: self._runtime.stopping)
+            return wait_out(
+                call, self._runtime.ledger.outages, give_up=lambda: self._runtime.stopping
+            )
         except RedisError as error:
             if is_outage(error):
                 raise StopRequested from error

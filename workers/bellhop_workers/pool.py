@@ -4,13 +4,16 @@ With an API key of Seam's, a fetcher is beside them, too.
 """
 
 import gc
+import os
 import socket
 from collections.abc import Sequence
 from functools import partial
 
 from bellhop.connections import connect
+from bellhop.errors import WrongVersion
 from bellhop.events.catalogue import build_validators
 from bellhop.ledger import Ledger
+from bellhop.logs import get_logger
 from bellhop.processes import Process, forked
 from bellhop.settings import Settings
 from bellhop.supervisor import Supervisor
@@ -23,22 +26,34 @@ from bellhop_workers.starting import Loaded
 _TO_END = PATIENCE
 """Seconds before its end that the pool kills a worker that is still there, and sweeps once more."""
 
+_log = get_logger("workers")
 
-def run_pool(settings: Settings, redis_url: str, workers: int, *, ready: int | None = None) -> int:
+
+def run_pool(
+    settings: Settings,
+    redis_url: str,
+    workers: int,
+    *,
+    ready: int | None = None,
+    alone: bool = False,
+) -> int:
     """Keep `workers` processes at work until a signal; return the exit code.
 
-    It is `os.EX_CONFIG` if no worker could load the handlers; the first one logs why. Once one has,
+    It is `os.EX_CONFIG` if the ledger is of another version, also if it becomes so meanwhile, or if
+    no worker could load the handlers; the first one logs why. Once one has,
     a worker that cannot is replaced like any that dies. One whose lifespan fails is replaced, too:
     what that opens may be away for a moment. `ready`: a file descriptor to which each worker writes
-    how it fares.
+    how it fares. `alone`: no other pool has workers.
     """
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes
-    foreman = Foreman(Ledger(connect(redis_url, patience=PATIENCE), settings.retention))
+    ledger = Ledger(connect(redis_url, patience=PATIENCE), settings.retention)
+    foreman = Foreman(ledger, settings.forget_after, alone=alone)
     grace = settings.grace.total_seconds()
     loaded = Loaded(ready)
     replacing = Replacing(workers, settings.max_events, settings.max_memory)
     started: list[WorkerProcess] = []
+    refused: list[WrongVersion] = []
 
     def start(name: str) -> Process:
         worker = WorkerProcess(settings, redis_url, name, loaded, replacing.wear_of(name))
@@ -48,9 +63,17 @@ def run_pool(settings: Settings, redis_url: str, workers: int, *, ready: int | N
     def look_after(dead: Sequence[str]) -> None:
         for worker in started:
             worker.look_after()
-        started[:] = [worker for worker in started if worker.poll() is None]
+        alive = [worker for worker in started if worker.poll() is None]
+        culprits = {worker.name: worker.culprit for worker in started if worker not in alive}
+        started[:] = alive
         replacing.look(started)
-        foreman.sweep(dead)
+        try:
+            foreman.sweep([one.name for one in alive], dict.fromkeys(dead, "") | culprits)
+        except WrongVersion as error:
+            if not refused:
+                refused.append(error)
+                _log.critical("ending the workers", error=str(error))
+                supervisor.stop(os.EX_CONFIG)
 
     supervisor = Supervisor(grace=grace - _TO_END, tick=look_after, period=PERIOD)
     for _ in range(workers):

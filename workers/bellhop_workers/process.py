@@ -13,7 +13,7 @@ from functools import partial
 
 from bellhop import forks
 from bellhop.connections import connect
-from bellhop.errors import Terminated
+from bellhop.errors import Terminated, WrongVersion
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
@@ -24,6 +24,7 @@ from bellhop.routing import registry
 from bellhop.settings import Settings
 from bellhop.supervisor import AS_PLANNED, ASKED_TO_END, CANNOT_START
 from bellhop_workers import ending
+from bellhop_workers.culprits import Culprits
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lifespan_run import (
     LONGEST_OPENING,
@@ -34,7 +35,7 @@ from bellhop_workers.lifespan_run import (
     traceback_in,
 )
 from bellhop_workers.rq_worker import ShiftWorker
-from bellhop_workers.runtime import REST, Runtime
+from bellhop_workers.runtime import IDLE, Runtime
 from bellhop_workers.starting import CANNOT_OPEN, READY, Loaded, Starting, Step
 from bellhop_workers.wear import Wear
 
@@ -67,12 +68,19 @@ class WorkerProcess:
         self.wear = wear
         self._deadlines = Deadlines()
         self._signals = StopSignals()
+        self._culprits = Culprits()
         self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
         self._starting = Starting()
         self._slow_after = _SLOW
         self._seen_stuck = 0
         self._process = forked(partial(self._work, settings, redis_url, loaded))(name)
         self.pid = self._process.pid
+
+    @property
+    def culprit(self) -> str:
+        """The entry under which it died, `event_id handler`, or "" if that is not known."""
+        running = self._culprits.read()
+        return running[0] if len(running) == 1 else ""
 
     def poll(self) -> int | None:
         """Return the exit code, or `None` while it runs; `AS_PLANNED` if it left to be replaced."""
@@ -176,8 +184,9 @@ class WorkerProcess:
             worker=name,
             concurrency=settings.concurrency,
             slice=settings.slice.total_seconds(),
-            rest=REST,
+            idle=IDLE,
             deadlines=self._deadlines,
+            culprits=self._culprits,
             wear=self.wear,
         )
         # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
@@ -186,6 +195,7 @@ class WorkerProcess:
         lifespan = lifespan_run(registry.registered_lifespan, runtime.loop)
         code = os.EX_OK
         try:
+            runtime.subscribe()
             registry.state = self._open(lifespan)
             self.wear.is_ready()
             _log.info("worker ready", worker=name, handlers=len(registry))
@@ -194,6 +204,9 @@ class WorkerProcess:
             self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
         except Terminated:
             pass  # asked to stop before it was ready
+        except WrongVersion as error:
+            _log.critical("this worker cannot start", error=str(error))
+            code = os.EX_CONFIG
         except CannotOpen as error:
             _log.error(
                 "the lifespan failed: this worker cannot start, and another is tried",

@@ -1,14 +1,14 @@
 """What the ledger remembers of a handler and an event: every attempt, and how it ended.
 
 A record is JSON: `{"state": …, "attempts": [[started, took, error], …]}` with milliseconds since
-the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `waiting`
-(behind an earlier event), `replaying` (in its mailbox, to be run though it was over), `skipped`
-(not called, with the `reason`) or `dead`; a record that is neither `done` nor `skipped` has the
-last `error`, with its traceback where there is one. `earlier` attempts are kept as a number only;
-`forgiven` ones were made before somebody had the handler tried again, and `since` is when the first
-was made after that. An attempt of a replay is marked "replay" behind these three; `replay` is how
-many were made before. A try that is no attempt is marked "uncounted" there: `uncounted` is how many
-there were, and no other number counts them.
+the epoch, milliseconds, and a text or null. `state` is `done`, `dropped`, `retrying`, `replaying`
+(in its mailbox, to be run though it was over), `skipped` (not called, with the `reason`),
+`abandoned` (no worker had the handler for too long, or it was forgotten) or `dead`; a record that
+is neither `done` nor `skipped` has the last `error`, with its traceback where there is one.
+`earlier` attempts are kept as a number only; `forgiven` ones were made before somebody had the
+handler tried again, and `since` is when the first was made after that. An attempt of a replay is
+marked "replay" behind these three; `replay` is how many were made before. A try that is no attempt
+is marked "uncounted" there: `uncounted` is how many there were, and no other number counts them.
 """
 
 import json
@@ -19,8 +19,15 @@ from typing import Any
 
 from bellhop.events import SeamEvent
 from bellhop.known_secrets import known_secrets
-from bellhop.ledger import Outcome
-from bellhop.ledger.handled import UNCOUNTED, attempts_made, counted, opened, resealed
+from bellhop.ledger import Outcome, Result
+from bellhop.ledger.handled import (
+    UNCOUNTED,
+    attempts_made,
+    counted,
+    opened,
+    read_record,
+    resealed,
+)
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -29,14 +36,23 @@ LONGEST_TEXT = 8_000
 _MOST_MASKED = 64_000
 _CUT = "\n  […]\n"
 _ATTEMPTS_KEPT = 50
+_KNOWN = frozenset(
+    ("state", "attempts", "earlier", UNCOUNTED, "forgiven", "since", "replay", "error", "reason")
+)
+"""What a record has of which something is known. What another version put there is left alone."""
 
 
 class Attempts:
-    """The attempts so far of one handler with one event. `vault` seals what the handler said."""
+    """The attempts so far of one handler with one event. `vault` seals what the handler said.
+
+    Raises `UnreadableRecord`.
+    """
 
     __slots__ = ("_attempts", "_before", "_event_id", "_forgiven", "_read", "_replayed", "_vault")
 
-    def __init__(self, record: str | None, event_id: str = "", vault: Vault = NO_KEYS) -> None:
+    def __init__(
+        self, record: bytes | str | None = None, event_id: str = "", vault: Vault = NO_KEYS
+    ) -> None:
         self._event_id = event_id
         self._vault = vault
         self._read: dict[str, Any] = {"state": "waiting", "attempts": []}
@@ -45,8 +61,8 @@ class Attempts:
         self._forgiven: int | None = None
         self._replayed: int | None = None
         if record:
-            self._read = json.loads(record)
-            self._attempts = self._read["attempts"]
+            self._read = read_record(record)
+            self._attempts = self._read.get("attempts", [])
             self._before = self._read.get("earlier", 0)
             self._forgiven = self._read.get("forgiven")
             self._replayed = self._read.get("replay")
@@ -101,28 +117,19 @@ class Attempts:
         """Whether these are attempts of a replay."""
         return self._replayed is not None
 
-    @property
-    def fresh(self) -> bool:
-        """Whether a replay has the event run that was not open for the handler."""
-        return self._read.get("state") == "replaying"
-
     def done(self, handler: str, started_ms: int, took_ms: float) -> Outcome:
         """The handler returned."""
         if not self._attempts and not self.replay:
             # By far the most frequent record, so it is not worth a JSON encoder.
             return Outcome(
-                handler,
-                "done",
-                0,
+                Result.DONE,
                 f'{{"state": "done", "attempts": [[{started_ms}, {took_ms:.2f}, null]]}}',
             )
-        return Outcome(handler, "done", 0, self._record(handler, "done", started_ms, took_ms, None))
+        return Outcome(Result.DONE, self._record(handler, "done", started_ms, took_ms, None))
 
     def dropped(self, handler: str, started_ms: int, took_ms: float, reason: str) -> Outcome:
         """The handler wants to be done with the event."""
-        return Outcome(
-            handler, "done", 0, self._record(handler, "dropped", started_ms, took_ms, reason)
-        )
+        return Outcome(Result.DONE, self._record(handler, "dropped", started_ms, took_ms, reason))
 
     def retry(
         self,
@@ -141,12 +148,7 @@ class Attempts:
         """
         record = self._record(handler, "retrying", started_ms, took_ms, error, summary, counts)
         # A retry may be late, but never early.
-        return Outcome(handler, "retry", max(0, math.ceil(wait.total_seconds() * 1000)), record)
-
-    def behind(self, handler: str) -> Outcome:
-        """The event waits behind an earlier one; this was no attempt."""
-        read = resealed(self._read, self._event_id, handler, self._vault)
-        return Outcome(handler, "behind", 0, json.dumps({**read, "state": "waiting"}))
+        return Outcome(Result.RETRY, record, max(0, math.ceil(wait.total_seconds() * 1000)))
 
     def skipped(self, handler: str, reason: str) -> Outcome:
         """The handler was not called; this was no attempt. `reason` holds no secret."""
@@ -154,7 +156,7 @@ class Attempts:
         for name in ("error", "since"):
             read.pop(name, None)
         said = self._vault.seal_text(reason, Kind.ERROR, self._event_id, handler)
-        return Outcome(handler, "done", 0, json.dumps({**read, "state": "skipped", "reason": said}))
+        return Outcome(Result.DONE, json.dumps({**read, "state": "skipped", "reason": said}))
 
     def dead(
         self,
@@ -168,7 +170,7 @@ class Attempts:
     ) -> Outcome:
         """The handler used up its attempts, or its time. `summary` and `counts` as of `retry`."""
         record = self._record(handler, "dead", started_ms, took_ms, error, summary, counts)
-        return Outcome(handler, "dead", 0, record)
+        return Outcome(Result.DEAD, record)
 
     def _record(
         self,
@@ -188,7 +190,8 @@ class Attempts:
         marks = [*(["replay"] if self.replay else []), *([] if counts else [UNCOUNTED])]
         before = resealed({"attempts": self._attempts}, self._event_id, handler, self._vault)
         attempts = [*before["attempts"], [started_ms, round(took_ms, 2), told, *marks]]
-        record: dict[str, Any] = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:]}
+        unknown = {name: one for name, one in self._read.items() if name not in _KNOWN}
+        record = {"state": state, "attempts": attempts[-_ATTEMPTS_KEPT:], **unknown}
         if earlier := self._before + counted(attempts[:-_ATTEMPTS_KEPT]):
             record["earlier"] = earlier
         if uncounted := self._read.get(UNCOUNTED, 0) + (not counts):
@@ -211,7 +214,8 @@ def told(text: str, event: SeamEvent) -> str:
     """
     if len(text) > _MOST_MASKED:  # what is cut off here is in the middle that is cut out below
         text = text[: _MOST_MASKED // 2] + text[-_MOST_MASKED // 2 :]
-    return cut(known_secrets.mask(text, event.secrets()))
+    kept = cut(known_secrets.mask(text, event.secrets()))
+    return kept.encode(errors="replace").decode()  # half a character is no JSON to who reads it
 
 
 def cut(text: str) -> str:

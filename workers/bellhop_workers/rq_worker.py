@@ -7,6 +7,7 @@ from types import FrameType
 from typing import Any, Literal
 
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError, ResponseError
 from rq import Queue, SimpleWorker
 from rq.exceptions import NoSuchJobError, StopRequested
@@ -111,7 +112,7 @@ class ShiftWorker(SimpleWorker):
     ) -> None:
         patient = PatientRedis(connection, runtime)
         super().__init__(
-            [shift_queue(patient, job_class=ShiftJob)],
+            [shift_queue(patient, runtime.ledger.handlers.fingerprint, job_class=ShiftJob)],
             name=runtime.worker,
             connection=patient,
             job_class=ShiftJob,
@@ -162,6 +163,15 @@ class ShiftWorker(SimpleWorker):
         with suppress(RedisError):
             self.maintain_heartbeats(job, execution)
 
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Tell RQ that this worker lives, and the ledger which handlers it has, if it forgot.
+
+        RQ calls this every few seconds while the worker waits for a shift.
+        """
+        super().heartbeat(timeout, pipeline)
+        if pipeline is None:
+            self._runtime.subscribe_if_forgotten()
+
     def teardown(self) -> None:
         """Take leave of RQ. If Redis is away, RQ forgets the worker by itself."""
         with suppress(RedisError, StopRequested):
@@ -181,7 +191,7 @@ class ShiftWorker(SimpleWorker):
         """
         deadlines = self._runtime.deadlines
         if self._runtime.wear.begins_to_leave():
-            deadlines.stop_by(time.monotonic() + self._runtime.lease.total_seconds())
+            deadlines.stop_by(time.monotonic() + self._runtime.longest_run)
         else:
             count = self._signals.came()
             if count > _SIGNALS_TO_LET_GO:

@@ -44,9 +44,9 @@ class Run:
     """One handler about to be called with one event.
 
     `event` is the handler's own, which it may change: after the call nobody else looks at it.
-    `body` is what it was read from. `doomed`: why it is not to be called any more, but to go to the
-    dead letters. `occurred_ms`: when the event occurred, if the ledger is to remember it. `state`:
-    what the worker's lifespan yielded.
+    `body` is what it was read from. `occurred_ms`: when the event occurred, if the ledger is to
+    remember it. `state`: what the worker's lifespan yielded. `fault`: what
+    the process turned out to lack when it was run.
     """
 
     handler: Handler
@@ -59,10 +59,15 @@ class Run:
     delivery_id: str
     received_ms: int
     occurred_ms: int | None = None
-    doomed: str = ""
     earlier_pending: bool = False
     stale: bool = False
     state: Any = None
+    fault: str = ""
+
+    @property
+    def entry(self) -> bytes:
+        """The entry as the ledger knows it."""
+        return f"{self.event_id} {self.handler.name}".encode(errors="surrogateescape")
 
     def context(self) -> Context:
         """What the handler may know besides the event."""
@@ -159,12 +164,6 @@ def check_result(result: object) -> None:
     """Refuse what is yet to be run: its handler would seem to be done."""
     if result is not None and (problem := unfinished(result)):
         raise TypeError(problem)
-
-
-def give_up(run: Run) -> Outcome:
-    """Send the event of a doomed run to the handler's dead letters."""
-    run.context().log.error("handler gave up", error=run.doomed)
-    return run.attempts.dead(run.handler.name, now_ms(), 0.0, run.doomed)
 
 
 def now_ms() -> int:

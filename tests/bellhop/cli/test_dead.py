@@ -1,18 +1,14 @@
 """`bellhop dead`: what handlers gave up is looked at, tried again, or dropped."""
 
 import json
-from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from bellhop.ledger import DeadLetters, Ledger, Outcome, SettledEntry, SettledMail
-from bellhop.queue import queued_shifts
+from bellhop.ledger import DeadLetters, Ledger, Outcome, Result
 from tests.bellhop.bodies import of_type
 from tests.bellhop.cli.conftest import Run, rows
 from tests.bellhop.ledger.conftest import arrival
-
-LEASE = timedelta(minutes=1)
+from tests.one_worker import OneWorker, queued_shifts
 
 
 def die(
@@ -27,19 +23,14 @@ def die(
     """Let handlers give up an event after two attempts."""
     body = of_type(event_type, event_id=event_id, device_id=device, code="4711")
     arrived = arrival(event_id, f"device:{device}", body)._replace(event_type=event_type)
+    names = handlers or ("doors.audit",)
+    worker = OneWorker(ledger, *names, name=f"w of {event_id}")
     ledger.accept([arrived])
-    ledger.claim("w/1", lease=LEASE, mailboxes=9, entries=99)
+    assert worker.claim()
     attempts = [[1_769_860_800_000, 12.5, "RuntimeError: the front desk is closed"]] * 2
     record = json.dumps({"state": "dead", "attempts": attempts, "error": error})
-    outcomes = [Outcome(handler, "dead", 0, record) for handler in handlers or ("doors.audit",)]
-    done = SettledMail(f"device:{device}", "end", [SettledEntry(event_id, True, outcomes)])
-    assert ledger.settle("w/1", die_number(ledger), [done], lease=LEASE, now_ms=now_ms).ours
-
-
-def die_number(ledger: Ledger) -> int:
-    """Return another number each time: settles are known by it."""
-    number: Any = ledger.redis.incr("{bellhop}:probe")
-    return int(number)
+    outcomes = {name: Outcome(Result.DEAD, record) for name in names}
+    worker.settle(f"device:{device}", event_id, outcomes, now_ms)
 
 
 def remaining(ledger: Ledger) -> list[tuple[str, str]]:
@@ -150,10 +141,10 @@ def test_one_that_is_tried_again_is_so_once_and_a_worker_is_asked_for(
 
     assert remaining(ledger) == [("e1", "b")]
     assert queued_shifts(ledger.redis) == 1
-    (mail,) = ledger.claim("w/2", lease=LEASE, mailboxes=9, entries=9).mail
+    (mail,) = OneWorker(ledger, "a", "b").claim()
     (entry,) = mail.entries
-    assert entry.name == "e1 a"
-    record = json.loads(entry.records["a"])
+    assert (mail.handler, entry.event.event_id) == ("a", "e1")
+    record = json.loads(entry.record)
     assert (record["state"], record["forgiven"], len(record["attempts"])) == ("retrying", 2, 2)
 
 
@@ -175,8 +166,8 @@ def test_what_is_tried_again_comes_in_the_order_of_its_events(run: Run, ledger: 
     for event_id in ("e2", "e1", "e3"):
         die(ledger, event_id)
     run("dead", "retry", "--type", "lock.*", "--yes")
-    (mail,) = ledger.claim("w/2", lease=LEASE, mailboxes=9, entries=9).mail
-    assert [entry.event_id for entry in mail.entries] == ["e2", "e1", "e3"]
+    (mail,) = OneWorker(ledger, "doors.audit").claim()
+    assert [entry.event.event_id for entry in mail.entries] == ["e2", "e1", "e3"]
 
 
 def test_one_that_is_dropped_keeps_the_reason(run: Run, ledger: Ledger) -> None:

@@ -1,14 +1,13 @@
 """`bellhop doctor` on a real Redis."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
-from bellhop.ledger import Ledger, Quarantined
-from bellhop.queue import workers_alive
+from bellhop.ledger import Ledger, Quarantined, workers_alive
 from tests.bellhop.cli.conftest import Run
 from tests.conftest import SECRET
 
@@ -110,4 +109,4 @@ def test_it_writes_nothing(run: Run, redis: Redis) -> None:
 
 
 def test_nobody_is_alive_in_an_empty_redis(redis: Redis) -> None:
-    assert workers_alive(redis, datetime.now(UTC)) == []
+    assert workers_alive(redis) == []

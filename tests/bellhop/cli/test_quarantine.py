@@ -8,9 +8,9 @@ import pytest
 from bellhop.cli.quarantine import release
 from bellhop.events import NotASeamEvent, parse
 from bellhop.ledger import Arrival, Ledger, Quarantine, Quarantined
-from bellhop.queue import queued_shifts
 from tests.bellhop.bodies import of_type
 from tests.bellhop.cli.conftest import Run, rows
+from tests.one_worker import OneWorker, queued_shifts
 
 HEADERS = {"svix-timestamp": "1614265330", "user-agent": "Svix-Webhooks/1.24"}
 GOOD = of_type("access_code.set_on_device", code="4711")
@@ -181,14 +181,15 @@ def test_a_key_that_stands_twice_is_shown_twice(run: Run, ledger: Ledger) -> Non
 def test_what_fits_after_an_upgrade_is_handed_to_the_handlers_once(
     run: Run, ledger: Ledger
 ) -> None:
+    worker = OneWorker(ledger, "bell")
     keep_what_fits_now(ledger)
 
     assert run("quarantine", "retry", "msg_fits").stdout == (
         "1 released, 0 known already, 0 still no event\n"
     )
     assert queued_shifts(ledger.redis) == 1
-    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
-    assert [entry.body for entry in mail.entries] == [GOOD]
+    (mail,) = worker.claim()
+    assert [entry.event.body for entry in mail.entries] == [GOOD]
     assert not len(Quarantine(ledger.redis))
 
     again = run("quarantine", "retry", "msg_fits")
@@ -203,7 +204,7 @@ def test_what_came_another_way_meanwhile_is_not_handled_twice(run: Run, ledger: 
     assert run("quarantine", "retry", "--all").stdout == (
         "1 released, 1 known already, 0 still no event\n"
     )
-    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
+    (mail,) = OneWorker(ledger, "bell").claim()
     assert len(mail.entries) == 1
 
 
@@ -216,8 +217,8 @@ def test_all_are_released_in_the_order_they_came(run: Run, ledger: Ledger) -> No
     result = run("quarantine", "retry", "--all")
     assert result.exit_code == 0
     assert result.stdout == "3 released, 0 known already, 1 still no event\n"
-    (mail,) = ledger.claim("w/1", lease=ledger.retention, mailboxes=9, entries=9).mail
-    assert [entry.event_id for entry in mail.entries] == ["e3", "e1", "e2"]
+    (mail,) = OneWorker(ledger, "bell").claim()
+    assert [entry.event.event_id for entry in mail.entries] == ["e3", "e1", "e2"]
     assert [one.delivery_id for one in Quarantine(ledger.redis)] == ["msg_ping"]
 
 
@@ -253,6 +254,7 @@ def test_one_that_is_named_twice_counts_once(run: Run, ledger: Ledger) -> None:
 
 
 def test_a_release_whose_answer_was_lost_counts_and_asks_for_a_shift(ledger: Ledger) -> None:
+    OneWorker(ledger, "bell")
     keep_what_fits_now(ledger)
     kept = Quarantine(ledger.redis).get("msg_fits")
     assert kept

@@ -45,7 +45,7 @@ SLOW = {
         (["worker", "-h"], {"pydantic_settings"}),
         (["receiver", "-h"], {"pydantic_settings"}),
         (["send", "lock.unlocked"], {"bellhop.events", "pydantic_settings"}),
-        (["handlers"], {"bellhop.events", "pydantic_settings"}),
+        (["handlers"], {"bellhop.events", "pydantic_settings", "redis"}),
         (["events"], {"bellhop.events", "pydantic_settings", "redis"}),
         (["dead"], {"bellhop.events", "pydantic_settings", "redis"}),
         (["doctor"], {"bellhop.events", "pydantic_settings", "redis", "rq"}),

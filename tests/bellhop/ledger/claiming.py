@@ -1,135 +1,202 @@
 """How the ledger's model hands out mail."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from math import ceil
+from typing import Any
 
-from bellhop.ledger import About, Claimed, Entry, Mail, Open
-from tests.bellhop.ledger.state import LedgerState, Shift, milliseconds, split
+from pydantic_core import to_json
 
-MOST_BYTES = 4 * 1024 * 1024
-"""Bodies that one claim returns: it stops at the first that reaches this."""
+from bellhop.ledger import (
+    About,
+    Claimed,
+    ClaimedEvent,
+    ClaimLimit,
+    Entry,
+    HandlerSet,
+    Mail,
+)
+from tests.bellhop.ledger.subscribing import Subscribing
+from tests.bellhop.ledger.values import Box, milliseconds, names_of
+
+INTERRUPTED_BEFORE_ALONE = 2
+MOST_ORDERS = 100
 
 
-class Claiming(LedgerState):
-    """`claim`, and what a settle that claims the next mail shares with it."""
+class Claiming(Subscribing):
+    """`claim` and `idle`, and what a settle that claims the next mail shares with them.
+
+    Left out: a claim stops when it has read 4 MiB of bodies.
+    """
 
     def claim(
         self,
-        shift: str,
+        worker: str,
+        handlers: HandlerSet,
+        limits: Sequence[ClaimLimit],
         *,
         lease: timedelta,
-        mailboxes: int,
-        entries: int,
-        share: int = 1,
-        with_newest: bool = False,
-        rested: bool = False,
+        was_idle: bool = False,
         settles: int = 0,
         now_ms: int,
     ) -> Claimed:
-        """Give a shift its first mail; the same mail again if it asks again."""
-        if rested:
-            self.resting.pop(shift, None)
-            self.bells.discard(shift)
+        """Give a worker its first mail; the same mail again if it asks again."""
+        fingerprint = handlers.fingerprint
+        if self.workers.get(worker) != fingerprint:
+            return Claimed(False, (), ())
+        if was_idle:
+            self.idle_until[fingerprint].pop(worker, None)
+            self.wakes.discard(worker)
         else:
-            self.waiting = None
-        self._with_newest = with_newest
-        mail = self._mail_in_hand(shift) or self._take(shift, mailboxes, entries, share)
-        self._keep_lease(shift, now_ms + milliseconds(lease))
+            self.waiting.pop(fingerprint, None)
+        mail = self._mail_in_hand(worker, limits)
+        if not mail:
+            mail, _ = self._take(worker, limits, settles)
+        self._keep_lease(worker, now_ms + milliseconds(lease))
         if mail and settles:
-            self.last_settle[shift] = max(settles, self.last_settle.get(shift, 0))
-        return Claimed(mail, self._wants_shift(now_ms))
+            self.last_settle[worker] = max(settles, self.last_settle.get(worker, 0))
+        return Claimed(True, mail, self._sets_to_wake(now_ms))
 
-    def rest(self, shift: str, duration: timedelta, *, now_ms: int) -> bool:
-        """Let a shift be rung for, unless there is mail."""
-        self.bells.discard(shift)
-        if self.ready or self.careful:
+    def idle(self, worker: str, handlers: HandlerSet, duration: timedelta, *, now_ms: int) -> bool:
+        """Let a worker be woken, unless there is mail."""
+        self.wakes.discard(worker)
+        fingerprint = handlers.fingerprint
+        if self.workers.get(worker) != fingerprint or self._has_mail(names_of(handlers)):
             return True
-        self.resting[shift] = now_ms + milliseconds(duration)
+        self.idle_until[fingerprint][worker] = now_ms + milliseconds(duration)
         return False
 
-    def _take(self, shift: str, mailboxes: int, entries: int, share: int) -> tuple[Mail, ...]:
-        """Take mailboxes: `share` entries of each, or more if few are ready, `entries` in all.
+    def _take(
+        self, worker: str, limits: Sequence[ClaimLimit], first: int
+    ) -> tuple[tuple[Mail, ...], bool]:
+        """Take mail of these handlers. Return also whether suspects wait for empty hands.
 
-        Mailboxes under which a worker died are taken by a shift that holds nothing, one entry each,
-        and nothing is taken beside them: half as many as were held together when it died.
+        A suspect is taken by a worker that holds nothing, one entry, and nothing beside it. One
+        worker of each set empties its hands for that.
         """
-        if mailboxes <= 0 or entries <= 0:
-            return ()
-        in_hand = self._in_hand(shift)
-        if self.careful and not in_hand:
-            together = self.company[self.careful[0]]
-            group: list[str] = []
-            while self.careful and len(group) < min(together, mailboxes):
-                if self.company[self.careful[0]] < together:
+        past = {one.handler: one.past for one in limits}
+        allowed = [one for one in limits if self._free_places(one.handler) > 0]
+        in_turn = [limits[(first + place) % len(limits)] for place in range(len(limits))]
+        for limit in in_turn:
+            if self.suspects[limit.handler] and limit in allowed:
+                fingerprint = self.workers[worker]
+                if self.held.get(worker):
+                    if self.draining.setdefault(fingerprint, worker) == worker:
+                        return (), True
                     break
-                group.append(self.careful.pop(0))
-            for mailbox in group:
-                self._hold(shift, mailbox, 1)
-            return tuple(self._mail(mailbox, True, self.mail[mailbox][:1]) for mailbox in group)
-        if any(mailbox in self.doubts for mailbox in in_hand):
-            return ()
+                self.draining.pop(fingerprint, None)
+                box = Box(limit.handler, self.suspects[limit.handler].pop(0))
+                self._hold(worker, box, 1)
+                return self._read([(box, 1)], past, alone=True), False
+        dividing = sum(bool(self.ready[one.handler]) and one.divide for one in allowed)
+        taken: list[tuple[Box, int]] = []
+        for limit in in_turn:
+            if self.ready[limit.handler] and limit in allowed:
+                entries = ceil(limit.entries / dividing) if limit.divide else limit.entries
+                taken += self._take_from(worker, limit, entries)
+        return self._read(taken, past), False
 
-        count = min(len(self.ready), mailboxes, entries)
-        share = max(share, entries // max(count, 1))
-        taken: list[Mail] = []
-        size = 0
+    def _take_from(self, worker: str, limit: ClaimLimit, entries: int) -> Iterable[tuple[Box, int]]:
+        """Take mailboxes of a handler: `share` entries of each, or more if few are ready.
+
+        One of a handler that is limited is not to keep its place for long.
+        """
+        ready = self.ready[limit.handler]
+        places = self._free_places(limit.handler)
+        count = int(min(len(ready), limit.mailboxes, entries, places))
+        share = limit.share
+        if not self._is_limited(limit.handler):
+            share = max(share, entries // max(count, 1))
         for _ in range(count):
-            if size >= MOST_BYTES or not entries:
+            if not entries:
                 break
-            mailbox = self.ready.pop(0)
-            opened: list[Entry] = []
-            for name in self.mail[mailbox][: min(share, entries)]:
-                if size >= MOST_BYTES:
-                    break
-                opened.append(self._read(name))
-                size += len(opened[-1].body or b"")
-            entries -= len(opened)
-            self._hold(shift, mailbox, len(opened))
-            taken.append(self._mail(mailbox, False, [entry.name for entry in opened]))
-        return tuple(taken)
+            box = Box(limit.handler, ready.pop(0))
+            number = min(len(self.mail[box]), share, entries)
+            self._hold(worker, box, number)
+            entries -= number
+            yield box, number
 
-    def _mail(self, mailbox: str, careful: bool, names: Sequence[str]) -> Mail:
-        open_events = {
-            handler: Open(
-                len(events), tuple(sorted(self.events[event].order for event in events))[:100]
-            )
-            for (handler, of), events in self.unfinished.items()
-            if of == mailbox
-        }
-        newest = self.newest.get(mailbox, {}) if self._with_newest else {}
-        return Mail(mailbox, careful, tuple(map(self._read, names)), open_events, newest)
+    def _hold(self, worker: str, box: Box, entries: int) -> None:
+        self.held.setdefault(worker, {})[box] = entries
+        if self._is_limited(box.handler):
+            self.working[box.handler].add(box.mailbox)
 
-    def _hold(self, shift: str, mailbox: str, entries: int) -> None:
-        self.shifts.setdefault(shift, Shift(0, {})).in_hand[mailbox] = entries
+    def _mail_in_hand(self, worker: str, limits: Sequence[ClaimLimit]) -> tuple[Mail, ...]:
+        alone = self._is_alone(worker)
+        for box in [box for box, count in self.held.get(worker, {}).items() if not count]:
+            self._release(worker, box)
+        held = self.held.get(worker, {})
+        past = {one.handler: one.past for one in limits}
+        return self._read(held.items(), past, alone=alone)
 
-    def _mail_in_hand(self, shift: str) -> tuple[Mail, ...]:
+    def _release(self, worker: str, box: Box) -> None:
+        """Take a box that has new mail out of a worker's hands."""
+        del self.held[worker][box]
+        self.working[box.handler].discard(box.mailbox)
+        if self.mail[box]:
+            self.ready[box.handler].insert(0, box.mailbox)
+
+    def _is_alone(self, worker: str) -> bool:
+        """Say whether all that is held is one entry under which a worker died, or may have."""
+        held = self.held.get(worker, {})
+        if list(held.values()) != [1]:
+            return False
+        ((handler, mailbox),) = held
+        event = self.events[self.mail[Box(handler, mailbox)][0]]
+        interrupted = event.interrupted.get(handler, 0) >= INTERRUPTED_BEFORE_ALONE
+        return handler in event.deaths or interrupted
+
+    def _read(
+        self, boxes: Iterable[tuple[Box, int]], past: dict[str, bool], *, alone: bool = False
+    ) -> tuple[Mail, ...]:
+        """Read all that is needed to run the first entries of some boxes."""
+        events: dict[str, ClaimedEvent] = {}
         return tuple(
-            self._mail(mailbox, mailbox in self.doubts, self.mail[mailbox][:entries])
-            for mailbox, entries in self._in_hand(shift).items()
+            Mail(
+                *box,
+                alone,
+                tuple(self._entry(event_id, box.handler, events) for event_id in ids),
+                self._orders(box) if past.get(box.handler) else [],
+                self.newest.get(box.mailbox, {}).get(box.handler)
+                if past.get(box.handler)
+                else None,
+            )
+            for box, ids in [(box, self.mail[box][:entries]) for box, entries in boxes]
         )
 
-    def _read(self, name: str) -> Entry:
-        """Read all that is needed to run an entry."""
-        event_id, handler = split(name)
+    def _orders(self, box: Box) -> list[int]:
+        events = self.retrying.get(box, ())
+        return sorted(self.events[event_id].order for event_id in events)[:MOST_ORDERS]
+
+    def _entry(self, event_id: str, handler: str, events: dict[str, ClaimedEvent]) -> Entry:
         event = self.events[event_id]
-        if handler:
-            records = {handler: event.records[handler]} if handler in event.records else {}
-        else:
-            records = dict(event.records) if event.begun else {}
-        return Entry(
-            event_id,
-            handler,
-            event.body,
-            About(
-                event.received_ms, event.order, event.event_type, event.mailbox, event.delivery_id
-            ),
-            event.deaths.get(handler, 0),
-            records,
+        about = About(
+            event.received_ms, event.order, event.event_type, event.mailbox, event.delivery_id
         )
+        body = self._subject(event.call) if event.call else event.body
+        claimed = events.setdefault(event_id, ClaimedEvent(event_id, about, body, 0))
+        claimed.handlers += 1
+        return Entry(claimed, event.records[handler], event.deaths.get(handler, 0))
 
-    def _keep_lease(self, shift: str, ends: int) -> None:
-        """Extend the lease of a shift that holds something, and forget one that holds nothing."""
-        if self._in_hand(shift):
-            self.shifts[shift].lease_ends = ends
+    def _subject(self, call: dict[str, str]) -> list[Any]:
+        """Return what hooks are called about, and whether it is still so."""
+        if call["kind"] == "quarantined":
+            kept = self.quarantine.get(call["delivery_id"])
+            if kept is None:
+                return [call, 0, None, None, None]
+            body, problems, _, received = kept
+            return [call, 1, body, "\n".join(problems).encode(), str(received).encode()]
+        event_id, handler = call["event_id"], call["handler"]
+        event = self.events[event_id]
+        named = to_json([event.event_type, event.mailbox, event.delivery_id])
+        about = b"%d-%d %s" % (event.received_ms, event.order, named)
+        is_so = str(self.dead.get(f"{event_id} {handler}")) == call["at"]
+        return [call, int(is_so), about, event.body, event.records[handler].encode()]
+
+    def _keep_lease(self, worker: str, ends: int) -> None:
+        """Extend the lease of a worker that holds something, and forget one that holds nothing."""
+        if self.held.get(worker):
+            self.leases[worker] = ends
         else:
-            self.shifts.pop(shift, None)
+            self.held.pop(worker, None)
+            self.leases.pop(worker, None)

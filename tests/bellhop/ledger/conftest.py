@@ -1,33 +1,49 @@
 """A ledger that is talked to in few words."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from bellhop.ledger import (
     Arrival,
     Claimed,
+    ClaimLimit,
+    GiveBack,
+    HandlerSet,
     Ledger,
     Mail,
     Outcome,
     Quarantined,
     Receipt,
+    Replay,
+    Replayed,
+    Resolution,
+    Resolved,
+    Result,
     Settled,
     SettledEntry,
     SettledMail,
+    Subscription,
     Swept,
 )
 from tests.bellhop.ledger import snapshot
 
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(seconds=20)
+LEASE_MS = LEASE // timedelta(milliseconds=1)
+QUEUES = "queue:"
+BELL = Subscription("bell", ["*"])
+LOG = Subscription("log", ["*"])
+KEEP, END, FRONT, PARK = GiveBack.KEEP, GiveBack.END, GiveBack.FRONT, GiveBack.PARK
 
 
 class Desk:
-    """A ledger, a clock that the test sets, and what each shift settled so far.
+    """A ledger, a clock that the test sets, and what each worker settled so far.
 
     `now` is in milliseconds, as the scripts count. An event `e1` comes with the delivery `msg_e1`.
+    A worker has the handler `bell`, of all events, unless it subscribed to others.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -35,6 +51,7 @@ class Desk:
         self.redis = ledger.redis
         seconds, _ = self.redis.time()
         self.now = seconds * 1000
+        self.sets: dict[str, HandlerSet] = {}
         self._settles: dict[str, int] = {}
 
     def accept(self, *items: Arrival | Quarantined) -> Receipt:
@@ -43,51 +60,113 @@ class Desk:
     def deliver(self, *event_ids: str, mailbox: str = "device:1") -> Receipt:
         return self.accept(*(arrival(event_id, mailbox) for event_id in event_ids))
 
+    def subscribe(self, worker: str, *subscriptions: Subscription) -> tuple[str, ...]:
+        self.sets[worker] = HandlerSet(subscriptions or [BELL])
+        return self.ledger.subscribe(worker, self.sets[worker], now_ms=self.now)
+
+    def set_of(self, worker: str) -> HandlerSet:
+        """Return the handlers of a worker, which subscribes if it has not."""
+        if worker not in self.sets:
+            self.subscribe(worker)
+        return self.sets[worker]
+
+    def limits(self, worker: str, entries: int = 99, mailboxes: int = 9) -> list[ClaimLimit]:
+        """Return how much to claim of each handler that a worker has."""
+        told = json.loads(self.set_of(worker).json)
+        return [ClaimLimit(one["name"], mailboxes, entries) for one in told]
+
     def claim(
         self,
-        shift: str = "w/1",
-        *,
+        worker: str = "w",
+        *limits: ClaimLimit,
         mailboxes: int = 9,
         entries: int = 99,
-        rested: bool = False,
+        was_idle: bool = False,
         settles: int = 0,
     ) -> Claimed:
         return self.ledger.claim(
-            shift,
+            worker,
+            self.set_of(worker),
+            limits or self.limits(worker, entries, mailboxes),
             lease=LEASE,
-            mailboxes=mailboxes,
-            entries=entries,
-            rested=rested,
+            was_idle=was_idle,
             settles=settles,
             now_ms=self.now,
         )
 
     def settle(
-        self, *results: SettledMail, shift: str = "w/1", mailboxes: int = 0, entries: int = 0
+        self, *results: SettledMail, worker: str = "w", mailboxes: int = 9, entries: int = 0
     ) -> Settled:
-        self._settles[shift] = self._settles.get(shift, 0) + 1
-        return self.settle_again(*results, shift=shift, mailboxes=mailboxes, entries=entries)
+        self._settles[worker] = self._settles.get(worker, 0) + 1
+        return self.settle_again(*results, worker=worker, mailboxes=mailboxes, entries=entries)
 
     def settle_again(
-        self, *results: SettledMail, shift: str = "w/1", mailboxes: int = 0, entries: int = 0
+        self, *results: SettledMail, worker: str = "w", mailboxes: int = 9, entries: int = 0
     ) -> Settled:
         """Repeat the last settle, whose answer was lost."""
         return self.ledger.settle(
-            shift,
-            self._settles[shift],
+            worker,
+            self.set_of(worker),
+            self._settles[worker],
             results,
+            self.limits(worker, entries, mailboxes) if entries else (),
             lease=LEASE,
-            mailboxes=mailboxes,
-            entries=entries,
             now_ms=self.now,
         )
 
-    def sweep(self, *dead_workers: str, queued: int = 0) -> Swept:
-        return self.ledger.sweep(queued=queued, dead_workers=dead_workers, now_ms=self.now)
+    def idle(self, worker: str = "w", seconds: float = 60) -> bool:
+        handlers = self.set_of(worker)
+        return self.ledger.idle(worker, handlers, timedelta(seconds=seconds), now_ms=self.now)
 
-    def die(self, worker: str = "w") -> None:
-        """Let a worker die, and its pool see it."""
-        assert self.sweep(worker).ended
+    def sweep(
+        self,
+        *alive: str,
+        dead: Mapping[str, str] | None = None,
+        queued: Sequence[str] = (),
+        forget_after: timedelta = timedelta(days=1),
+        jumped_ms: int = 0,
+        jumps: int = 0,
+    ) -> Swept:
+        """Sweep; a shift waits in RQ's queue for the sets of the workers in `queued`."""
+        names = [QUEUES + self.set_of(worker).fingerprint for worker in queued]
+        for name in names:
+            self.redis.lpush(name, "shift")
+        swept = self.ledger.sweep(
+            queues=QUEUES,
+            alive=alive,
+            dead=dead or {},
+            forget_after=forget_after,
+            jumped_ms=jumped_ms,
+            jumps=jumps,
+            now_ms=self.now,
+        )
+        if names:
+            self.redis.delete(*names)
+        return swept
+
+    def sweep_again_and_again(self, seconds: int, *alive: str) -> list[Swept]:
+        """Let so many seconds pass, in which a foreman is at work."""
+        swept = []
+        for _ in range(seconds):
+            self.now += 1_000
+            swept.append(self.sweep(*alive))
+        return swept
+
+    def die(self, worker: str = "w", under: str = "") -> None:
+        """Let a worker die, and its pool see it; perhaps it knows under which entry."""
+        assert self.sweep(dead={worker: under}).freed == (worker,)
+
+    def resolve(self, *resolutions: Resolution) -> Resolved:
+        return self.ledger.resolve(resolutions, now_ms=self.now)
+
+    def replay(self, *replays: Replay) -> Replayed:
+        return self.ledger.replay(replays, now_ms=self.now)
+
+    def handle(self, *event_ids: str, mailbox: str = "device:1") -> None:
+        """Let these events come, and worker `w` be through with them."""
+        self.deliver(*event_ids, mailbox=mailbox)
+        self.claim()
+        self.settle(box(END, *map(done, event_ids), mailbox=mailbox))
 
     @property
     def found(self) -> dict[str, Any]:
@@ -99,45 +178,66 @@ class Desk:
         event: dict[str, Any] = self.found["events"][event_id]
         return event
 
+    def ready(self, handler: str = "bell") -> list[str]:
+        """The mailboxes of a handler that are on its ready list."""
+        mailboxes: list[str] = self.found["ready"].get(handler, [])
+        return mailboxes
+
 
 def arrival(event_id: str, mailbox: str = "device:1", body: bytes = b"{}") -> Arrival:
     return Arrival(f"msg_{event_id}", event_id, "lock.unlocked", mailbox, body, subjects=(mailbox,))
 
 
-def done(name: str, *handlers: str) -> SettledEntry:
-    """Finish an entry: these handlers succeeded."""
-    return SettledEntry(name, True, [Outcome(handler, "done", 0, "ok") for handler in handlers])
+def record(state: str, said: str = "") -> str:
+    """Return a record of a handler as far as the scripts read it."""
+    return json.dumps({"state": state, "attempts": [], "reason": said})
 
 
-def failed(name: str, handler: str, delay_ms: int = 0, *, finished: bool = True) -> SettledEntry:
+DONE, RETRYING, DEAD = (record(state) for state in ("done", "retrying", "dead"))
+
+
+def done(event_id: str, *, again: bool = False) -> SettledEntry:
+    """Settle an entry: the handler succeeded."""
+    return SettledEntry(event_id, Outcome(Result.DONE, DONE), again)
+
+
+def failed(event_id: str, delay_ms: int = 0, *, told: bool = False) -> SettledEntry:
     """Settle an entry whose handler wants to be tried again."""
-    return SettledEntry(name, finished, [Outcome(handler, "retry", delay_ms, "oh no")])
+    return SettledEntry(event_id, Outcome(Result.RETRY, RETRYING, delay_ms), told=told)
 
 
-def dead(name: str, *handlers: str) -> SettledEntry:
-    """Finish an entry: these handlers gave up."""
-    return SettledEntry(name, True, [Outcome(handler, "dead", 0, "no use") for handler in handlers])
+def parked(event_id: str, delay_ms: int = 5_000) -> SettledEntry:
+    """Settle an entry that is to be tried again before any later one of its mailbox."""
+    return SettledEntry(event_id, Outcome(Result.PARK, RETRYING, delay_ms))
 
 
-def progress(name: str, *handlers: str) -> SettledEntry:
-    """Settle what these handlers did of an entry that other handlers are yet to see."""
-    return SettledEntry(name, False, [Outcome(handler, "done", 0, "ok") for handler in handlers])
+def dead(event_id: str) -> SettledEntry:
+    """Settle an entry: the handler gave up."""
+    return SettledEntry(event_id, Outcome(Result.DEAD, DEAD))
 
 
 def box(
-    give_back: Literal["keep", "end", "front"],
-    *entries: SettledEntry,
-    mailbox: str = "device:1",
+    give_back: GiveBack, *entries: SettledEntry, mailbox: str = "device:1", handler: str = "bell"
 ) -> SettledMail:
-    return SettledMail(mailbox, give_back, entries)
+    return SettledMail(handler, mailbox, give_back, entries)
 
 
 def names(mail: Sequence[Mail]) -> dict[str, list[str]]:
-    """Return the entries of each mailbox."""
-    return {one.mailbox: [entry.name for entry in one.entries] for one in mail}
+    """Return the events of each mailbox, `handler mailbox`."""
+    return {
+        f"{one.handler} {one.mailbox}": [entry.event.event_id for entry in one.entries]
+        for one in mail
+    }
 
 
 @pytest.fixture
-def desk(ledger: Ledger) -> Desk:
-    """A ledger with nothing in it, and a clock that the test sets."""
+def bare(ledger: Ledger) -> Desk:
+    """A ledger with nothing in it, to which nobody has subscribed."""
     return Desk(ledger)
+
+
+@pytest.fixture
+def desk(bare: Desk) -> Desk:
+    """A ledger with nothing in it, and a worker `w` that has the handler `bell`."""
+    bare.subscribe("w")
+    return bare

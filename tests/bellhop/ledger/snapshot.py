@@ -5,7 +5,7 @@ from typing import Any
 
 from redis import Redis
 
-from bellhop.ledger import About, keys
+from bellhop.ledger import VERSION, About, keys
 
 # One call for all: a test takes thousands of snapshots.
 _READ = """
@@ -24,54 +24,59 @@ end
 return found
 """
 
+_NUMBERS = ("seen", "limits", "alive", "leases", "due", "dead", "deliveries", "created")
+"""Sorted sets and hashes of numbers, one for all."""
+
+_NUMBERS_FOR_EACH = ("idle", "retrying", "newest", "held")
+
+_LISTS_FOR_EACH = ("mail", "ready", "suspects")
+
+_RQ = "queue"
+"""Where tests keep the queues of RQ's, which are none of the ledger's keys."""
+
+
+def empty() -> dict[str, Any]:
+    """Return what an empty ledger looks like."""
+    one = (*_NUMBERS, "quarantine", "drift", "subscriptions", "routes", "workers", "sets")
+    for_each = (*_NUMBERS_FOR_EACH, *_LISTS_FOR_EACH)
+    nested = ("events", "indexes", "last settle", "working", "waiting", "draining", "told")
+    return {
+        **{name: {} for name in (*one, *for_each, *nested)},
+        **{name: [] for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted")},
+        "repairs": [],
+        **{name: set() for name in ("paused", "replaying", "wake")},
+        "calls": 0,
+        "jumps": 0,
+        "swept": None,
+    }
+
+
+_FAULTS = {"repair", "repairs", "repaired", "broken"}
+"""What is left of faults: see `test_repairs`."""
+
 
 def of(redis: Redis) -> dict[str, Any]:
     """Read every key. Raises `AssertionError` for one that has no place in the ledger."""
-    found: dict[str, Any] = {
-        "events": {},
-        "deliveries": {},
-        "quarantine": {},
-        "quarantine order": [],
-        "drift": {},
-        "log": [],
-        "unindexed": [],
-        "attempts": [],
-        "created": {},
-        "indexes": {},
-        "unfinished": {},
-        "behind": {},
-        "newest": {},
-        "mail": {},
-        "ready": [],
-        "careful": [],
-        "doubts": {},
-        "company": {},
-        "shifts": {},
-        "held": {},
-        "last settle": {},
-        "replaying": set(),
-        "due": {},
-        "dead": {},
-        "waiting": None,
-        "resting": {},
-        "bells": set(),
-        "swept": None,
-    }
+    found = empty()
     accepted = 0
     logged: list[bytes] = []
-    open_for: dict[str, set[str]] = {}
+    told: dict[str, Any] = {}
     drift: dict[str, dict[str, bytes]] = {}
     last_seen: dict[str, int] = {}
     answer: Any = redis.eval(_READ, 0)
     for raw_name, value, lives_ms in answer:
         name = raw_name.decode()
+        if name.startswith(_RQ):
+            continue
         assert name.startswith(keys.PREFIX), f"{name} lacks the hash tag"
         kind, _, rest = name.removeprefix(keys.PREFIX).partition(":")
         match kind:
             case "event":
                 found["events"][rest] = _event(_pairs(value), lives_ms)
-            case "deliveries" | "created":
-                found[kind] = _numbers(value)
+            case "repairs":
+                found[kind] = [one.decode() for one in value]
+            case "repaired" | "repair" | "broken":
+                pass
             case "unindexed":
                 noted = (one.decode().split(" ", 3) for one in value)
                 found[kind] = [(int(one), int(at), json.loads(rest)) for one, at, _, rest in noted]
@@ -86,61 +91,70 @@ def of(redis: Redis) -> dict[str, Any]:
                     json.loads(fields["headers"]),
                     int(fields["received"]),
                 )
+                if call := fields.get("told"):
+                    found["told"][rest] = call.decode()
+            case "quarantine":
+                found["quarantine order"] = list(_pairs(value))
             case "drift" if rest:
                 drift[rest] = _pairs(value)
             case "drift":
                 last_seen = _numbers(value)
-            case "quarantine":
-                found["quarantine order"] = list(_pairs(value))
             case "log":
                 found["log"] = [fields[1].decode() for _, fields in value]
                 logged = [entry for entry, _ in value]
             case "attempts":
                 orders = [int(entry.partition(b"-")[0]) for entry, _ in value]
-                told = [fields[1].decode() for _, fields in value]
-                found["attempts"] = list(zip(orders, told, strict=True))
+                found[kind] = [
+                    (order, fields[1].decode())
+                    for order, (_, fields) in zip(orders, value, strict=True)
+                ]
             case "order":
                 accepted = int(value)
-            case "open":
-                open_for[rest] = {handler.decode() for handler in value}
-            case "unfinished" | "newest":
-                found[kind][rest] = _numbers(value)
-                assert kind == "unfinished" or lives_ms > 0, f"{name} stays for ever"
-            case "behind":
-                found["behind"][rest] = list(_pairs(value))
-            case "mail":
-                found["mail"][rest] = [entry.decode() for entry in value]
-            case "held":
-                found["held"][rest] = _numbers(value)
-            case "ready" | "careful":
-                found[kind] = [mailbox.decode() for mailbox in value]
-            case "bell":
+            case "subscriptions":
+                found[kind] = {one: _subscription(text) for one, text in _pairs(value).items()}
+            case "routes" | "sets":
+                found[kind] = {one: text.decode().split() for one, text in _pairs(value).items()}
+            case "set":
+                told[rest] = [one["name"] for one in json.loads(value)["handlers"]]
+            case "workers":
+                found[kind] = {one: text.decode() for one, text in _pairs(value).items()}
+            case "unrouted":
+                found[kind] = [one.decode() for one in value]
+            case "paused" | "replaying":
+                found[kind] = {one.decode() for one in value}
+            case "working":
+                found[kind][rest] = {one.decode() for one in value}
+            case "wake":
                 assert lives_ms > 0, f"{name} stays for ever"
-                found["bells"].add(rest)
-            case "doubts" | "company" | "shifts" | "dead" | "resting":
-                found[kind] = _numbers(value)
-            case "due":
-                for retry, due in _numbers(value).items():
-                    event_id, handler, _ = retry.split(" ", 2)
-                    found["due"][f"{event_id} {handler}"] = due
-            case "settled":
-                found["last settle"][rest] = (int(value), lives_ms > 0)
-            case "replaying":
-                found["replaying"] = {entry.decode() for entry in value}
-            case "swept":
-                found["swept"] = int(value)
+                found[kind].add(rest)
+            case "draining":
+                assert lives_ms > 0, f"{name} stays for ever"
+                found[kind][rest] = value.decode()
             case "waiting":
                 assert lives_ms > 0, f"{name} stays for ever"
-                found["waiting"] = int(value)
+                found[kind][rest] = int(value)
+            case "settled":
+                found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "calls" | "jumps" | "swept":
+                found[kind] = int(value)
+            case _ if kind in _NUMBERS:
+                found[kind] = _numbers(value)
+            case _ if kind in _NUMBERS_FOR_EACH:
+                found[kind][rest] = _numbers(value)
+                assert kind != "newest" or lives_ms > 0, f"{name} stays for ever"
+            case _ if kind in _LISTS_FOR_EACH:
+                found[kind][rest] = [one.decode() for one in value]
+            case "version":
+                assert int(value) == VERSION
+            case _ if kind in _FAULTS:
+                pass
             case _:
-                raise AssertionError(f"{name} is in no table")
+                raise AssertionError(f"{name} is in no table: {value}")
     assert accepted == max((event["order"] for event in found["events"].values()), default=accepted)
     places = [found["events"].get(event_id) for event_id in found["log"]]
     for entry, event in zip(logged, places, strict=True):
         assert not event or entry == b"%d-%d" % (event["order"], event["received"])
-    assert {f"{handler} {mailbox}" for mailbox in open_for for handler in open_for[mailbox]} == set(
-        found["unfinished"]
-    )
+    assert told == found["sets"]
     assert set(found["quarantine order"]) == set(found["quarantine"])
     assert set(drift) == set(last_seen)
     for name, fields in drift.items():
@@ -149,6 +163,13 @@ def of(redis: Redis) -> dict[str, Any]:
         first = int(fields["first"])
         found["drift"][name] = (example, int(fields["count"]), first, last_seen[name])
     return found
+
+
+def _subscription(text: bytes) -> tuple[dict[str, list[str]], int]:
+    """Return patterns, by what they are of, and since when they count."""
+    told = json.loads(text)
+    since = int(told.pop("since"))
+    return {kind: sorted(patterns) for kind, patterns in told.items() if patterns}, since
 
 
 def _pairs(flat: list[bytes]) -> dict[str, bytes]:
@@ -161,11 +182,13 @@ def _numbers(flat: list[bytes]) -> dict[str, int]:
 
 def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
     event: dict[str, Any] = {
+        "state": "accepted",
         "records": {},
         "open": 0,
         "dead": 0,
-        "begun": False,
         "deaths": {},
+        "interrupted": {},
+        "told": {},
         "may be forgotten": lives_ms > 0,
     }
     for field, value in fields.items():
@@ -173,13 +196,14 @@ def _event(fields: dict[str, bytes], lives_ms: int) -> dict[str, Any]:
         match name:
             case "h":
                 event["records"][rest] = value.decode()
-            case "deaths":
-                if int(value):
-                    event["deaths"][rest or None] = int(value)
+            case "deaths" | "interrupted":
+                event[name][rest] = int(value)
+            case "told":
+                event[name][rest] = value.decode()
             case "body":
                 event["body"] = value
-            case "begun":
-                event["begun"] = True
+            case "call":
+                event["call"] = json.loads(value)
             case "about":
                 about = About.read(value)
                 event |= {"received": about.received_ms, "order": about.order}

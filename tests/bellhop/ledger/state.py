@@ -1,60 +1,27 @@
 """What the ledger's model keeps, and what several of its operations do with it."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Any
 
-from bellhop.events import Drift
-
-
-@dataclass
-class Event:
-    """The record of one event."""
-
-    body: bytes
-    event_type: str
-    mailbox: str
-    delivery_id: str
-    received_ms: int
-    order: int
-    state: str = "accepted"
-    records: dict[str, str] = field(default_factory=dict)
-    """What each handler did, by its name."""
-    begun: bool = False
-    """Whether some handlers' outcomes were written before all had run."""
-    deaths: dict[str | None, int] = field(default_factory=dict)
-    """Workers that died, by the handler that was tried again, or None for all of them."""
-    may_be_forgotten: bool = False
-    """Whether nothing of it is open, so that its time to live has begun."""
-
-
-@dataclass
-class SeenDrift:
-    """How often events differed in one way from Seam's schema, and since when."""
-
-    drift: Drift
-    first: int
-    last: int
-    count: int = 1
-
-
-@dataclass
-class Shift:
-    """A shift that holds mailboxes."""
-
-    lease_ends: int
-    in_hand: dict[str, int]
-    """How many entries of each mailbox it was given and has not finished."""
+from bellhop.hooks import END_OF_CALL
+from bellhop.ledger import HandlerSet
+from bellhop.routing import Pattern
+from tests.bellhop.ledger.values import Box, Event, SeenDrift, Subscribed, names_of
 
 
 class LedgerState:
     """All that is in the ledger."""
 
     def __init__(self) -> None:
+        # What came
         self.events: dict[str, Event] = {}
         self.deliveries: dict[str, int] = {}
         self.quarantine: dict[str, tuple[bytes, tuple[str, ...], Mapping[str, str], int]] = {}
+        self.told: dict[str, str] = {}
+        """The ids of the calls of hooks about what is in quarantine."""
+        self.calls = 0
         self.drift: dict[str, SeenDrift] = {}
         self.log: list[str] = []
         self.unindexed: list[tuple[int, int, Sequence[str]]] = []
@@ -64,69 +31,135 @@ class LedgerState:
         self.created: dict[str, int] = {}
         self.indexes: dict[str, dict[str, int]] = {}
         """By what events are about, their orders, with when they were created."""
-        self.mail: dict[str, list[str]] = {}
-        self.ready: list[str] = []
-        self.careful: list[str] = []
-        self.doubts: dict[str, int] = {}
-        self.company: dict[str, int] = {}
-        self.shifts: dict[str, Shift] = {}
+        self.unrouted: list[str] = []
+        # Who wants it
+        self.subscriptions: dict[str, Subscribed] = {}
+        self.limits: dict[str, int] = {}
+        self.paused: set[str] = set()
+        self.workers: dict[str, str] = {}
+        self.alive: dict[str, int] = {}
+        self.sets: dict[str, HandlerSet] = {}
+        # Where it is
+        self.mail: dict[Box, list[str]] = {}
+        self.ready: defaultdict[str, list[str]] = defaultdict(list)
+        self.suspects: defaultdict[str, list[str]] = defaultdict(list)
+        self.working: defaultdict[str, set[str]] = defaultdict(set)
+        self.held: dict[str, dict[Box, int]] = {}
+        """For each worker that holds mail, how many entries of each mailbox it has in hand."""
+        self.leases: dict[str, int] = {}
         self.last_settle: dict[str, int] = {}
-        self.due: dict[str, int] = {}
-        self.dead: dict[str, int] = {}
-        self.unfinished: dict[tuple[str, str], list[str]] = {}
-        """Events that are open for a handler, by handler and mailbox, in order of arrival."""
-        self.behind: dict[tuple[str, str], list[str]] = {}
-        """Those of them that wait for the ones before."""
+        self.due: dict[tuple[str, Box], int] = {}
+        """Retries by event and box; a parked box has no event."""
+        self.retrying: dict[Box, set[str]] = {}
+        """Events that a handler is to try again that wants to know of them."""
         self.newest: dict[str, dict[str, int]] = {}
+        self.dead: dict[str, int] = {}
         self.replaying: set[str] = set()
-        """Entries that a replay put into mailboxes, as they wait there."""
-        self._let_go: list[str] = []
-        self.waiting: int | None = None
-        self.resting: dict[str, int] = {}
-        self.bells: set[str] = set()
+        # Who is to work
+        self.waiting: dict[str, int] = {}
+        self.draining: dict[str, str] = {}
+        """For each set, the worker that empties its hands for suspects."""
+        self.idle_until: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self.wakes: set[str] = set()
+        self.queued: set[str] = set()
+        """Sets for which a shift waits in RQ's queue, which is not the ledger's."""
+        self.jumps = 0
         self.swept: int | None = None
 
-    def _post(self, mailbox: str, entry: str) -> None:
-        """Put an entry at the end of its mailbox; if that was empty, nobody knows of it yet."""
-        if not self.mail.get(mailbox):
-            self.ready.append(mailbox)
-        self.mail.setdefault(mailbox, []).append(entry)
+    def _post(self, box: Box, event_id: str) -> None:
+        """Put an event at the end of a box. Of one that was empty nobody knows yet."""
+        if not self.mail.get(box):
+            self.mail[box] = []
+            self.ready[box.handler].append(box.mailbox)
+        self.mail[box].append(event_id)
 
-    def _in_hand(self, shift: str) -> dict[str, int]:
-        return self.shifts[shift].in_hand if shift in self.shifts else {}
+    def _subscribed_to(self, kind: str, text: str) -> list[str]:
+        return [
+            name
+            for name, subscribed in sorted(self.subscriptions.items())
+            if any(Pattern(one).matches(text) for one in subscribed.patterns.get(kind, ()))
+        ]
 
-    def _wants_shift(self, now: int) -> bool:
-        """Say whether the caller is to ask for a shift: there is mail, and nobody asked yet."""
-        if (self.ready or self.careful) and not self._ring(now) and self.waiting is None:
-            self.waiting = now
-            return True
-        return False
+    def _give(self, event_id: str, handlers: Sequence[str]) -> None:
+        """Put an event into a box of each of these handlers."""
+        event = self.events[event_id]
+        event.open = len(handlers)
+        event.records = dict.fromkeys(handlers, "")
+        if not handlers:
+            event.state, event.may_be_forgotten = "unhandled", True
+        for handler in handlers:
+            self._post(Box(handler, event.mailbox), event_id)
 
-    def _ring(self, now: int) -> bool:
-        """Wake the shift that rests until the latest time, if its time is not up."""
-        if not self.resting:
+    def _call_hooks(
+        self, kind: str, name: str, mailbox: str, about: dict[str, str], now: int
+    ) -> str | None:
+        """Give a call to the hooks of a kind that a name fits. Return its id, if there are any."""
+        hooks = self._subscribed_to(kind, name)
+        if not hooks:
+            return None
+        self.calls += 1
+        call_id = f"hook:{self.calls:08}{END_OF_CALL}"
+        call = {"kind": kind, "at": str(now), **about}
+        self.events[call_id] = Event(None, "", mailbox, "", now, 0, call=call)
+        self._give(call_id, hooks)
+        return call_id
+
+    def _close(self, event: Event) -> None:
+        """One handler of an event is through with it."""
+        event.open -= 1
+        self._end_if_over(event)
+
+    def _end_if_over(self, event: Event) -> None:
+        if event.open == 0:
+            event.state = "dead" if event.dead else "done"
+            event.may_be_forgotten = not event.dead
+
+    def _free_places(self, handler: str) -> float:
+        if handler in self.paused:
+            return 0
+        limit = self.limits.get(handler)
+        return inf if limit is None else limit - len(self.working[handler])
+
+    def _is_limited(self, handler: str) -> bool:
+        return handler in self.limits
+
+    def _has_mail(self, handlers: Iterable[str]) -> bool:
+        return any(
+            self._free_places(name) > 0 and (self.ready[name] or self.suspects[name])
+            for name in handlers
+        )
+
+    def _wake(self, fingerprint: str, now: int) -> bool:
+        """Wake the worker that is idle until the latest time, if its time is not up."""
+        idle = self.idle_until[fingerprint]
+        if not idle:
             return False
-        shift = max(self.resting, key=lambda one: (self.resting[one], one))
-        if self.resting.pop(shift) <= now:
+        worker = max(idle, key=lambda one: (idle[one], one))
+        if idle.pop(worker) <= now:
             return False
-        self.bells.add(shift)
+        self.wakes.add(worker)
         return True
 
-    def _retries(self, event_id: str) -> int:
-        """Return how many entries there are of an event for one of its handlers."""
-        waiting = [*self.due, *self.mail.get(self.events[event_id].mailbox, []), *self._let_go]
-        behind = [event for events in self.behind.values() for event in events]
-        return sum(name.startswith(f"{event_id} ") for name in waiting) + behind.count(event_id)
-
-    def _dead_letters(self, event_id: str) -> int:
-        return sum(name.startswith(f"{event_id} ") for name in self.dead)
+    def _sets_to_wake(self, now: int) -> tuple[str, ...]:
+        """Return the sets for which the caller is to enqueue a shift."""
+        wanted = []
+        for fingerprint, handlers in self.sets.items():
+            if (
+                self._has_mail(names_of(handlers))
+                and not self._wake(fingerprint, now)
+                and fingerprint not in self.waiting
+            ):
+                self.waiting[fingerprint] = now
+                wanted.append(fingerprint)
+        return tuple(sorted(wanted))
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything, as `snapshot.of` reads it from Redis."""
+        subscribed = self.subscriptions.items()
         return {
             "events": {
                 event_id: {
-                    "body": event.body,
+                    **({"call": event.call} if event.call else {"body": event.body}),
                     "type": event.event_type,
                     "mailbox": event.mailbox,
                     "delivery": event.delivery_id,
@@ -134,10 +167,11 @@ class LedgerState:
                     "order": event.order,
                     "state": event.state,
                     "records": event.records,
-                    "open": self._retries(event_id),
-                    "dead": self._dead_letters(event_id),
-                    "begun": event.begun,
-                    "deaths": {name: count for name, count in event.deaths.items() if count},
+                    "open": event.open,
+                    "dead": event.dead,
+                    "deaths": event.deaths,
+                    "interrupted": event.interrupted,
+                    "told": event.told,
                     "may be forgotten": event.may_be_forgotten,
                 }
                 for event_id, event in self.events.items()
@@ -145,6 +179,8 @@ class LedgerState:
             "deliveries": self.deliveries,
             "quarantine": self.quarantine,
             "quarantine order": list(self.quarantine),
+            "told": self.told,
+            "calls": self.calls,
             "drift": {
                 name: (seen.drift.example, seen.count, seen.first, seen.last)
                 for name, seen in self.drift.items()
@@ -154,49 +190,45 @@ class LedgerState:
             "attempts": self.attempts,
             "created": self.created,
             "indexes": self.indexes,
-            "unfinished": {
-                f"{handler} {mailbox}": {name: self.events[name].order for name in events}
-                for (handler, mailbox), events in self.unfinished.items()
+            "unrouted": self.unrouted,
+            "subscriptions": {
+                name: ({kind: sorted(some) for kind, some in one.patterns.items()}, one.since)
+                for name, one in subscribed
             },
-            "behind": {
-                f"{handler} {mailbox}": events
-                for (handler, mailbox), events in self.behind.items()
+            "seen": {name: one.seen for name, one in subscribed},
+            "limits": self.limits,
+            "paused": self.paused,
+            "workers": self.workers,
+            "alive": self.alive,
+            "sets": {one: names_of(handlers) for one, handlers in self.sets.items()},
+            "mail": _written(self.mail),
+            "ready": {name: boxes for name, boxes in self.ready.items() if boxes},
+            "suspects": {name: boxes for name, boxes in self.suspects.items() if boxes},
+            "working": {name: boxes for name, boxes in self.working.items() if boxes},
+            "held": {worker: _written(held) for worker, held in self.held.items() if held},
+            "leases": self.leases,
+            "last settle": {
+                # It is forgotten some day after the worker has given everything back.
+                worker: (number, not self.held.get(worker))
+                for worker, number in self.last_settle.items()
+            },
+            "due": {f"{event_id} {box}": time for (event_id, box), time in self.due.items()},
+            "retrying": {
+                str(box): {event_id: self.events[event_id].order for event_id in events}
+                for box, events in self.retrying.items()
                 if events
             },
             "newest": self.newest,
-            "mail": {mailbox: mail for mailbox, mail in self.mail.items() if mail},
-            "ready": self.ready,
-            "careful": self.careful,
-            "doubts": self.doubts,
-            "company": self.company,
-            "shifts": {name: shift.lease_ends for name, shift in self.shifts.items()},
-            "held": {name: shift.in_hand for name, shift in self.shifts.items()},
-            "last settle": {
-                # It is forgotten some day after the shift has given everything back.
-                shift: (number, shift not in self.shifts)
-                for shift, number in self.last_settle.items()
-            },
-            "replaying": self.replaying,
-            "due": self.due,
             "dead": self.dead,
+            "replaying": self.replaying,
             "waiting": self.waiting,
-            "resting": self.resting,
-            "bells": self.bells,
+            "draining": self.draining,
+            "idle": {one: idle for one, idle in self.idle_until.items() if idle},
+            "wake": self.wakes,
+            "jumps": self.jumps,
             "swept": self.swept,
         }
 
 
-def split(name: str) -> tuple[str, str | None]:
-    """Return the event and the handler, if it is for one only, of an entry."""
-    event_id, _, handler = name.partition(" ")
-    return event_id, handler or None
-
-
-def worker_of(shift: str) -> str:
-    """Return the worker whose shift it is."""
-    return shift.rpartition("/")[0]
-
-
-def milliseconds(duration: timedelta) -> int:
-    """Return a duration as the scripts count it."""
-    return duration // timedelta(milliseconds=1)
+def _written(boxes: Mapping[Box, Any]) -> dict[str, Any]:
+    return {str(box): value for box, value in boxes.items() if value != []}

@@ -1,163 +1,70 @@
 """What a dead worker held is free again, and what killed it is found out."""
 
-from datetime import timedelta
-
-from bellhop.ledger import Swept
-from tests.bellhop.ledger.conftest import LEASE, Desk, box, done, failed, names
-
-LEASE_MS = LEASE // timedelta(milliseconds=1)
-
-
-def test_what_a_shift_held_is_free_when_its_lease_ends(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim("w/1")
-    desk.now += LEASE_MS - 1
-    assert desk.sweep().ended == ()
-
-    desk.now += 1
-    assert desk.sweep() == Swept(True, 0, ("w/1",))
-    assert names(desk.claim("v/1").mail) == {"device:1": ["e1"]}
+from tests.bellhop.ledger.conftest import (
+    BELL,
+    END,
+    KEEP,
+    LEASE_MS,
+    LOG,
+    Desk,
+    box,
+    done,
+    failed,
+    names,
+)
 
 
-def test_an_outage_longer_than_the_lease_frees_nothing_of_a_worker_that_comes_back(
+def deaths(desk: Desk, event_id: str = "e1") -> dict[str, int]:
+    found: dict[str, int] = desk.event(event_id)["deaths"]
+    return found
+
+
+def interrupted(desk: Desk, event_id: str = "e1") -> dict[str, int]:
+    found: dict[str, int] = desk.event(event_id)["interrupted"]
+    return found
+
+
+# Leases
+
+
+def test_what_a_worker_held_is_free_when_its_lease_ends(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.subscribe("v")
+    *before, last = desk.sweep_again_and_again(LEASE_MS // 1_000, "v")
+
+    assert not any(swept.freed for swept in before)
+    assert last.freed == ("w",)
+    assert last.wake == (desk.sets["v"].fingerprint,)
+    assert names(desk.claim("v").mail) == {"bell device:1": ["e1", "e2"]}
+
+
+def test_a_worker_that_somebody_speaks_for_keeps_its_mail_however_long_it_takes(
     desk: Desk,
 ) -> None:
     desk.deliver("e1")
-    desk.claim("w/1", entries=1)
-    desk.sweep()
-    desk.now += 2 * LEASE_MS
-    assert desk.sweep().ended == ()
-    assert desk.settle(box("end", done("e1")), shift="w/1").ours
-    assert desk.event("e1")["deaths"] == {}
+    desk.claim()
 
-
-def test_a_worker_that_does_not_come_back_after_an_outage_loses_its_mail(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim("w/1", entries=1)
-    desk.sweep()
-    desk.now += 2 * LEASE_MS
-    assert desk.sweep().ended == ()
-    for _ in range(3):
-        desk.now += 4_999
-        assert desk.sweep().ended == ()
-    desk.now += 4_999
-    assert desk.sweep().ended == ("w/1",)
+    assert not any(swept.freed for swept in desk.sweep_again_and_again(100, "w"))
+    assert desk.settle(box(END, done("e1"))).ours
 
 
 def test_what_a_dead_worker_held_is_free_at_once(desk: Desk) -> None:
-    for n in range(3):
-        desk.deliver(f"e{n}", mailbox=f"device:{n}")
-    desk.claim("host/a w/1", mailboxes=1)
-    desk.claim("host/a w/2", mailboxes=1)
-    desk.claim("host/a w2/1", mailboxes=1)
+    for number, worker in enumerate(("host/a w", "host/a w2")):
+        desk.deliver(f"e{number}", mailbox=f"device:{number}")
+        desk.claim(worker, mailboxes=1)
 
-    assert desk.sweep("host/a w", "a stranger").ended == ("host/a w/1", "host/a w/2")
-    assert list(desk.found["held"]) == ["host/a w2/1"]
+    assert desk.sweep(dead={"host/a w": "", "a stranger": ""}).freed == ("host/a w",)
+    assert list(desk.found["held"]) == ["host/a w2"]
 
 
 def test_what_is_freed_comes_before_other_mail(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim("w/1")
-    desk.deliver("e2", mailbox="device:2")
-    desk.die("w")
-
-    assert desk.found["careful"] == ["device:1"]
-    assert desk.found["ready"] == ["device:2"]
-
-
-def test_an_entry_under_which_a_worker_died_alone_is_counted(desk: Desk) -> None:
-    desk.deliver("e1", "e2")
-    for deaths in (1, 2, 3):
-        desk.claim(f"w/{deaths}", entries=1)
-        desk.die()
-        assert desk.event("e1")["deaths"] == {None: deaths}
-
-    (mail,) = desk.claim("v/1").mail
-    assert mail.entries[0].deaths == 3
-    assert desk.event("e2")["deaths"] == {}
-
-
-def test_a_death_under_the_last_of_several_entries_is_counted(desk: Desk) -> None:
-    desk.deliver("e1", "e2", "e3")
-    desk.claim()
-    desk.settle(box("keep", done("e1"), done("e2")))
-    desk.die()
-
-    assert desk.event("e3")["deaths"] == {None: 1}
-    assert desk.found["doubts"] == {"device:1": 1}
-
-
-def test_after_a_death_half_as_many_mailboxes_are_taken_together(desk: Desk) -> None:
-    """So the one that kills is found in a few deaths, and the others are handled meanwhile."""
-    for number in range(8):
-        desk.deliver(f"e{number}", mailbox=f"device:{number}")
-    deaths = 0
-    taken = desk.claim("w0/1").mail
-    assert len(taken) == 8
-    for number in range(1, 20):
-        desk.die(f"w{number - 1}")
-        deaths += 1
-        taken = desk.claim(f"w{number}/1").mail
-        while taken and "device:5" not in names(taken):
-            shift = f"w{number}/1"
-            for mail in taken:
-                (entry,) = mail.entries
-                assert mail.careful
-                desk.settle(box("end", done(entry.name), mailbox=mail.mailbox), shift=shift)
-            taken = desk.claim(shift).mail
-        if taken[0].entries[0].deaths == 3:
-            break
-    assert names(taken) == {"device:5": ["e5"]}
-    assert deaths == 6  # with 8, 4, 2, and three times alone
-    finished = [name for name, event in desk.found["events"].items() if event["state"] == "done"]
-    assert len(finished) >= 4
-
-
-def test_a_death_with_several_entries_in_hand_is_nobodys(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
+    desk.deliver("e3", mailbox="device:2")
     desk.die()
 
-    assert desk.event("e1")["deaths"] == desk.event("e2")["deaths"] == {}
-    assert desk.found["doubts"] == {"device:1": 2}
-
-
-def test_a_death_with_several_mailboxes_in_hand_is_nobodys(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.deliver("e2", mailbox="device:2")
-    desk.claim()
-    desk.die()
-
-    assert desk.event("e1")["deaths"] == desk.event("e2")["deaths"] == {}
-    assert desk.found["doubts"] == {"device:1": 1, "device:2": 1}
-
-
-def test_a_death_under_a_retry_is_counted_for_its_handler(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim()
-    desk.settle(box("end", failed("e1", "bell")))
-    desk.sweep()
-    desk.claim("w/2")
-    desk.die()
-
-    assert desk.event("e1")["deaths"] == {"bell": 1}
-    (mail,) = desk.claim("v/1").mail
-    assert mail.entries[0].deaths == 1
-
-
-def test_a_handler_that_kills_its_worker_is_found_out_though_there_is_other_mail(
-    desk: Desk,
-) -> None:
-    """The shift of a worker with async handlers asks for more mail while one is under way."""
-    desk.deliver("poison")
-    desk.claim("w/0")
-    for number in range(1, 4):
-        desk.die()
-        desk.deliver(f"e{number}", mailbox=f"device:{number + 1}")
-        assert list(names(desk.claim(f"w/{number}").mail)) == ["device:1"]
-        desk.settle(shift=f"w/{number}", mailboxes=9, entries=9)
-
-    assert desk.event("poison")["deaths"] == {None: 3}
+    assert desk.ready() == ["device:1", "device:2"]
 
 
 def test_mail_for_a_mailbox_that_is_freed_stays_behind_what_was_there(desk: Desk) -> None:
@@ -165,18 +72,222 @@ def test_mail_for_a_mailbox_that_is_freed_stays_behind_what_was_there(desk: Desk
     desk.claim(entries=1)
     desk.deliver("e3")
     desk.die()
+    desk.deliver("e4")
 
-    assert desk.found["mail"] == {"device:1": ["e1", "e2", "e3"]}
-    assert not desk.deliver("e4").wants_shift
-    assert desk.found["careful"] == ["device:1"]
-    assert desk.found["ready"] == []
+    assert desk.found["mail"] == {"bell device:1": ["e1", "e2", "e3", "e4"]}
+    assert desk.found["suspects"] == {"bell": ["device:1"]}
+    assert desk.ready() == []
 
 
-def test_a_mailbox_of_which_nothing_was_in_hand_is_not_doubted(desk: Desk) -> None:
+# Who is to blame
+
+
+def test_the_entry_that_a_pool_knows_its_worker_died_under_is_counted(desk: Desk) -> None:
     desk.deliver("e1", "e2")
-    desk.claim(entries=1)
-    desk.settle(box("keep", done("e1")))
+    desk.deliver("e3", mailbox="device:2")
+    desk.claim()
+    desk.die(under="e1 bell")
+
+    assert deaths(desk) == {"bell": 1}
+    assert desk.found["suspects"] == {"bell": ["device:1"]}
+    assert desk.ready() == ["device:2"], "which is not to blame"
+    assert interrupted(desk, "e3") == deaths(desk, "e2") == {}
+
+
+def test_it_is_counted_though_what_was_handled_before_it_was_not_settled(desk: Desk) -> None:
+    """Else both would be run again and again, and kill one worker after the other."""
+    desk.deliver("e1", "e2", "e3")
+    for number in range(1, 4):
+        worker = f"w{number}"
+        desk.claim(worker)
+        if desk.found["held"][worker] == {"bell device:1": 1}:  # e1, alone
+            desk.settle(box(END, done("e1")), worker=worker, entries=9)
+        desk.die(worker, under="e2 bell")
+        assert deaths(desk, "e2") == {"bell": number}
+
+    assert desk.event("e1")["state"] == "done"
+    (mail,) = desk.claim("v").mail
+    assert (names([mail]), mail.entries[0].deaths) == ({"bell device:1": ["e2"]}, 3)
+
+
+def test_only_the_handler_that_it_died_in_is_blamed(bare: Desk) -> None:
+    bare.subscribe("w", BELL, LOG)
+    bare.deliver("e1")
+    bare.claim()
+    bare.die(under="e1 log")
+
+    assert deaths(bare) == {"log": 1}
+    assert bare.found["suspects"] == {"log": ["device:1"]}
+    assert bare.ready("bell") == ["device:1"]
+
+
+def test_an_entry_under_which_a_worker_died_alone_is_counted(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    for number in (1, 2, 3):
+        desk.claim(f"w{number}", entries=1)
+        desk.die(f"w{number}")
+        assert deaths(desk) == {"bell": number}
+
+    (mail,) = desk.claim("v").mail
+    assert mail.entries[0].deaths == 3
+    assert deaths(desk, "e2") == {}
+
+
+def test_a_death_under_the_last_of_several_entries_is_counted(desk: Desk) -> None:
+    desk.deliver("e1", "e2", "e3")
+    desk.claim()
+    desk.settle(box(KEEP, done("e1"), done("e2")))
     desk.die()
 
-    assert desk.found["ready"] == ["device:1"]
-    assert desk.found["doubts"] == {}
+    assert deaths(desk, "e3") == {"bell": 1}
+
+
+def test_if_nobody_knows_what_a_worker_died_under_nobody_is_blamed_the_first_time(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1", "e2")
+    desk.deliver("e3", mailbox="device:2")
+    desk.claim()
+    desk.die()
+
+    assert deaths(desk) == deaths(desk, "e3") == {}
+    assert interrupted(desk) == interrupted(desk, "e3") == {"bell": 1}
+    assert interrupted(desk, "e2") == {}
+    assert set(desk.ready()) == {"device:1", "device:2"}
+    assert names(desk.claim("v").mail) == {
+        "bell device:1": ["e1", "e2"],
+        "bell device:2": ["e3"],
+    }
+
+
+def test_what_was_interrupted_twice_is_run_alone_and_then_counted(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    for worker in ("w", "v"):
+        desk.claim(worker)
+        desk.die(worker)
+
+    (mail,) = desk.claim("u").mail
+    assert (mail.alone, names([mail])) == (True, {"bell device:1": ["e1"]})
+    desk.die("u")
+    assert deaths(desk) == {"bell": 1}
+
+
+def test_a_death_in_a_later_run_is_counted_with_the_earlier_ones(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.die()
+    desk.claim("v")
+    desk.settle(box(END, failed("e1")), worker="v")
+    desk.sweep("v")
+    desk.deliver("e2", mailbox="device:2")
+    desk.claim("u")
+    desk.die("u", under="e1 bell")
+
+    assert deaths(desk) == {"bell": 2}
+
+
+def test_what_has_a_death_is_a_suspect_though_nobody_knows_who_killed_the_next_worker(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.die()
+    desk.claim("v")
+    desk.settle(box(END, failed("e1")), worker="v")
+    desk.sweep("v")
+    desk.deliver("e2", mailbox="device:2")
+    desk.claim("u")
+    desk.die("u")
+
+    assert desk.found["suspects"] == {"bell": ["device:1"]}
+    assert desk.ready() == ["device:2"]
+
+
+def test_a_mailbox_of_which_nothing_was_in_hand_is_not_blamed(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim(entries=1)
+    desk.settle(box(KEEP, done("e1")))
+    desk.die()
+
+    assert desk.ready() == ["device:1"]
+    assert deaths(desk, "e2") == interrupted(desk, "e2") == {}
+
+
+# Suspects
+
+
+def test_nothing_is_claimed_beside_a_suspect(desk: Desk) -> None:
+    """Else a handler that kills its worker would never be found out while there is other mail."""
+    desk.deliver("poison")
+    desk.claim()
+    desk.die()
+    desk.deliver("e2", mailbox="device:2")
+
+    claimed = desk.claim("v")
+    assert names(claimed.mail) == {"bell device:1": ["poison"]}
+    assert claimed.mail[0].alone
+    assert claimed.wake, "others take the rest"
+
+
+def test_a_claim_of_a_suspect_whose_answer_was_lost_says_again_that_it_is_alone(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1", "e2")
+    for worker in ("w", "v"):
+        desk.claim(worker)
+        desk.die(worker)
+    first = desk.claim("u")
+
+    assert first.mail[0].alone
+    assert desk.claim("u").mail == first.mail
+
+
+def test_a_worker_that_holds_mail_is_told_that_suspects_wait_and_gets_nothing(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.deliver("e2", mailbox="device:2")
+    desk.claim("w", mailboxes=1)
+    desk.claim("v", mailboxes=1)
+    desk.deliver("e3", mailbox="device:3")
+    desk.die("w")
+
+    settled = desk.settle(worker="v", entries=9)
+    assert (settled.ours, settled.mail, settled.suspects_wait) == (True, (), True)
+    settled = desk.settle(box(END, done("e2"), mailbox="device:2"), worker="v", entries=9)
+    assert names(settled.mail) == {"bell device:1": ["e1"]}
+    assert settled.mail[0].alone
+
+
+def test_suspects_of_other_handlers_keep_nobody_from_claiming(desk: Desk) -> None:
+    desk.subscribe("v", LOG)
+    desk.deliver("e1", "e2")
+    desk.claim("w", entries=1)
+    desk.die("w", under="e1 bell")
+
+    assert names(desk.claim("v", entries=1).mail) == {"log device:1": ["e1"]}
+    settled = desk.settle(box(KEEP, done("e1"), handler="log"), worker="v", entries=9)
+    assert not settled.suspects_wait
+
+
+def test_a_handler_that_kills_its_worker_is_found_out_though_there_is_other_mail(
+    desk: Desk,
+) -> None:
+    """A worker with async handlers asks for more mail while one is under way."""
+    desk.deliver("poison")
+    desk.claim("w0")
+    for number in range(1, 4):
+        desk.die(f"w{number - 1}")
+        desk.deliver(f"e{number}", mailbox=f"device:{number + 1}")
+        assert names(desk.claim(f"w{number}").mail) == {"bell device:1": ["poison"]}
+
+    assert deaths(desk, "poison") == {"bell": 3}
+
+
+def test_a_suspect_that_was_handled_is_none_any_more(desk: Desk) -> None:
+    desk.deliver("e1", "e2", "e3")
+    desk.claim(entries=1)
+    desk.die()
+    desk.claim("v")
+    settled = desk.settle(box(END, done("e1")), worker="v", entries=9)
+
+    assert not settled.mail[0].alone
+    assert names(settled.mail) == {"bell device:1": ["e2", "e3"]}

@@ -1,179 +1,119 @@
-"""Events that wait behind an earlier one of their mailbox, for one handler."""
+"""In strict order a mailbox waits while its first event is to be tried again."""
 
-from bellhop.ledger import Open, Outcome, SettledEntry
-from tests.bellhop.ledger.conftest import Desk, box, dead, done, failed, names
+from tests.bellhop.ledger.conftest import (
+    BELL,
+    DONE,
+    END,
+    FRONT,
+    KEEP,
+    LOG,
+    PARK,
+    RETRYING,
+    Desk,
+    box,
+    dead,
+    done,
+    names,
+    parked,
+)
 
 
-def behind(name: str, handler: str = "bell") -> SettledEntry:
-    """Finish an entry: it has to wait for an earlier one."""
-    return SettledEntry(name, True, [Outcome(handler, "behind", 0, "waits")])
-
-
-def entries(desk: Desk, shift: str) -> list[str]:
-    """Claim, and return the entries of the only mailbox."""
-    return names(desk.claim(shift).mail)["device:1"]
-
-
-def with_two_behind(desk: Desk) -> None:
-    """Let e1 fail, and e2 and e3 wait behind it."""
+def with_a_parked_mailbox(desk: Desk, delay_ms: int = 5_000) -> None:
+    """Let e1 be handled, e2 fail, and e3 wait behind it."""
     desk.deliver("e1", "e2", "e3")
     desk.claim()
-    desk.settle(box("end", failed("e1", "bell", 5_000), behind("e2"), behind("e3")))
+    desk.settle(box(PARK, done("e1"), parked("e2", delay_ms)))
 
 
-def come_back(desk: Desk) -> None:
-    """Let the retry become due."""
-    desk.now += 5_000
-    desk.sweep()
+def test_what_failed_stays_first_in_its_mailbox_which_waits(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
+
+    assert desk.found["mail"] == {"bell device:1": ["e2", "e3"]}
+    assert desk.found["due"] == {" bell device:1": desk.now + 5_000}
+    assert desk.found["ready"] == desk.found["held"] == desk.found["leases"] == {}
+    assert desk.event("e1")["records"] == {"bell": DONE}
+    event = desk.event("e2")
+    assert (event["state"], event["open"], event["records"]) == ("retrying", 1, {"bell": RETRYING})
 
 
-def test_what_waits_is_in_no_mailbox_and_not_forgotten(desk: Desk) -> None:
-    with_two_behind(desk)
-
-    assert desk.found["mail"] == {}
-    assert desk.found["ready"] == []
-    assert desk.found["behind"] == {"bell device:1": ["e2", "e3"]}
-    assert desk.found["unfinished"] == {"bell device:1": {"e1": 1, "e2": 2, "e3": 3}}
-    for event_id in ("e1", "e2", "e3"):
-        event = desk.event(event_id)
-        assert (event["state"], event["open"]) == ("retrying", 1)
-        assert not event["may be forgotten"]
-
-
-def test_those_behind_go_on_in_order_when_the_one_before_is_done(desk: Desk) -> None:
-    with_two_behind(desk)
-    come_back(desk)
-
-    assert entries(desk, "w/2") == ["e1 bell"]
-    desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
-    desk.settle(box("end", done("e2 bell", "bell"), done("e3 bell", "bell")), shift="w/3")
-
-    assert desk.found["unfinished"] == desk.found["behind"] == desk.found["mail"] == {}
-    assert {event["state"] for event in desk.found["events"].values()} == {"done"}
-
-
-def test_it_goes_on_when_the_one_before_is_dead(desk: Desk) -> None:
-    with_two_behind(desk)
-    come_back(desk)
-
-    entries(desk, "w/2")
-    desk.settle(box("end", dead("e1 bell", "bell")), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
-
-
-def test_those_behind_one_that_fails_in_its_turn_wait_again(desk: Desk) -> None:
-    with_two_behind(desk)
-    come_back(desk)
-    entries(desk, "w/2")
-    desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
-    entries(desk, "w/3")
-
-    waits = SettledEntry("e3 bell", True, [Outcome("bell", "behind", 0, "waits")])
-    desk.settle(box("end", failed("e2 bell", "bell", 5_000), waits), shift="w/3")
-    assert desk.found["mail"] == {}
-    assert desk.found["behind"] == {"bell device:1": ["e3"]}
-    assert desk.event("e3")["open"] == 1
-
-
-def test_no_more_go_on_together_than_a_batch_takes(desk: Desk) -> None:
-    ids = [f"e{number}" for number in range(2, 40)]
-    desk.deliver("e1", *ids)
-    desk.claim()
-    desk.settle(box("end", failed("e1", "bell", 5_000), *map(behind, ids)))
-    come_back(desk)
-    entries(desk, "w/2")
-    desk.settle(box("end", done("e1 bell", "bell")), shift="w/2")
-
-    assert entries(desk, "w/3") == [f"{one} bell" for one in ids[:16]]
-    handled = [done(f"{one} bell", "bell") for one in ids[:16]]
-    desk.settle(box("end", *handled), shift="w/3")
-    assert entries(desk, "w/4") == [f"{one} bell" for one in ids[16:32]]
-
-
-def test_it_goes_on_waiting_while_the_one_before_is_tried_again(desk: Desk) -> None:
-    with_two_behind(desk)
-    come_back(desk)
-
-    entries(desk, "w/2")
-    desk.settle(box("end", failed("e1 bell", "bell", 5_000)), shift="w/2")
-    assert desk.found["mail"] == {}
-    assert desk.found["behind"] == {"bell device:1": ["e2", "e3"]}
-
-
-def test_it_goes_on_when_the_record_of_the_one_before_is_gone(desk: Desk) -> None:
-    with_two_behind(desk)
-    come_back(desk)
-
-    entries(desk, "w/2")
-    desk.redis.delete("{bellhop}:event:e1")
-    desk.settle(box("end", SettledEntry("e1 bell", True, [])), shift="w/2")
-    assert entries(desk, "w/3") == ["e2 bell", "e3 bell"]
-
-
-def test_only_that_handler_waits(desk: Desk) -> None:
-    with_two_behind(desk)
+def test_it_comes_back_in_order_when_it_is_due(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
     desk.deliver("e4")
+    desk.now += 4_999
+    assert desk.sweep("w").retries == 0
+    assert desk.claim(settles=1).mail == ()
 
-    (mail,) = desk.claim("w/2").mail
-    assert [entry.name for entry in mail.entries] == ["e4"]
-    assert mail.open == {"bell": Open(3, (1, 2, 3))}
-    desk.settle(box("end", done("e4", "log")), shift="w/2")
-    assert desk.event("e4")["state"] == "done"
-
-
-def test_one_that_waits_for_nothing_is_put_into_the_mailbox_at_once(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim()
-    desk.settle(box("end", behind("e1")))
-
-    assert desk.found["mail"] == {"device:1": ["e1 bell"]}
-    assert desk.found["ready"] == ["device:1"]
-    assert desk.found["behind"] == {}
+    desk.now += 1
+    assert desk.sweep("w").retries == 1
+    (mail,) = desk.claim(settles=1).mail
+    assert names([mail]) == {"bell device:1": ["e2", "e3", "e4"]}
+    assert [entry.record for entry in mail.entries] == [RETRYING, "", ""]
 
 
-def test_one_that_was_let_go_does_not_make_a_held_mailbox_ready(desk: Desk) -> None:
-    desk.deliver("e1", "e2")
-    desk.claim(entries=1)
-    desk.settle(box("keep", behind("e1")))
+def test_mail_that_comes_meanwhile_neither_wakes_anybody_nor_is_claimed(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
 
-    assert desk.found["mail"] == {"device:1": ["e2", "e1 bell"]}
-    assert desk.found["ready"] == []
-    assert desk.found["held"] == {"w/1": {"device:1": 0}}
+    assert not desk.deliver("e4").wake
+    assert desk.ready() == []
 
 
-def test_an_outcome_that_comes_twice_waits_once(desk: Desk) -> None:
-    desk.deliver("e1", "e2")
-    desk.claim()
-    waits = Outcome("bell", "behind", 0, "waits")
-    desk.settle(box("keep", failed("e1", "bell", 5_000), SettledEntry("e2", False, [waits])))
-    desk.settle(box("keep", SettledEntry("e2", True, [waits])))
+def test_only_that_handler_waits(bare: Desk) -> None:
+    bare.subscribe("w", BELL, LOG)
+    bare.deliver("e1", "e2")
+    bare.claim()
+    bare.settle(box(PARK, parked("e1")), box(END, done("e1"), done("e2"), handler="log"))
+    bare.deliver("e3")
 
-    assert desk.found["behind"] == {"bell device:1": ["e2"]}
+    assert names(bare.claim(settles=1).mail) == {"log device:1": ["e3"]}
+    assert bare.event("e1")["records"] == {"bell": RETRYING, "log": DONE}
+
+
+def test_other_devices_do_not_wait(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
+    desk.deliver("e4", mailbox="device:2")
+
+    assert names(desk.claim(settles=1).mail) == {"bell device:2": ["e4"]}
+
+
+def test_it_goes_on_when_what_failed_is_dead(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
+    desk.now += 5_000
+    desk.sweep("w")
+    desk.claim(settles=1)
+    desk.settle(box(END, dead("e2")))
+
+    assert names(desk.claim(settles=2).mail) == {"bell device:1": ["e3"]}
+
+
+def test_one_that_fails_again_waits_again(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
+    desk.now += 5_000
+    desk.sweep("w")
+    desk.claim(settles=1)
+    desk.settle(box(PARK, parked("e2", 60_000)))
+
+    assert desk.found["due"] == {" bell device:1": desk.now + 60_000}
+    assert desk.found["mail"] == {"bell device:1": ["e2", "e3"]}
     assert desk.event("e2")["open"] == 1
 
 
-def test_handlers_and_mailboxes_with_odd_names_are_kept_apart(desk: Desk) -> None:
-    desk.deliver("e1", mailbox="b c")
-    desk.deliver("e2", mailbox="c")
+def test_a_death_under_the_first_of_a_mailbox_that_came_back_is_counted(desk: Desk) -> None:
+    with_a_parked_mailbox(desk)
+    desk.now += 5_000
+    desk.sweep("w")
+    desk.claim(settles=1)
+    desk.die(under="e2 bell")
+
+    assert desk.event("e2")["deaths"] == {"bell": 1}
+    assert desk.found["suspects"] == {"bell": ["device:1"]}
+    assert desk.found["mail"] == {"bell device:1": ["e2", "e3"]}
+
+
+def test_a_mailbox_that_is_given_back_before_it_was_begun_keeps_its_order(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
     desk.claim()
-    desk.settle(
-        box("end", failed("e1", "a", 5_000), mailbox="b c"),
-        box("end", failed("e2", "a", 5_000), mailbox="c"),
-    )
-    assert desk.found["unfinished"] == {"a b c": {"e1": 1}, "a c": {"e2": 2}}
+    desk.settle(box(KEEP, done("e1")))
+    desk.settle(box(FRONT))
+    desk.deliver("e3")
 
-
-def test_the_newest_event_that_a_handler_saw_is_remembered(desk: Desk) -> None:
-    desk.deliver("e1", "e2", "e3")
-    desk.claim()
-    outcomes = [Outcome("bell", "done", 0, "ok", occurred) for occurred in (2_000, 1_000)]
-    desk.settle(
-        box("end", *(SettledEntry(f"e{n}", True, [one]) for n, one in enumerate(outcomes, 1)))
-    )
-
-    claimed = desk.ledger.claim(
-        "w/2", lease=desk.ledger.retention, mailboxes=1, entries=1, with_newest=True
-    )
-    assert claimed.mail[0].newest == {"bell": 2_000}
-    assert desk.claim("w/2").mail[0].newest == {}
+    assert names(desk.claim("v").mail) == {"bell device:1": ["e2", "e3"]}

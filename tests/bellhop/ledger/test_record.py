@@ -1,6 +1,7 @@
 """The record: events asked for by what they are about, in their order, page by page."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from redis.client import Pipeline
 from bellhop.connections import connect_async
 from bellhop.ledger import Arrival, AsyncRecord, Ledger, Page, Place, Query, Record, Recorded, keys
 from bellhop.vault import Sealed, Vault
-from tests.bellhop.ledger.conftest import Desk, box, dead, done, failed
+from tests.bellhop.ledger.conftest import DONE, END, LOG, Desk, box, dead, done, failed
 
 TYPES = ("lock.locked", "lock.unlocked", "lock.jammed", "access_code.created")
 
@@ -52,7 +53,7 @@ def ids(record: Record, limit: int = 100, after: Place | None = None, **query: A
 def test_an_event_is_found_with_all_that_is_known_of_it(desk: Desk, record: Record) -> None:
     desk.accept(arrival("e1", created_ms=desk.now - 500))
     desk.claim()
-    desk.settle(box("end", done("e1")._replace(outcomes=[])))
+    desk.settle(box(END, done("e1")))
     [event] = record.page(Query(), limit=10).events
 
     assert (event.event_id, event.event_type, event.state) == ("e1", "lock.unlocked", "done")
@@ -128,42 +129,32 @@ def test_a_place_outside_of_the_time_asked_for_leads_nowhere_else(
 
 
 def test_states_are_those_of_the_events(desk: Desk, record: Record) -> None:
-    desk.accept(*(arrival(f"e{number}", str(number)) for number in range(1, 6)))
+    desk.accept(*(arrival(f"e{number}", str(number)) for number in range(1, 7)))
     desk.claim()
-    desk.settle(
-        *(
-            box("end", result, mailbox=f"device:{number}")
-            for number, result in enumerate(
-                (
-                    done("e1")._replace(state="unhandled"),
-                    failed("e2", "bell", 5_000)._replace(outcomes=[]),
-                    done("e3"),
-                ),
-                start=1,
-            )
-        )
-    )
-    desk.settle()
+    results = [done("e1"), failed("e2", 5_000), dead("e3")]
+    desk.settle(*(box(END, one, mailbox=f"device:{one.event_id[1]}") for one in results))
+    desk.redis.delete(keys.SETS, keys.SUBSCRIPTIONS, "{bellhop}:routes")
+    desk.subscribe("v", LOG._replace(patterns=["access_code.*"]))
+    desk.accept(arrival("e7"))
 
-    assert ids(record, states=["accepted"]) == ["e5", "e4"]
-    assert ids(record, states=["unhandled"]) == ["e1"]
-    assert ids(record, states=["done", "unhandled"]) == ["e3", "e2", "e1"]
-
-
-def test_what_is_tried_again_and_what_was_given_up_is_found(desk: Desk, record: Record) -> None:
-    records = ('{"state": "retrying"}', '{"state": "dead"}')
-    desk.accept(arrival("e1", "1"), arrival("e2", "2"))
-    desk.claim()
-    results = [failed("e1", "bell", 5_000), dead("e2", "bell")]
-    for number, (entry, written) in enumerate(zip(results, records, strict=True), start=1):
-        outcomes = [outcome._replace(record=written) for outcome in entry.outcomes]
-        desk.settle(box("end", entry._replace(outcomes=outcomes), mailbox=f"device:{number}"))
-
-    assert ids(record, states=["retrying"]) == ["e1"]
+    assert ids(record, states=["accepted"]) == ["e6", "e5", "e4"]
+    assert ids(record, states=["unhandled"]) == ["e7"]
+    assert ids(record, states=["done", "unhandled"]) == ["e7", "e1"]
+    assert ids(record, states=["retrying"]) == ["e2"]
     assert ids(record, states=["dead"], event_ids=["e1"]) == []
-    assert ids(record, states=["dead", "retrying"]) == ["e2", "e1"]
-    [event] = record.page(Query(states=["dead"]), limit=9).events
-    assert event.handlers == {"bell": {"state": "dead"}}
+    assert ids(record, states=["dead", "retrying"]) == ["e3", "e2"]
+
+
+def test_what_each_handler_did_is_told(desk: Desk, record: Record) -> None:
+    desk.subscribe("v", LOG)
+    desk.accept(arrival("e1"))
+    desk.claim()
+    desk.settle(box(END, done("e1")))
+
+    [event] = record.page(Query(), limit=9).events
+    assert event.handlers["bell"] == json.loads(DONE)
+    assert event.handlers["log"] == {"state": "waiting", "attempts": []}
+    assert {one.handler: one.state for one in event.handled()} == {"bell": "done", "log": "waiting"}
 
 
 def test_types_that_nobody_knew_fit_a_pattern_too(desk: Desk, record: Record) -> None:

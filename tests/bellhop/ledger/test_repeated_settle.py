@@ -4,34 +4,45 @@ from datetime import timedelta
 
 from redis import Redis
 
-from bellhop.ledger import Ledger, Settled, keys
-from tests.bellhop.ledger.conftest import LEASE, Desk, arrival, box, dead, done, failed, names
+from bellhop.ledger import ClaimLimit, HandlerSet, Ledger, Settled, keys
+from tests.bellhop.ledger.conftest import (
+    BELL,
+    END,
+    KEEP,
+    LEASE,
+    LEASE_MS,
+    Desk,
+    arrival,
+    box,
+    dead,
+    done,
+    failed,
+    names,
+)
 
-LEASE_MS = LEASE // timedelta(milliseconds=1)
+SETTLED_BY_W = f"{keys.PREFIX}settled:w"
 
 
 def test_a_settle_extends_the_lease(desk: Desk) -> None:
     desk.deliver("e1")
     desk.claim()
-    desk.now += 20_000
+    desk.now += 15_000
     desk.settle()
-    desk.now += 20_000
 
-    assert desk.sweep().ended == ()
-    assert desk.found["shifts"] == {"w/1": desk.now - 20_000 + LEASE_MS}
+    assert desk.found["leases"] == {"w": desk.now + LEASE_MS}
+    desk.now += 15_000
+    assert desk.sweep().freed == ()
 
 
 def test_a_settle_after_the_lease_was_taken_away_writes_nothing(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
     desk.now += LEASE_MS
-    desk.sweep()
+    assert desk.sweep().freed == ("w",)
     before = desk.found
 
-    settled = desk.settle(
-        box("end", failed("e1", "bell"), dead("e2", "bell")), mailboxes=9, entries=9
-    )
-    assert settled == Settled(False, (), False)
+    settled = desk.settle(box(END, failed("e1"), dead("e2")), entries=9)
+    assert settled == Settled(False, (), ())
     assert desk.found == before
 
 
@@ -40,19 +51,19 @@ def test_a_settle_after_the_lease_ended_counts_if_nobody_took_it_away(desk: Desk
     desk.claim()
     desk.now += LEASE_MS * 2
 
-    assert desk.settle(box("end", done("e1"))).ours
+    assert desk.settle(box(END, done("e1"))).ours
     assert desk.event("e1")["state"] == "done"
 
 
 def test_a_settle_that_was_held_up_until_a_later_one_was_written_writes_nothing(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim(entries=1)
-    first = box("keep", failed("e1", "bell"))
+    first = box(KEEP, failed("e1"))
     desk.settle(first, mailboxes=1, entries=1)
-    desk.settle(box("end", done("e2")))
+    desk.settle(box(END, done("e2")))
     before = desk.found
 
-    late = desk.ledger.settle("w/1", 1, [first], lease=LEASE, now_ms=desk.now)
+    late = desk.ledger.settle("w", desk.sets["w"], 1, [first], lease=LEASE, now_ms=desk.now)
     assert not late.ours
     assert desk.found == before
 
@@ -61,22 +72,20 @@ def test_a_settle_whose_answer_was_lost_changes_nothing_when_repeated(desk: Desk
     desk.deliver("e1", "e2", "e3")
     desk.deliver("e4", mailbox="device:2")
     desk.claim(mailboxes=1)
-    results = box("keep", failed("e1", "bell"), dead("e2", "bell"))
+    results = box(KEEP, failed("e1"), dead("e2"))
     desk.settle(results, mailboxes=1, entries=1)
     before = desk.found
 
     again = desk.settle_again(results, mailboxes=1, entries=1)
     assert again.ours
-    assert names(again.mail) == {"device:1": ["e3"], "device:2": ["e4"]}
+    assert names(again.mail) == {"bell device:1": ["e3"], "bell device:2": ["e4"]}
     assert desk.found == before
 
 
 def test_a_repeated_settle_that_gave_everything_back_is_ours_and_has_no_mail(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim()
-    desk.settle(box("end", done("e1")))
+    desk.handle("e1")
 
-    assert desk.settle_again(box("end", done("e1"))) == Settled(True, (), False)
+    assert desk.settle_again(box(END, done("e1"))) == Settled(True, (), ())
 
 
 def test_a_repeated_settle_extends_the_lease(desk: Desk) -> None:
@@ -88,56 +97,46 @@ def test_a_repeated_settle_extends_the_lease(desk: Desk) -> None:
     desk.settle_again()
     desk.now += LEASE_MS - 1
 
-    assert desk.sweep().ended == ()
+    assert desk.sweep().freed == ()
 
 
 def test_a_repeated_settle_after_the_lease_was_taken_away_is_refused(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
-    desk.settle(box("keep", done("e1")))
+    desk.settle(box(KEEP, done("e1")))
     desk.die()
 
-    assert desk.settle_again(box("keep", done("e1"))) == Settled(False, (), False)
+    assert desk.settle_again(box(KEEP, done("e1"))) == Settled(False, (), ())
 
 
-def test_the_last_settle_is_known_for_as_long_as_the_shift_holds_mail(redis: Redis) -> None:
+def test_the_last_settle_is_known_for_as_long_as_the_worker_holds_mail(redis: Redis) -> None:
     """Redis was away for longer than the lease, and the worker is faster than the foreman."""
-    ledger = Ledger(redis, timedelta(days=14))
+    ledger, handlers = Ledger(redis, timedelta(days=14)), HandlerSet([BELL])
     instant = timedelta(milliseconds=1)
+    ledger.subscribe("w", handlers)
     ledger.accept([arrival("e1"), arrival("e2")])
-    ledger.claim("w/1", lease=instant, mailboxes=1, entries=2)
-    results = [box("keep", dead("e1", "bell"))]
-    ledger.settle("w/1", 1, results, lease=instant)
+    ledger.claim("w", handlers, [ClaimLimit("bell", 1, 2)], lease=instant)
+    results = [box(KEEP, dead("e1"))]
+    ledger.settle("w", handlers, 1, results, lease=instant)
     started = redis.time()
     while redis.time() < (started[0], started[1] + 5_000):
         pass  # until the lease has ended by the server's clock
 
-    assert ledger.settle("w/1", 1, results, lease=instant).ours
+    assert ledger.settle("w", handlers, 1, results, lease=instant).ours
     assert ledger.event("e1")["dead"] == b"1"
 
 
-def test_the_last_settle_of_a_shift_is_forgotten_some_day(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim()
-    desk.settle(box("end", done("e1")))
+def test_the_last_settle_of_a_worker_is_forgotten_some_day(desk: Desk) -> None:
+    desk.handle("e1")
 
-    assert 0 < desk.redis.pttl(f"{keys.PREFIX}settled:w/1") <= LEASE_MS
+    assert 0 < desk.redis.pttl(SETTLED_BY_W) <= LEASE_MS
 
 
 def test_a_settle_of_another_number_is_written(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
-    desk.settle(box("keep", done("e1")))
-    desk.settle(box("end", done("e2")))
-
-    assert desk.event("e2")["state"] == "done"
-
-
-def test_another_shift_of_the_worker_counts_its_settles_anew(desk: Desk) -> None:
-    for number in (1, 2):
-        desk.deliver(f"e{number}")
-        desk.claim(f"w/{number}")
-        desk.settle(box("end", done(f"e{number}")), shift=f"w/{number}")
+    desk.settle(box(KEEP, done("e1")))
+    desk.settle(box(END, done("e2")))
 
     assert desk.event("e2")["state"] == "done"
 
@@ -147,31 +146,29 @@ def test_a_settle_that_is_not_the_next_writes_nothing(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
     before = desk.found
-    ahead = box("end", done("e1"), done("e2"))
+    ahead = [box(END, done("e1"), done("e2"))]
 
-    assert not desk.ledger.settle("w/1", 2, [ahead], lease=LEASE, now_ms=desk.now).ours
+    assert not desk.ledger.settle("w", desk.sets["w"], 2, ahead, lease=LEASE, now_ms=desk.now).ours
     assert desk.found == before
-    assert desk.settle(box("keep", done("e1"))).ours
-    assert desk.settle(box("end", done("e2"))).ours
+    assert desk.settle(box(KEEP, done("e1"))).ours
+    assert desk.settle(box(END, done("e2"))).ours
 
 
-def test_a_shift_that_held_nothing_for_long_goes_on_counting(desk: Desk) -> None:
-    desk.deliver("e1")
-    desk.claim()
-    desk.settle(box("end", done("e1")))
-    desk.redis.delete(f"{keys.PREFIX}settled:w/1")  # as it is forgotten with the lease
+def test_a_worker_that_held_nothing_for_long_goes_on_counting(desk: Desk) -> None:
+    desk.handle("e1")
+    desk.redis.delete(SETTLED_BY_W)  # as it is forgotten with the lease
     desk.deliver("e2")
-    desk.claim(rested=True, settles=1)
+    desk.claim(was_idle=True, settles=1)
 
-    assert desk.settle(box("end", done("e2"))).ours
+    assert desk.settle(box(END, done("e2"))).ours
     assert desk.event("e2")["state"] == "done"
 
 
 def test_a_claim_that_was_held_up_does_not_put_the_number_back(desk: Desk) -> None:
     desk.deliver("e1", "e2", "e3")
     desk.claim(entries=1)
-    desk.settle(box("keep", done("e1")), mailboxes=1, entries=1)
-    desk.settle(box("keep", done("e2")), mailboxes=1, entries=1)
-    desk.claim(rested=True, settles=1)
+    desk.settle(box(END, done("e1")), mailboxes=1, entries=1)
+    desk.settle(box(END, done("e2")), mailboxes=1, entries=1)
+    assert names(desk.claim(was_idle=True, settles=1).mail) == {"bell device:1": ["e3"]}
 
-    assert desk.found["last settle"] == {"w/1": (2, False)}
+    assert desk.found["last settle"] == {"w": (2, False)}

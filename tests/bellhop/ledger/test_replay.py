@@ -1,129 +1,170 @@
 """Events that are over, given to handlers again, or to new ones."""
 
-from bellhop.ledger import Replay, Replayed, Resolution, keys
-from tests.bellhop.ledger.conftest import Desk, box, dead, done, failed, names
+import pytest
 
-AGAIN = Replay("e1", "bell", "ok", "again")
-FIRST = Replay("e1", "added.today", "", "first")
+from bellhop.ledger import Replay, Replayed, Resolution, SettledMail, keys
+from tests.bellhop.ledger.conftest import (
+    DEAD,
+    DONE,
+    END,
+    KEEP,
+    LOG,
+    PARK,
+    RETRYING,
+    Desk,
+    box,
+    dead,
+    done,
+    failed,
+    names,
+    parked,
+    record,
+)
 
-
-def replay(desk: Desk, *replays: Replay) -> Replayed:
-    return desk.ledger.replay(replays, now_ms=desk.now)
-
-
-def with_one_that_is_over(desk: Desk, *more: str) -> None:
-    desk.deliver("e1", *more)
-    desk.claim()
-    desk.settle(box("end", *(done(name, "bell") for name in ("e1", *more))))
-    assert desk.found["mail"] == {}
+REPLAYING = record("replaying")
+AGAIN = Replay("e1", "bell", DONE, REPLAYING)
+FIRST = Replay("e1", "log", "", REPLAYING)
 
 
 def test_it_goes_to_one_handler_at_the_end_of_its_mailbox(desk: Desk) -> None:
-    with_one_that_is_over(desk)
+    desk.handle("e1")
     desk.deliver("e2")
+    desk.subscribe("v", LOG)
 
-    assert replay(desk, FIRST, AGAIN) == Replayed((True, True), 2, False)
-    (mail,) = desk.claim("w/2").mail
-    assert names([mail]) == {"device:1": ["e2", "e1 added.today", "e1 bell"]}
-    assert [entry.records for entry in mail.entries] == [
-        {},
-        {"added.today": "first"},
-        {"bell": "again"},
-    ]
+    assert desk.replay(AGAIN, FIRST).done == (True, True)
+    (mail,) = desk.claim(settles=1).mail
+    assert names([mail]) == {"bell device:1": ["e2", "e1"]}
+    assert [entry.record for entry in mail.entries] == ["", REPLAYING]
+    assert names(desk.claim("v").mail) == {"log device:1": ["e1"]}
+    assert desk.event("e1")["records"] == {"bell": REPLAYING, "log": REPLAYING}
 
 
 def test_a_shift_is_asked_for(desk: Desk) -> None:
-    with_one_that_is_over(desk)
-    assert replay(desk).wants_shift is False
-    assert replay(desk, AGAIN).wants_shift is True
+    desk.handle("e1")
+    assert desk.replay() == Replayed((), 0, ())
+    assert desk.replay(AGAIN) == Replayed((True,), 1, (desk.sets["w"].fingerprint,))
 
 
 def test_its_record_stays_as_long_as_it_is_open_and_then_as_long_as_any(desk: Desk) -> None:
-    with_one_that_is_over(desk)
+    desk.handle("e1")
+    desk.subscribe("v", LOG)
     assert desk.redis.pttl(keys.event("e1")) > 0
-    replay(desk, AGAIN, FIRST)
+    desk.replay(AGAIN, FIRST)
     assert desk.redis.pttl(keys.event("e1")) == -1
     assert (desk.event("e1")["state"], desk.event("e1")["open"]) == ("retrying", 2)
 
-    desk.claim("w/2")
-    desk.settle(box("keep", done("e1 bell", "bell")), shift="w/2")
+    desk.claim(settles=1)
+    desk.settle(box(END, done("e1", again=True)))
     assert desk.redis.pttl(keys.event("e1")) == -1
-    desk.settle(box("end", done("e1 added.today", "added.today")), shift="w/2")
+    desk.claim("v")
+    desk.settle(box(END, done("e1", again=True), handler="log"), worker="v")
     assert desk.redis.pttl(keys.event("e1")) > 0
     assert desk.event("e1")["state"] == "done"
 
 
+def test_an_event_that_nobody_handled_can_be_given_to_somebody(desk: Desk) -> None:
+    desk.subscribe("v", LOG._replace(patterns=["access_code.*"]))
+    desk.sweep("v", dead={"w": ""})
+    desk.redis.hdel(keys.SUBSCRIPTIONS, "bell")
+    desk.deliver("e1")
+    assert desk.event("e1")["state"] == "unhandled"
+
+    assert desk.replay(FIRST).done == (True,)
+    assert (desk.event("e1")["state"], desk.event("e1")["open"]) == ("retrying", 1)
+    assert not desk.event("e1")["may be forgotten"]
+
+
 def test_it_is_told_how_many_still_wait(desk: Desk) -> None:
-    with_one_that_is_over(desk, "e2")
-    assert replay(desk, AGAIN, AGAIN._replace(event_id="e2")).waiting == 2
+    desk.handle("e1", "e2", "e3")
+    replays = [AGAIN._replace(event_id=f"e{n}") for n in (1, 2, 3)]
+    assert desk.replay(*replays).waiting == 3
 
-    desk.claim("w/2")
-    assert replay(desk).waiting == 2
-    desk.settle(box("keep", failed("e1 bell", "bell", 5_000)), shift="w/2")
-    assert replay(desk).waiting == 1
-    desk.settle(box("end", done("e2 bell", "bell")), shift="w/2")
-    assert replay(desk) == Replayed((), 0, False)
+    desk.claim(settles=1)
+    assert desk.replay().waiting == 3
+    desk.settle(box(KEEP, done("e1", again=True)))
+    assert desk.replay().waiting == 2
 
 
-def test_what_is_before_the_handler_anyway_is_left_alone(desk: Desk) -> None:
-    desk.deliver("e1", "e2", "e3")
+def test_one_that_failed_waits_no_more_however_often_it_is_tried_again(desk: Desk) -> None:
+    """Else a replay to a handler that fails would take as long as all its attempts."""
+    desk.handle("e1")
+    desk.replay(AGAIN)
+    desk.claim(settles=1)
+    desk.settle(box(END, failed("e1", 3_600_000)))
+
+    assert desk.replay().waiting == 0
+    assert desk.replay(AGAIN._replace(read=RETRYING)).done == (False,)
+
+
+def test_one_that_is_parked_goes_on_waiting(desk: Desk) -> None:
+    desk.handle("e1")
+    desk.replay(AGAIN)
+    desk.claim(settles=1)
+    desk.settle(box(PARK, parked("e1")))
+
+    assert desk.replay().waiting == 1
+
+
+@pytest.mark.parametrize("settled", [box(END, failed("e1", 5_000)), box(PARK, parked("e1"))])
+def test_what_is_to_be_tried_again_anyway_is_left_alone(desk: Desk, settled: SettledMail) -> None:
+    desk.deliver("e1")
     desk.claim()
-    desk.settle(box("keep", failed("e1", "bell", 5_000), done("e2", "bell")))
+    desk.settle(settled)
 
-    assert replay(desk, AGAIN._replace(read="oh no")).done == (False,)
-    assert replay(desk, Replay("e3", "bell", "", "again")).done == (False,)
-    once = Replay("e2", "bell", "ok", "again")
-    assert replay(desk, once, once._replace(read="again")).done == (True, False)
-    assert replay(desk, FIRST).done == (True,), "another handler may have it"
+    assert desk.replay(AGAIN._replace(read=RETRYING)) == Replayed((False,), 0, ())
+
+
+def test_what_waits_for_its_handler_is_left_alone(desk: Desk) -> None:
+    desk.handle("e1")
+    desk.deliver("e2")
+    again = AGAIN._replace(read=REPLAYING)
+
+    assert desk.replay(Replay("e2", "bell", "", REPLAYING)).done == (False,)
+    assert desk.replay(AGAIN, again).done == (True, False)
+    assert desk.replay(FIRST).done == (True,), "another handler may have it"
+    desk.claim(settles=1)
+    assert desk.replay(again, Replay("e2", "bell", "", REPLAYING)).done == (False, False)
+
+
+def test_what_waits_for_its_first_worker_is_left_alone(bare: Desk) -> None:
+    bare.deliver("e1")
+
+    assert bare.replay(FIRST) == Replayed((False,), 0, ())
+    assert bare.found["subscriptions"] == {}
 
 
 def test_what_was_done_meanwhile_is_left_alone(desk: Desk) -> None:
-    with_one_that_is_over(desk)
-    assert replay(desk, AGAIN._replace(read="what it was"), FIRST._replace(read="ok")).done == (
-        False,
-        False,
-    )
-    assert replay(desk, AGAIN._replace(event_id="e9", read="")).done == (False,)
+    desk.handle("e1")
+    read = [AGAIN._replace(read="what it was"), FIRST._replace(read=DONE)]
+    assert desk.replay(*read).done == (False, False)
+    assert desk.replay(AGAIN._replace(event_id="e9", read="")).done == (False,)
     assert desk.found["mail"] == {}
 
 
 def test_a_dead_letter_is_none_any_more_and_can_become_one_again(desk: Desk) -> None:
     desk.deliver("e1")
     desk.claim()
-    desk.settle(box("end", dead("e1", "bell")))
+    desk.settle(box(END, dead("e1")))
 
-    assert replay(desk, AGAIN._replace(read="no use")).done == (True,)
+    assert desk.replay(AGAIN._replace(read=DEAD)).done == (True,)
     assert desk.found["dead"] == {}
     assert (desk.event("e1")["state"], desk.event("e1")["dead"]) == ("retrying", 0)
-    drop = Resolution("drop", "e1", "bell", "no use")
-    assert desk.ledger.resolve([drop], now_ms=desk.now).done == (False,)
+    assert desk.resolve(Resolution("drop", "e1", "bell", DEAD)).done == (False,)
 
-    desk.claim("w/2")
-    desk.settle(box("end", dead("e1 bell", "bell")), shift="w/2")
+    desk.claim(settles=1)
+    desk.settle(box(END, dead("e1")))
     assert list(desk.found["dead"]) == ["e1 bell"]
-    assert desk.event("e1")["state"] == "dead"
+    assert (desk.event("e1")["state"], desk.event("e1")["dead"]) == ("dead", 1)
 
 
 def test_workers_that_died_under_it_are_forgiven(desk: Desk) -> None:
-    with_one_that_is_over(desk)
-    replay(desk, AGAIN)
-    desk.claim("a/1")
+    desk.handle("e1")
+    desk.replay(AGAIN)
+    desk.claim("a")
     desk.die("a")
     assert desk.event("e1")["deaths"] == {"bell": 1}
-    desk.claim("b/1")
-    desk.settle(box("end", done("e1 bell", "bell")), shift="b/1")
+    desk.claim("b")
+    desk.settle(box(END, done("e1", again=True)), worker="b")
 
-    replay(desk, AGAIN)
-    assert desk.claim("c/1").mail[0].entries[0].deaths == 0
-
-
-def test_later_events_do_not_wait_behind_it_until_it_fails(desk: Desk) -> None:
-    with_one_that_is_over(desk)
-    replay(desk, AGAIN)
-    desk.deliver("e2")
-    (mail,) = desk.claim("w/2").mail
-    assert mail.open == {}
-
-    desk.settle(box("end", failed("e1 bell", "bell", 5_000)), shift="w/2")
-    (mail,) = desk.claim("w/3").mail
-    assert mail.open["bell"].orders == (1,)
+    desk.replay(AGAIN)
+    assert desk.claim("c").mail[0].entries[0].deaths == 0

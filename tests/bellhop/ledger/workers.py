@@ -3,137 +3,153 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from random import Random
-from typing import Literal
 
-from bellhop.ledger import Entry, Mail, Outcome, Settled, SettledEntry, SettledMail
-from tests.bellhop.ledger.twins import Lane, Twins, Worker
+from bellhop.ledger import (
+    ClaimLimit,
+    Entry,
+    GiveBack,
+    Mail,
+    Outcome,
+    Result,
+    Settled,
+    SettledEntry,
+    SettledMail,
+)
+from tests.bellhop.ledger.twins import IN_ORDER, WITH_PAST, Lane, Twins, Worker
+from tests.bellhop.ledger.values import names_of
 
-LEASE = timedelta(minutes=1)
-HANDLERS = ("bell", "hops.log", "türsteher")
+LEASE = timedelta(seconds=20)
+KINDS = [Result.DONE] * 4 + [Result.RETRY] * 3 + [Result.DEAD]
+NOT_THROUGH = [GiveBack.KEEP] * 2 + [GiveBack.END] * 2 + [GiveBack.FRONT]
 
 
 class Workers(Twins):
     """Workers that claim mail, and settle what they did with it."""
 
+    def _with_empty_hands(self) -> list[str]:
+        return [name for name, one in self.workers.items() if not one.lanes and not one.unanswered]
+
+    def _with_mail(self) -> list[str]:
+        return [name for name, one in self.workers.items() if one.lanes]
+
     def _just_claimed(self) -> list[str]:
-        return [shift for shift, worker in self.workers.items() if not worker.settles]
+        return [name for name, one in self.workers.items() if one.lanes and one.claimed]
 
     def _answered(self) -> list[str]:
-        return [shift for shift, worker in self.workers.items() if not worker.unanswered]
+        return [name for name, one in self.workers.items() if one.lanes and not one.unanswered]
 
     def _unanswered(self) -> list[str]:
-        return [shift for shift, worker in self.workers.items() if worker.unanswered]
+        return [name for name, one in self.workers.items() if one.unanswered]
 
-    def _appetite(self, chance: Random) -> dict[str, int]:
-        """Return how much to ask for; a stopping worker wants nothing."""
-        mailboxes, entries = chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
-        return {"mailboxes": mailboxes, "entries": entries, "share": chance.choice([1, 2, 16])}
+    def _limits(self, worker: str, chance: Random) -> list[ClaimLimit]:
+        """Return how much to ask for of the worker's handlers; a stopping one wants nothing."""
+        limits = []
+        for name in names_of(self.workers[worker].handlers):
+            mailboxes, entries = chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
+            share, divides = chance.choice([1, 2, 16]), chance.random() < 0.7
+            limits.append(
+                ClaimLimit(name, mailboxes, entries, share, divides, past=name in WITH_PAST)
+            )
+        return limits if chance.random() < 0.9 else []
 
-    def _claim(self, shift: str) -> None:
-        claimed = self.both("claim", shift, **self.claims[shift])
-        self.check_what_is_handed_out(claimed.mail)
-        self.workers[shift] = Worker(claimed.mail)
-        if not claimed.mail:
-            del self.workers[shift]
+    def _claim(self, name: str) -> None:
+        worker = self.workers[name]
+        claimed = self.both("claim", name, worker.handlers, **worker.claimed)
+        if not claimed.known:  # it was silent for too long
+            self.both("subscribe", name, worker.handlers)
+            claimed = self.both("claim", name, worker.handlers, **worker.claimed)
+        assert claimed.known
+        self.check_what_is_handed_out(name, claimed.mail)
+        worker.lanes.clear()
+        worker.take(claimed.mail)
 
-    def _settle_some(self, chance: Random, lost: bool) -> None:
-        shift = chance.choice(self._answered())
-        worker = self.workers[shift]
+    def _settle_some(self, name: str, chance: Random, *, lost: bool) -> None:
+        worker = self.workers[name]
         lanes = [lane for lane in worker.lanes.values() if chance.random() < 0.8]
         results = [self._work(lane, chance) for lane in lanes]
-        appetite = self._appetite(chance)
+        options = {"limits": self._limits(name, chance)}
+        if any(lane.parked for lane in lanes) or self._holds_a_suspect(name):
+            options = {"limits": []}
         worker.settles += 1
-        settled = self._settle(shift, results, appetite)
+        worker.claimed = {}
+        worker.sent.append(results)
+        settled = self._settle(name, results, options)
         if settled.ours:
             self.note(results)
         if lost:
-            worker.unanswered = (results, appetite)
+            worker.unanswered = options
         else:
-            self._go_on(shift, results, settled)
+            self._go_on(name, results, settled)
+
+    def _holds_a_suspect(self, name: str) -> bool:
+        return any(
+            entry.deaths for lane in self.workers[name].lanes.values() for entry in lane.entries
+        )
 
     def _work(self, lane: Lane, chance: Random) -> SettledMail:
-        """Return results as a lane makes them: whole entries in order, then a part of the next."""
-        settled: list[SettledEntry] = []
+        """Return results as a mailbox makes them: as many of its entries as it got to, in order."""
         finished = chance.randint(0, len(lane.entries))
+        settled: list[SettledEntry] = []
         for entry in lane.entries[:finished]:
-            settled += self._finished(entry, lane.written, chance)
-            lane.written = set()
+            settled.append(self._finish(lane.box.handler, entry, chance))
+            if settled[-1].outcome.kind is Result.PARK:
+                lane.parked = True
+                return SettledMail(*lane.box, GiveBack.PARK, settled)
         lane.entries = lane.entries[finished:]
-        if lane.entries and not lane.entries[0].handler and chance.random() < 0.5:
-            entry = lane.entries[0]
-            for handler in self._to_run(entry, lane.written)[:1]:
-                outcome = self._outcome_or_behind(handler, chance, True)
-                settled.append(SettledEntry(entry.name, False, [outcome]))
-                lane.written.add(handler)
-        where: list[Literal["keep", "end", "front"]] = ["keep", "keep", "end", "end", "front"]
-        return SettledMail(lane.mailbox, chance.choice(where), settled)
+        give_back = chance.choice(NOT_THROUGH)
+        if not lane.entries:
+            give_back = chance.choice([GiveBack.END, GiveBack.KEEP])
+        return SettledMail(*lane.box, give_back, settled)
 
     def finish(self, mail: Mail) -> SettledMail:
-        """Return the results of a mailbox in which every handler succeeds."""
-        settled = [one for entry in mail.entries for one in self._finished(entry, set(), None)]
-        return SettledMail(mail.mailbox, "end", settled)
+        """Return the results of a mailbox whose handler succeeds."""
+        settled = [self._finish(mail.handler, entry, None) for entry in mail.entries]
+        return SettledMail(mail.handler, mail.mailbox, GiveBack.END, settled)
 
-    def _finished(
-        self, entry: Entry, written: set[str], chance: Random | None
-    ) -> Iterator[SettledEntry]:
-        outcomes = [
-            self._outcome_or_behind(handler, chance, _is_fresh(entry))
-            for handler in self._to_run(entry, written)
-        ]
-        if entry.handler and entry.deaths:
-            # A careful lane writes the outcome of a retry first, and finishes the entry then.
-            yield SettledEntry(entry.name, False, outcomes)
-            outcomes = []
-        yield SettledEntry(entry.name, True, outcomes)
-
-    def _to_run(self, entry: Entry, written: set[str]) -> list[str]:
-        if entry.handler:
-            return [entry.handler]
-        return [name for name in HANDLERS if name not in entry.records and name not in written]
-
-    def _outcome(self, handler: str, chance: Random | None) -> Outcome:
+    def _finish(self, handler: str, entry: Entry, chance: Random | None) -> SettledEntry:
         """Return what became of a run; without chance, success."""
-        kinds: Sequence[Literal["done", "retry", "dead"]]
-        kinds = ("done", "done", "done", "done", "retry", "retry", "retry", "dead")
-        kind = chance.choice(kinds) if chance else kinds[0]
-        delay = chance.choice([0, 1, 5_000, 90_000]) if chance and kind == "retry" else 0
-        occurred = chance.choice([None, 1, self.now - 1_000, self.now]) if chance else None
-        return Outcome(handler, kind, delay, f"{kind} {next(self.numbers)}", occurred)
+        kind = chance.choice(KINDS) if chance else Result.DONE
+        if entry.deaths >= 3:
+            kind = Result.DEAD
+        occurred = None
+        if chance and handler in WITH_PAST:
+            occurred = chance.choice([None, 1, self.now - 1_000, self.now])
+        delay = chance.choice([0, 1, 5_000, 90_000]) if chance and kind is Result.RETRY else 0
+        told = handler in WITH_PAST and kind is Result.RETRY
+        if kind is Result.RETRY and handler == IN_ORDER:
+            kind, told = Result.PARK, False
+        state = {Result.RETRY: "retrying", Result.PARK: "retrying"}.get(kind, str(kind))
+        outcome = Outcome(kind, self.record(state), delay)
+        return SettledEntry(entry.event.event_id, outcome, bool(entry.record), told, occurred)
 
-    def _outcome_or_behind(self, handler: str, chance: Random | None, fresh: bool) -> Outcome:
-        """Return what became of a run, or that the event, seen for the first time, has to wait."""
-        if fresh and chance and chance.random() < 0.2:
-            return Outcome(handler, "behind", 0, f"behind {next(self.numbers)}")
-        return self._outcome(handler, chance)
+    def record(self, state: str) -> str:
+        """Return a record that differs from all others."""
+        return f'{{"state": "{state}", "number": {next(self.numbers)}}}'
 
-    def _settle(self, shift: str, results: list[SettledMail], appetite: dict[str, int]) -> Settled:
+    def _settle(
+        self, name: str, results: Sequence[SettledMail], options: dict[str, list[ClaimLimit]]
+    ) -> Settled:
+        worker = self.workers[name]
         settled: Settled = self.both(
-            "settle",
-            shift,
-            self.workers[shift].settles,
-            results,
-            lease=LEASE,
-            **appetite,
-            with_newest=len(results) % 2 == 0,
+            "settle", name, worker.handlers, worker.settles, results, lease=LEASE, **options
         )
         return settled
 
-    def _go_on(self, shift: str, results: list[SettledMail], settled: Settled) -> None:
+    def _go_on(self, name: str, results: Sequence[SettledMail], settled: Settled) -> None:
         """Do what a worker does with the answer to its settle."""
-        worker = self.workers[shift]
+        worker = self.workers[name]
         if not settled.ours:
-            del self.workers[shift]
+            worker.lanes.clear()
             return
         for result in results:
-            if result.give_back != "keep":
-                del worker.lanes[result.mailbox]
-        new = [mail for mail in settled.mail if mail.mailbox not in worker.lanes]
-        self.check_what_is_handed_out(new)
+            lane = worker.lanes[result.handler, result.mailbox]  # type: ignore[index]
+            if result.give_back is not GiveBack.KEEP:
+                del worker.lanes[lane.box]
+        self.check_what_is_handed_out(name, list(self._new(worker, settled.mail)))
         worker.take(settled.mail)
-        if not worker.lanes:
-            del self.workers[shift]
 
-
-def _is_fresh(entry: Entry) -> bool:
-    """Say whether the event is not open for the handler, so that it may wait behind others."""
-    return not entry.handler or entry.records[entry.handler].startswith("replay")
+    def _new(self, worker: Worker, mail: Sequence[Mail]) -> Iterator[Mail]:
+        """Yield what a worker was given for the first time."""
+        for one in mail:
+            if (one.handler, one.mailbox) not in worker.lanes:
+                yield one

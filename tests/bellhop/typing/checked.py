@@ -14,19 +14,29 @@ from bellhop import (
     AcsUserEvent,
     ActionAttemptEvent,
     Context,
+    DeadLetter,
     DeviceEvent,
     EventType,
     LockEvent,
     LockLockedEvent,
     LockUnlockedEvent,
+    QuarantinedBody,
     Retry,
     SeamEvent,
     TemperatureEvent,
     ThermostatEvent,
     lifespan,
     on,
+    on_dead,
+    on_quarantined,
 )
-from bellhop.testing import make_context, make_event, signed_request
+from bellhop.testing import (
+    make_context,
+    make_dead_letter,
+    make_event,
+    make_quarantined_body,
+    signed_request,
+)
 
 # What is right
 
@@ -36,7 +46,7 @@ def with_the_event(event: LockUnlockedEvent) -> str:
     return str(event.method)
 
 
-@on("lock.unlocked", attempts=3, timeout=1.5, name="door", allow_unknown=False)
+@on("lock.unlocked", attempts=3, timeout=1.5, concurrency=3, name="door", allow_unknown=False)
 def with_options(event: LockUnlockedEvent, context: Context) -> int:
     return context.attempt
 
@@ -207,6 +217,25 @@ def with_a_state(event: LockUnlockedEvent, context: Context) -> None:
     client["x"] = "y"
 
 
+@on_dead
+def a_hook(letter: DeadLetter) -> int:
+    return letter.attempts
+
+
+@on_dead("handlers.doors.*", attempts=3, timeout=5, backoff=[1], no_retry=ValueError, name="door")
+async def a_hook_in_async(letter: DeadLetter, context: Context) -> str:
+    return letter.error
+
+
+@on_dead()
+@on_quarantined(name="either")
+def a_hook_of_either(about: DeadLetter | QuarantinedBody) -> None: ...
+
+
+@on_quarantined
+def a_hook_of_bodies(body: QuarantinedBody, context: Context) -> None: ...
+
+
 # A handler stays the function that it was
 
 
@@ -219,6 +248,10 @@ async def call_them(event: LockUnlockedEvent, other: LockLockedEvent, context: C
     with_a_parameter_of_its_own(event, say="shut")
     assert_type(next(a_lifespan()), dict[str, str])
     with_a_state(event, make_context(event, state={}))
+    letter = make_dead_letter(event, attempts=3)
+    assert_type(a_hook(letter=letter), int)
+    assert_type(await a_hook_in_async(letter, make_context(letter)), str)
+    a_hook_of_either(make_quarantined_body("not JSON"))
     with_the_event(other)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -285,3 +318,19 @@ def a_lifespan_without_a_yield() -> int:
 
 @lifespan  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 async def a_lifespan_without_a_yield_in_async() -> None: ...
+
+
+@on_dead  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
+def a_hook_of_an_event(event: SeamEvent) -> None: ...
+
+
+@on_dead()  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def a_hook_of_nothing() -> None: ...
+
+
+@on_quarantined()  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def a_hook_of_a_letter(letter: DeadLetter) -> None: ...
+
+
+on_dead("*", where={})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+on_quarantined("*")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]

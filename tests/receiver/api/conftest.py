@@ -8,7 +8,7 @@ import httpx
 import pytest
 from redis import Redis
 
-from tests.receiver.conftest import Delivery, Receiver, let_the_bell_ring
+from tests.receiver.conftest import Delivery, Receiver, let_shifts_be_enqueued
 
 KEY = "seam_bellhop_a-key-for-the-tests"
 
@@ -54,4 +54,4 @@ class Api:
 def api(receivers: Callable[..., Receiver], redis: Redis) -> Iterator[Api]:
     """The API over an empty Redis."""
     yield Api(receivers(api_key=KEY))
-    let_the_bell_ring(redis)
+    let_shifts_be_enqueued(redis)

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from bellhop import SeamEvent
+from bellhop_workers.shift import Shift
+from tests.system.conftest import eventually
 from tests.workers.conftest import Workplace
 
 Cancel = Callable[[], None]
@@ -266,28 +268,29 @@ def test_one_that_is_interrupted_and_still_cleans_up_keeps_its_deadline(
     shift = threading.Thread(target=workplace.work)
     shift.start()
     assert begun.wait(60)
-    [(_, began)] = loop.under_way()
-    deadline = deadlines.handlers
+    [(run, began)] = loop.under_way()
+    # Until then the deadline is that of starting a thread.
+    eventually(lambda: deadlines.handlers == run.deadline(began), "the keeper's thread runs")
 
     # As when the lease is lost: the shift ends, and another claims the mailbox.
-    workplace.ledger.sweep(queued=0, dead_workers=["w"])
+    workplace.die()
     shift.join(60)
     assert not shift.is_alive()
     assert not over.is_set()
 
     begun.clear()
-    again = threading.Thread(target=workplace.work)
+    workplace.runtime.subscribe()
+    again = threading.Thread(target=Shift(workplace.runtime, patience=120).run)
     again.start()
     assert begun.wait(60)
     assert sorted(since for _, since in loop.under_way())[0] == began
     assert len(loop.under_way()) == 2
-    assert deadlines.handlers == deadline
+    eventually(lambda: deadlines.handlers == run.deadline(began), "the keeper's thread runs")
 
-    loop.cancel_all()
     go_on.set()
+    workplace.runtime.stopping = True
+    deadlines.stop_by(time.monotonic())
     again.join(60)
-    ends = time.monotonic() + 60
-    while loop.under_way() and time.monotonic() < ends:
-        time.sleep(0.01)
+    assert not again.is_alive()
     assert loop.under_way() == []
     assert deadlines.handlers > time.monotonic() + 10**6

@@ -51,12 +51,24 @@ class BareRetry(Retry):
         pass
 
 
+class Unequal:
+    """What can neither be compared nor be asked whether it is true."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no")
+
+    def __bool__(self) -> bool:
+        raise RuntimeError("no")
+
+
 def raises(_: object) -> Any:
     raise RuntimeError("no")
 
 
 def pretends() -> Exception:
-    names = ("__class__", "__traceback__", "__cause__", "__notes__")
+    names = ("__class__", "__traceback__", "__cause__", "__context__", "__notes__", "args")
     kind: Any = type("Pretends", (Exception,), {name: property(raises) for name in names})
     return kind()  # type: ignore[no-any-return]
 
@@ -117,6 +129,8 @@ def deep_group() -> Exception:
         (ExitingRetry, "retrying", "later"),
         (pretends, "retrying", "Pretends"),
         (lies, "retrying", "Lies"),
+        (lambda: OSError([24]), "retrying", "OSError: [24]"),
+        (lambda: RuntimeError(Unequal()), "retrying", "RuntimeError: "),
         (syntax_error, "retrying", "SyntaxError: odd"),
         (cycle, "retrying", "ValueError: first"),
         (lambda: with_notes(range(10**12)), "retrying", "ValueError: noted"),

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from bellhop import Context, SeamEvent
-from bellhop_workers.lanes import Lane
 from bellhop_workers.loop import HandlerLoop
+from bellhop_workers.mailbox import ClaimedMailbox
 from tests.workers.conftest import Workplace
 
 tenant = contextvars.ContextVar("tenant", default="nobody")
@@ -223,15 +222,15 @@ def test_what_belongs_to_the_process_is_put_back_after_a_sync_handler(
 def test_what_an_async_handler_left_is_put_back_when_its_devices_events_are_through(
     workplace: Workplace, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, late: float
 ) -> None:
-    """Also when the event loop returns the device later than the main thread settles it."""
+    """Also when the main thread settles the mailbox before the event loop is through with it."""
     go_on = HandlerLoop._go_on
 
-    def return_late(self: HandlerLoop, lane: Lane, returned: SimpleQueue[Lane]) -> None:
-        if lane.through:
+    def go_on_late(self: HandlerLoop, mailbox: ClaimedMailbox, line: Any) -> None:
+        if mailbox.through:
             time.sleep(late)
-        go_on(self, lane, returned)
+        go_on(self, mailbox, line)
 
-    monkeypatch.setattr(HandlerLoop, "_go_on", return_late)
+    monkeypatch.setattr(HandlerLoop, "_go_on", go_on_late)
 
     @workplace.on("lock.*")
     async def leaves(event: SeamEvent) -> None:

@@ -1,0 +1,241 @@
+-- How mail gets into a worker's hands; put in front of claim and settle, behind common.
+--
+-- What a worker is given: {mail, events}. mail: for each box
+--   {handler, mailbox, alone (0 or 1), {orders of earlier events that are to be tried again},
+--    when the newest event occurred that the handler saw (ms, or ''),
+--    then for each entry: event_id, record of the handler, deaths}
+-- events: for each event of them, once: event_id, about, body; of a call of hooks, in the place of a body
+--   what the call is about, as it is now: {call, whether it is still so (0 or 1), and of a dead letter
+--   about, body, record of the handler that gave up; or of what is in quarantine body, problems, received}.
+
+local MOST_BYTES = 4 * 1024 * 1024
+local MOST_ORDERS = 100
+
+local given = {mail = {}, events = {}, known = {}, room = MOST_BYTES}
+
+local function answer()
+  return {given.mail, given.events}
+end
+
+local function open_call(event)
+  local call = redis.call('HGET', event, 'call')
+  if not call then
+    return false
+  end
+  local told = decoded(call)
+  for _, name in ipairs(told.kind == 'quarantined' and {'delivery_id'} or {'event_id', 'handler'}) do
+    if type(told[name]) ~= 'string' then
+      return false
+    end
+  end
+  if told.kind == 'quarantined' then
+    local found = redis.call('HMGET', key('quarantined:' .. told.delivery_id), 'body', 'problems', 'received')
+    return {call, found[1] and 1 or 0, unpack(found, 1, 3)}
+  end
+  -- If it was tried again meanwhile and given up again, there is a later call about that.
+  local died = redis.call('ZSCORE', key('dead'), told.event_id .. ' ' .. told.handler)
+  local found = redis.call('HMGET', key('event:' .. told.event_id), 'about', 'body', 'h:' .. told.handler)
+  return {call, died and whole(died) == told.at and 1 or 0, unpack(found, 1, 3)}
+end
+
+local function open_entry(mail, handler, event_id)
+  local event = key('event:' .. event_id)
+  local fields
+  if given.known[event_id] then
+    fields = redis.call('HMGET', event, 'h:' .. handler, 'deaths:' .. handler)
+  else
+    fields = redis.call('HMGET', event, 'h:' .. handler, 'deaths:' .. handler, 'about', 'body')
+    given.known[event_id] = true
+    local events = given.events
+    events[#events + 1] = event_id
+    events[#events + 1] = fields[3] or ''
+    events[#events + 1] = fields[4] or open_call(event)
+    given.room = given.room - (fields[4] and #fields[4] or 0)
+  end
+  mail[#mail + 1] = event_id
+  mail[#mail + 1] = fields[1] or ''
+  mail[#mail + 1] = fields[2] and number(fields[2]) or 0
+end
+
+-- Return the beginning of what is given of a box. `past`: whether the handler wants to know of it.
+local function open_box(handler, mailbox, alone, past, has_retries)
+  local orders, newest = {}, ''
+  if past then
+    newest = tonumber(redis.call('HGET', key('newest:' .. mailbox), handler)) or ''
+    if has_retries then
+      local retries = key('retrying:' .. handler .. ' ' .. mailbox)
+      local found = redis.call('ZRANGE', retries, 0, MOST_ORDERS - 1, 'WITHSCORES')
+      for i = 2, #found, 2 do
+        orders[#orders + 1] = number(found[i])
+      end
+    end
+  end
+  return {handler, mailbox, alone, orders, newest}
+end
+
+-- An entry under which a worker died, or may have, is run with nothing else in hand: if the worker dies
+-- again, it is known under which.
+local function take_suspect(worker, set, wants, first)
+  for i = 0, #wants - 1 do
+    local want = wants[(first + i) % #wants + 1]
+    local handler = want.handler
+    local mailbox, first
+    repeat -- a box without mail ought not to be there
+      mailbox = may_claim(handler, set, worker) and redis.call('LPOP', key('suspects:' .. handler))
+      first = mailbox and redis.call('LINDEX', key('mail:' .. handler .. ' ' .. mailbox), 0)
+    until first or not mailbox
+    if mailbox then
+      local box = handler .. ' ' .. mailbox
+      redis.call('HSET', key('held:' .. worker), box, 1)
+      if is_limited(handler) then
+        redis.call('SADD', key('working:' .. handler), mailbox)
+      end
+      local mail = open_box(handler, mailbox, 1, want.past, true)
+      open_entry(mail, handler, first)
+      given.mail[#given.mail + 1] = mail
+      return true
+    end
+  end
+  return false
+end
+
+-- Take up to `mailboxes` mailboxes of a handler, and the first entries of each: `entries` in all,
+-- `share` of each mailbox, or more if few are ready and the handler is not limited. Entries stay in their mailbox until they are settled.
+local function take_from(worker, want, entries)
+  local handler = want.handler
+  local ready = key('ready:' .. handler)
+  local count = math.min(redis.call('LLEN', ready), want.mailboxes, entries, free_places(handler))
+  -- A mailbox that holds one of a few places is not to keep it for long.
+  local share = is_limited(handler) and want.share
+    or math.max(want.share, math.floor(entries / math.max(count, 1)))
+  local expected = share
+  while count > 0 and entries > 0 and given.room > 0 do
+    -- As many as it will take, at one go, if the next ones hold as much as those before.
+    local most = math.min(count, math.ceil(entries / expected), AT_A_TIME)
+    local names = redis.call('LPOP', ready, most)
+    local boxes, holding = {}, {}
+    for i, mailbox in ipairs(names) do
+      boxes[i] = handler .. ' ' .. mailbox
+    end
+    local have_retries = want.past and which_exist('retrying:', boxes) or {}
+    local before = entries
+    count = count - #names
+    for i, mailbox in ipairs(names) do
+      if entries <= 0 or given.room <= 0 then
+        for j = #names, i, -1 do
+          redis.call('LPUSH', ready, names[j])
+        end
+        count = 0
+        break
+      end
+      local mail = open_box(handler, mailbox, 0, want.past, have_retries[i])
+      local taken = 0
+      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. boxes[i]), 0, math.min(share, entries) - 1)) do
+        if given.room <= 0 then
+          break
+        end
+        open_entry(mail, handler, event_id)
+        taken = taken + 1
+      end
+      entries = entries - taken
+      if taken > 0 then
+        holding[#holding + 1] = boxes[i]
+        holding[#holding + 1] = taken
+        given.mail[#given.mail + 1] = mail
+        if is_limited(handler) then
+          redis.call('SADD', key('working:' .. handler), mailbox)
+        end
+      end
+    end
+    if #holding > 0 then
+      redis.call('HSET', key('held:' .. worker), unpack(holding))
+    end
+    expected = math.max((before - entries) / #names, 1)
+  end
+end
+
+-- Workers know how long a handler takes once they have run it.
+local function note_slow(wants)
+  for _, want in ipairs(wants) do
+    if want.slow ~= nil and want.slow ~= is_slow(want.handler) then
+      slow[want.handler] = want.slow or nil
+      redis.call(want.slow and 'SADD' or 'SREM', key('slow'), want.handler)
+    end
+  end
+end
+
+-- Give a worker mail of handlers that it has. `wants`, for each of them:
+--   handler, mailboxes, entries, share: how much of it at most; past: whether it wants to know what came
+--   before; slow: whether it keeps its worker for long, if that is known; divide: whether the entries are to be divided by the number of handlers that have mail.
+-- `first`: with which of them to begin, so that each is first in its turn.
+-- Suspects go only to empty hands. Returns whether some wait for that.
+local function take(worker, set, wants, first)
+  if #wants == 0 then
+    return 0
+  end
+  note_slow(wants)
+  local lists = {}
+  for _, want in ipairs(wants) do
+    if may_claim(want.handler, set, worker) then
+      lists[#lists + 1] = key('suspects:' .. want.handler)
+    end
+  end
+  if #lists > 0 and redis.call('EXISTS', unpack(lists)) > 0 then
+    local draining = key('draining:' .. set)
+    if redis.call('EXISTS', key('held:' .. worker)) == 0 then
+      if take_suspect(worker, set, wants, first) then
+        redis.call('DEL', draining)
+        return 0
+      end
+    -- One worker empties its hands for them; the others go on.
+    elseif redis.call('SET', draining, worker, 'NX', 'PX', 30000) or redis.call('GET', draining) == worker then
+      return 1
+    end
+  end
+  local names = {}
+  for i, want in ipairs(wants) do
+    names[i] = want.handler
+  end
+  local ready, dividing = which_exist('ready:', names), 0
+  for i, want in ipairs(wants) do
+    ready[i] = ready[i] and may_claim(want.handler, set, worker)
+    if ready[i] and want.divide then
+      dividing = dividing + 1
+    end
+  end
+  for i = 0, #wants - 1 do
+    local at = (first + i) % #wants + 1
+    local want = wants[at]
+    if ready[at] then
+      local entries = want.divide and math.ceil(want.entries / dividing) or want.entries
+      take_from(worker, want, entries)
+    end
+  end
+  return 0
+end
+
+-- Give a worker again what it holds already. Return whether it holds anything.
+local function give_held(worker, set, wants)
+  local held = redis.call('HGETALL', key('held:' .. worker))
+  local alone = is_alone(held) and 1 or 0
+  local past, is_own = {}, membership(#held > 0 and set)
+  for _, want in ipairs(wants) do
+    past[want.handler] = want.past
+  end
+  for i = 1, #held, 2 do
+    local handler, mailbox = split_box(held[i])
+    local entries = tonumber(held[i + 1])
+    if not (handler and entries and is_own(handler)) then
+      take_back(worker, held[i])
+    elseif entries > 0 then
+      local mail = open_box(handler, mailbox, alone, past[handler], true)
+      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. held[i]), 0, entries - 1)) do
+        open_entry(mail, handler, event_id)
+      end
+      given.mail[#given.mail + 1] = mail
+    elseif entries == 0 then -- its next mail came after what was in hand was settled
+      release(worker, held[i])
+    end
+  end
+  return #given.mail > 0
+end

@@ -1,0 +1,26 @@
+-- subscribe: a worker says which handlers it has, before it claims anything.
+--
+-- 1. A handler that is new is subscribed from this moment on: what is accepted from now on, and fits its
+--    patterns, is put into a box of its own.
+-- 2. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
+--    time: the foreman goes on with the rest.
+--
+-- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …]
+-- Returns: {set to enqueue a shift for, …}
+
+local now = clock(ARGV[1])
+local worker, set = ARGV[3], ARGV[4]
+
+redis.call('HSET', key('workers'), worker, set)
+redis.call('ZADD', key('alive'), now, worker)
+if redis.call('HEXISTS', key('sets'), set) == 0 then
+  local names = {}
+  for i, one in ipairs(cjson.decode(ARGV[5])) do
+    names[i] = one.name
+  end
+  redis.call('SET', key('set:' .. set), '{"since":' .. whole(now) .. ',"handlers":' .. ARGV[5] .. '}')
+  redis.call('HSET', key('sets'), set, table.concat(names, ' '))
+  subscribe_all(now)
+end
+route_waiting(1000, ARGV[2])
+return sets_to_wake(now)

@@ -1,0 +1,141 @@
+"""Subscriptions: which handlers the ledger knows, who has them, and what waits for them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json
+from redis import Redis
+
+from bellhop.ledger import keys
+
+SIGN_OF_LIFE = timedelta(seconds=30)
+"""How long a worker counts as alive after its pool spoke for it, which it does every second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """A handler that is subscribed.
+
+    `workers`: those alive that have it. `seen_at`: when a live worker last had it. `mailboxes`: how
+    many of it are ready to be claimed. `limit`: how many of them may be at work at a time.
+    """
+
+    name: str
+    patterns: Sequence[str]
+    since: datetime
+    seen_at: datetime
+    workers: Sequence[str]
+    mailboxes: int
+    paused: bool
+    limit: int | None
+
+
+def read_subscriptions(redis: Redis) -> list[Subscribed]:
+    """Return all subscriptions, by name. Raises `RedisError`."""
+    asked: Any = redis.pipeline(transaction=False)
+    asked.hgetall(keys.SUBSCRIPTIONS)
+    asked.zrange(keys.SEEN, 0, -1, withscores=True)
+    asked.smembers(keys.PAUSED)
+    asked.hgetall(keys.LIMITS)
+    asked.hgetall(keys.SETS)
+    asked.hgetall(keys.WORKERS)
+    stored, seen, paused, limits, sets, workers = asked.execute()
+    names = sorted(name.decode() for name in stored)
+    for name in names:
+        asked.llen(keys.ready(name))
+        asked.llen(keys.suspects(name))
+    lengths = asked.execute()
+    mailboxes = [
+        ready + suspects for ready, suspects in zip(lengths[::2], lengths[1::2], strict=True)
+    ]
+    alive = set(workers_alive(redis))
+    having: defaultdict[str, list[str]] = defaultdict(list)
+    for worker, handler_set in workers.items():
+        if worker.decode() in alive:
+            for name in sets.get(handler_set, b"").split():
+                having[name.decode()].append(worker.decode())
+    seen_at = {name.decode(): _time(at) for name, at in seen}
+    found = []
+    for name, waiting in zip(names, mailboxes, strict=True):
+        patterns, since = _told(stored[name.encode()])
+        limit = limits.get(name.encode())
+        found.append(
+            Subscribed(
+                name,
+                patterns,
+                since,
+                seen_at.get(name, since),
+                tuple(sorted(having[name])),
+                waiting,
+                name.encode() in paused,
+                int(limit) if limit and limit.isdigit() else None,
+            )
+        )
+    return found
+
+
+def _told(stored: bytes) -> tuple[Sequence[str], datetime]:
+    """Return the patterns of a subscription, and since when it is: none, if it cannot be read."""
+    try:
+        told = from_json(stored)
+        return tuple(map(str, told["patterns"])), _time(float(told["since"]))
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return (), _time(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSet:
+    """A set of handlers that workers have who are alive.
+
+    `since`: when the first of them came. `handlers`: of each its patterns, and its limit.
+    """
+
+    since: datetime
+    handlers: Mapping[str, tuple[tuple[str, ...], int | None]]
+    workers: Sequence[str]
+
+
+def read_live_sets(redis: Redis) -> list[LiveSet]:
+    """Return the sets of handlers of all workers that are alive, the oldest first.
+
+    One that cannot be read is left out. Raises `RedisError`.
+    """
+    alive = set(workers_alive(redis))
+    having: defaultdict[str, list[str]] = defaultdict(list)
+    workers: Any = redis.hgetall(keys.WORKERS)
+    for worker, fingerprint in workers.items():
+        if worker.decode() in alive:
+            having[fingerprint.decode()].append(worker.decode())
+    found = []
+    for fingerprint, names in having.items():
+        stored: Any = redis.get(keys.handler_set(fingerprint))
+        with suppress(TypeError, ValueError, KeyError, OverflowError):
+            told = from_json(stored or b"")
+            handlers = {
+                one["name"]: (tuple(one["patterns"]), one.get("concurrency"))
+                for one in told["handlers"]
+            }
+            found.append(LiveSet(_time(told["since"]), handlers, tuple(sorted(names))))
+    return sorted(found, key=lambda one: one.since)
+
+
+def workers_alive(redis: Redis) -> list[str]:
+    """Return the names of the workers that somebody spoke for lately. Raises `RedisError`."""
+    seconds, _ = redis.time()
+    since = (seconds - SIGN_OF_LIFE.total_seconds()) * 1000
+    alive: Any = redis.zrange(keys.ALIVE, f"({since:.0f}", "+inf", byscore=True)
+    return [name.decode() for name in alive]
+
+
+def handler_sets(redis: Redis) -> list[str]:
+    """Return the sets of handlers that workers have. Raises `RedisError`."""
+    found: Any = redis.hkeys(keys.SETS)
+    return [name.decode() for name in found]
+
+
+def _time(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

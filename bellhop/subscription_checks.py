@@ -1,0 +1,148 @@
+"""What there is to say about subscriptions: who waits for a worker, and which workers differ.
+
+Everything here decides; nothing asks.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import combinations
+
+from bellhop.finding import Finding, Level
+from bellhop.ledger import LiveSet, Subscribed
+from bellhop.times import span
+
+_MAIL_IS_STUCK = timedelta(minutes=10)
+_DEPLOY_TAKES = timedelta(minutes=10)
+_NAMED = 3
+
+
+def judge_subscriptions(
+    subscribed: Sequence[Subscribed], oldest: Mapping[str, datetime | None], now: datetime
+) -> Iterator[Finding]:
+    """Say which handlers no worker has, and which are paused while mail waits for them.
+
+    `oldest`: of those, when the event came that waits longest. `now` is aware.
+    """
+    yield _without_workers([one for one in subscribed if not one.workers], oldest, now)
+    yield _paused([one for one in subscribed if one.paused], oldest, now)
+
+
+def _without_workers(
+    found: Sequence[Subscribed], oldest: Mapping[str, datetime | None], now: datetime
+) -> Finding:
+    """Judge handlers without a worker: a deploy may be under way, for ten minutes."""
+    level, stuck = Level.WARNING if found else Level.OK, []
+    for one in found:
+        came = oldest.get(one.name)
+        # What was tried before came earlier, and waits since its last worker was gone.
+        if came and now - max(came, one.seen_at) > _MAIL_IS_STUCK:
+            level = Level.PROBLEM
+            stuck.append(one.name)
+    named = _some(
+        [
+            f"{one.name} for {span(now - one.seen_at)}"
+            + (f", {_mailboxes(one.mailboxes)}" if one.mailboxes else "")
+            for one in sorted(found, key=lambda one: one.name not in stuck)
+        ]
+    )
+    return Finding(
+        level,
+        f"handlers without a worker: {len(found)}" + (f" ({named})" if found else ""),
+        "start workers that have them; if one was renamed or taken away: bellhop handlers move OLD "
+        "NEW, or bellhop handlers forget OLD"
+        if found
+        else "",
+        check="subscriptions",
+        count=len(found),
+        measured={
+            "handlers": [
+                {
+                    "handler": one.name,
+                    "last_seen": one.seen_at,
+                    "mailboxes": one.mailboxes,
+                    "oldest": oldest.get(one.name),
+                }
+                for one in found
+            ]
+        },
+    )
+
+
+def _paused(
+    found: Sequence[Subscribed], oldest: Mapping[str, datetime | None], now: datetime
+) -> Finding:
+    waiting = [one for one in found if one.mailboxes]
+    named = _some(
+        [
+            f"{one.name}, {_mailboxes(one.mailboxes)}"
+            + (f" since {span(now - came)}" if (came := oldest.get(one.name)) else "")
+            for one in waiting
+        ]
+    )
+    return Finding(
+        Level.WARNING if waiting else Level.OK,
+        f"paused handlers: {len(found)}" + (f" ({named})" if waiting else ""),
+        "have them go on: bellhop handlers resume NAME" if waiting else "",
+        check="paused",
+        count=len(found),
+        measured={
+            "handlers": [
+                {
+                    "handler": one.name,
+                    "mailboxes": one.mailboxes,
+                    "oldest": oldest.get(one.name),
+                }
+                for one in found
+            ]
+        },
+    )
+
+
+def judge_deploy(sets: Sequence[LiveSet], now: datetime) -> Finding:
+    """Say whether workers differ that have handlers in common: a deploy did not finish.
+
+    Workers that have none in common are different programs. `now` is aware.
+    """
+    differs: set[str] = set()
+    since: datetime | None = None
+    for one, other in combinations(sets, 2):
+        both = max(one.since, other.since)
+        if not one.handlers.keys() & other.handlers.keys() or now - both <= _DEPLOY_TAKES:
+            continue
+        since = min(since or both, both)
+        differs.update(name for name, _ in one.handlers.items() ^ other.handlers.items())
+    named = _some([_who_has(name, sets) for name in sorted(differs)])
+    return Finding(
+        Level.WARNING if since else Level.OK,
+        f"workers differ since {span(now - since)}: {named}" if since else "workers are alike",
+        "finish the deploy: restart the workers that have the old handlers" if since else "",
+        check="deploy",
+        count=len(differs),
+        measured={
+            "since": since,
+            "differs": sorted(differs),
+            "sets": [
+                {"since": one.since, "workers": one.workers, "handlers": sorted(one.handlers)}
+                for one in sets
+            ]
+            if since
+            else [],
+        },
+    )
+
+
+def _who_has(name: str, sets: Sequence[LiveSet]) -> str:
+    having = [one for one in sets if name in one.handlers]
+    workers = sum(len(one.workers) for one in having)
+    total = sum(len(one.workers) for one in sets)
+    if len({one.handlers[name] for one in having}) > 1:
+        return f"{name} has other patterns or another limit in {', '.join(having[0].workers[:1])}"
+    return f"{name} is in {workers} of {total}, such as {having[0].workers[0]}"
+
+
+def _some(texts: Sequence[str]) -> str:
+    return "; ".join(texts[:_NAMED]) + (" …" if len(texts) > _NAMED else "")
+
+
+def _mailboxes(count: int) -> str:
+    return f"{count:,} mailbox waits" if count == 1 else f"{count:,} mailboxes wait"

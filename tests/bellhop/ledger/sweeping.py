@@ -1,0 +1,170 @@
+"""What the foreman does, in the ledger's model."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from bellhop.ledger import Swept
+from tests.bellhop.ledger.claiming import INTERRUPTED_BEFORE_ALONE
+from tests.bellhop.ledger.settling import Settling
+from tests.bellhop.ledger.values import Box, names_of
+
+RETRIES_A_SWEEP = 500
+LEASE_MS = 20_000
+AWAY_AFTER = 5_000
+TO_COME_BACK = 20_000
+TO_START_AGAIN = timedelta(minutes=10)
+SILENT_FOR = 30_000
+A_SHIFT_IS_LATE_AFTER = 2_000
+"""Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
+
+K = TypeVar("K")
+
+
+class Sweeping(Settling):
+    """`sweep`. Left out: what is cut to the retention."""
+
+    def sweep(
+        self,
+        *,
+        queues: str,
+        alive: Sequence[str] = (),
+        dead: Mapping[str, str],
+        forget_after: timedelta,
+        jumped_ms: int = 0,
+        jumps: int = 0,
+        now_ms: int,
+    ) -> Swept:
+        """Bring due retries back, speak for workers that live, and free what dead ones held."""
+        now = now_ms
+        self._make_up_for_jump(now, jumped_ms, jumps)
+        self._make_up_for_absence(now, forget_after)
+        self._renew(alive, now)
+        retries = self._bring_back_due(now)
+
+        silent = [worker for worker, spoken in self.alive.items() if spoken <= now - SILENT_FOR]
+        freed = [worker for worker, under in dead.items() if self._free(worker, under)]
+        ended = [worker for worker in _by_time(self.leases) if self.leases[worker] <= now]
+        freed += [worker for worker in ended if self._free(worker, "")]
+        dropped = self._unsubscribe([*silent, *dead], now)
+
+        self.swept = now
+        self._route_waiting()
+        abandoned, more = self._abandon_forgotten(forget_after, now)
+        return Swept(
+            self._sets_with_late_mail(now),
+            retries,
+            tuple(freed),
+            dropped,
+            tuple(abandoned),
+            more or retries == RETRIES_A_SWEEP,
+            now,
+            self.jumps,
+        )
+
+    def _make_up_for_jump(self, now: int, jumped: int, jumps: int) -> None:
+        """Put everything off by as much as the clock jumped, unless somebody did."""
+        if not jumped or jumps != self.jumps:
+            return
+        for times in (self.leases, self.alive):
+            times.update({name: time + jumped for name, time in times.items()})
+        self.due = {name: time + jumped for name, time in self.due.items()}
+        for one in self.subscriptions.values():
+            one.seen += jumped
+        self.jumps += 1
+        self.swept = now
+
+    def _make_up_for_absence(self, now: int, forget_after: timedelta) -> None:
+        """If nobody swept, nobody could speak for a worker: let each come back, or be replaced.
+
+        In the future nobody was spoken for: the clock was set back.
+        """
+        if self.swept is not None and now - self.swept > AWAY_AFTER:
+            self.leases = dict.fromkeys(self.leases, now + TO_COME_BACK)
+            self.alive = dict.fromkeys(self.alive, now)
+            grace = forget_after - min(forget_after, TO_START_AGAIN)
+            for one in self.subscriptions.values():
+                one.seen = max(one.seen, now - round(grace.total_seconds() * 1000))
+        for worker, ends in self.leases.items():
+            self.leases[worker] = min(ends, now + LEASE_MS)
+        for worker, spoken in self.alive.items():
+            self.alive[worker] = min(spoken, now)
+
+    def _renew(self, workers: Sequence[str], now: int) -> None:
+        for worker in workers:
+            if worker not in self.workers:
+                continue
+            self.alive[worker] = now
+            if worker in self.leases:
+                self.leases[worker] = now + LEASE_MS
+            for name in names_of(self.sets[self.workers[worker]]):
+                self.subscriptions[name].seen = now
+
+    def _bring_back_due(self, now: int) -> int:
+        by_time = sorted(
+            self.due.items(), key=lambda item: (item[1], f"{item[0][0]} {item[0][1]}".encode())
+        )
+        due = [entry for entry, time in by_time if time <= now][:RETRIES_A_SWEEP]
+        for event_id, box in due:
+            del self.due[event_id, box]
+            if event_id:
+                self._post(box, event_id)
+            else:
+                self.ready[box.handler].append(box.mailbox)
+        return len(due)
+
+    def _free(self, worker: str, culprit: str) -> bool:
+        """Give back in front what a worker held, and blame an entry for its end, if any is known.
+
+        `culprit`: the entry under which it died, `event_id handler`, if its pool knows.
+        """
+        held = self.held.pop(worker, {})
+        self.leases.pop(worker, None)
+        self.last_settle.pop(worker, None)
+        for box, entries in held.items():
+            in_hand = self.mail[box][:entries]
+            if list(held.values()) == [1]:
+                culprit = f"{in_hand[0]} {box.handler}"
+            suspect = self._blame(box, in_hand, culprit)
+            line = self.suspects if suspect else self.ready
+            line[box.handler].insert(0, box.mailbox)
+            self.working[box.handler].discard(box.mailbox)
+        return bool(held)
+
+    def _blame(self, box: Box, in_hand: Sequence[str], culprit: str) -> bool:
+        """Count what is known of a worker's end, and say whether the box is to be run alone."""
+        handler = box.handler
+        for event_id in in_hand:
+            if f"{event_id} {handler}" == culprit:
+                deaths = self.events[event_id].deaths
+                deaths[handler] = deaths.get(handler, 0) + 1
+                return True
+        if not in_hand:
+            return False
+        first = self.events[in_hand[0]]
+        if not culprit:
+            first.interrupted[handler] = first.interrupted.get(handler, 0) + 1
+            if first.interrupted[handler] >= INTERRUPTED_BEFORE_ALONE:
+                return True
+        return handler in first.deaths
+
+    def _sets_with_late_mail(self, now: int) -> tuple[str, ...]:
+        wanted = []
+        for fingerprint, handlers in self.sets.items():
+            if not self._has_mail(names_of(handlers)):
+                continue
+            since = self.waiting.get(fingerprint)
+            if fingerprint in self.queued:
+                self.waiting[fingerprint] = now
+                self._wake(fingerprint, now)
+            # A clock that was set back must not make it wait for an hour.
+            elif since is None or abs(now - since) >= A_SHIFT_IS_LATE_AFTER:
+                self.waiting.pop(fingerprint, None)
+                if not self._wake(fingerprint, now):
+                    self.waiting[fingerprint] = now
+                    wanted.append(fingerprint)
+        return tuple(sorted(wanted))
+
+
+def _by_time(times: Mapping[str, int]) -> list[str]:
+    return sorted(times, key=lambda name: (times[name], name.encode()))

@@ -1,0 +1,143 @@
+"""Handlers are apart, in time too: slow ones, versions side by side, programs on one Redis."""
+
+import os
+import signal
+from collections import Counter
+from uuid import uuid4
+
+import pytest
+
+from tests.slack import slack
+from tests.system.conftest import House, descendants, eventually
+
+SLOW = """
+@on("lock.unlocked", name="slow")
+{kind} slow(event):
+    ran("slow", event.event_id)
+    {waits}
+    ran("over", event.event_id)
+
+@on("access_code.failed_to_set_on_device", name="tell")
+{kind} tell(event): ran("tell", time.time() - event.occurred_at.timestamp())
+"""
+ASYNC = {"kind": "async def", "waits": "await asyncio.sleep(6)"}
+SYNC = {"kind": "def", "waits": "time.sleep(6)"}
+
+
+@pytest.mark.parametrize(("kind", "workers"), [(ASYNC, 1), (SYNC, 2)], ids=["async", "sync"])
+def test_an_alarm_does_not_wait_for_a_slow_handler_of_the_same_door(
+    house: House, kind: dict[str, str], workers: int
+) -> None:
+    house.handlers(SLOW.format(**kind))
+    house.start("receiver")
+    house.start("worker", "-n", str(workers))
+    house.await_ready()
+    eventually(lambda: house.output().count("worker ready") == workers, "they are ready")
+    for number in range(5):
+        house.post("lock.unlocked", event_id=f"e{number}", device_id="door")
+    house.await_lines(1)
+
+    house.post("access_code.failed_to_set_on_device", event_id="alarm", device_id="door")
+    eventually(lambda: any("tell" in line for line in house.lines()), "it is told", within=5)
+    assert not any(line.startswith("over") for line in house.lines())
+    [late] = [float(line.split()[1]) for line in house.lines() if line.startswith("tell")]
+    assert late < 1 + slack()
+
+
+KEPT = '@on("lock.*", name="kept")\ndef kept(event): ran("kept", event.event_id)\n'
+ADDED = """
+@on("lock.*", name="added", backoff=[1])
+def added(event):
+    if not os.path.exists("open"): raise ConnectionError("closed")
+    ran("added", event.event_id)
+"""
+GONE = '@on("lock.*", name="gone")\ndef gone(event): ran("gone", event.event_id)\n'
+
+
+def test_old_and_new_workers_side_by_side_lose_nothing(house: House) -> None:
+    """As in a rolling deploy, with a rollback, while retries of the new handler come due."""
+    house.start("receiver")
+    house.await_ready()
+    house.handlers(KEPT + ADDED)
+    new = house.start("worker", "-n", "1")
+    eventually(lambda: "worker ready" in house.output(), "the new one is ready")
+    before = [post(house) for _ in range(20)]
+    house.handlers(KEPT + GONE)
+    old = house.start("worker", "-n", "2")
+    eventually(lambda: house.output().count("worker ready") == 3, "the old ones are ready")
+    during = [post(house) for _ in range(20)]
+    new.terminate()
+    assert new.wait(30) == 0
+    alone = [post(house) for _ in range(20)]
+    old.terminate()
+    assert old.wait(30) == 0
+
+    house.handlers(KEPT + ADDED)
+    (house.path / "open").touch()
+    house.start("worker", "-n", "2")
+    expected = {f"{name} {one}" for name in ("kept", "added") for one in before + during + alone}
+    expected |= {f"gone {one}" for one in during + alone}
+    eventually(lambda: expected <= set(house.lines()), "each has all", shown=house.output)
+    assert Counter(house.lines()) == Counter(expected)
+
+
+def test_two_programs_on_one_redis_see_all_events_each(house: House) -> None:
+    house.start("receiver")
+    house.await_ready()
+    house.handlers(KEPT)
+    house.start("worker")
+    eventually(lambda: "worker ready" in house.output(), "the first is ready")
+    house.handlers(GONE)
+    second = house.start("worker")
+    eventually(lambda: house.output().count("worker ready") == 2, "both are ready")
+    events = [post(house) for _ in range(20)]
+    house.await_lines(40)
+
+    # One that is down for a while has all of it when it is back.
+    second.terminate()
+    assert second.wait(30) == 0
+    events += [post(house) for _ in range(20)]
+    house.await_lines(60)
+    house.start("worker")
+    house.await_lines(80)
+    assert Counter(house.lines()) == Counter(
+        f"{name} {one}" for name in ("kept", "gone") for one in events
+    )
+
+
+LONG = """
+@on("lock.*", name="long", timeout=3600)
+def long(event):
+    ran("long", event.event_id, os.getpid())
+    if not os.path.exists("open"): time.sleep(3600)
+"""
+
+
+@pytest.mark.long
+def test_mail_of_a_machine_that_is_gone_is_free_within_half_a_minute(house: House) -> None:
+    house.handlers(LONG)
+    house.start("receiver")
+    lost = house.start("worker", "-n", "2")
+    house.await_ready()
+    event_id = post(house)
+    house.await_lines(1)
+    workers = descendants(lost.pid)
+    for pid in (lost.pid, *workers):
+        os.kill(pid, signal.SIGKILL)
+
+    (house.path / "open").touch()
+    house.start("worker")
+    eventually(
+        lambda: len([line for line in house.lines() if event_id in line]) == 2,
+        "another worker has it",
+        within=30 + slack(),
+        shown=house.output,
+    )
+
+
+def post(house: House) -> str:
+    """Post an event of a door of its own, and return its id."""
+    event_id = str(uuid4())
+    response = house.post("lock.unlocked", event_id=event_id, device_id=event_id)
+    assert response.status_code == 202
+    return event_id

@@ -1,0 +1,268 @@
+"""What a worker has in hand, and how it is written down and given back.
+
+Two threads settle: the main one between runs, and the keeper while a handler keeps the main one.
+All that they share is here, behind one lock.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from redis.exceptions import RedisError
+
+from bellhop.ledger import ClaimLimit, GiveBack, Mail, Settled, SettledMail
+from bellhop_workers.hook_mailbox import HookMailbox
+from bellhop_workers.mailbox import ClaimedMailbox
+from bellhop_workers.runtime import Runtime
+
+T = TypeVar("T")
+
+NOTHING: Sequence[ClaimLimit] = ()
+
+_LISTEN = 0.25
+"""Seconds that an idle worker listens at a time, and then looks whether it is to stop."""
+
+SETTLE_EVERY = 1.0
+"""Seconds after which results are settled at the latest."""
+
+
+class LeaseLost(Exception):
+    """Somebody else holds the mail of this worker."""
+
+
+class Batch:
+    """The mailboxes that a worker holds.
+
+    `line` are those of sync handlers that wait for the main thread; those of async ones wait in the
+    lines of the event loop. A mailbox leaves the batch with its last results: when it is through,
+    or given back before it has begun.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.line: deque[ClaimedMailbox] = deque()
+        self.settled_at = self.claimed_at = time.monotonic()
+        self.suspects_wait = False
+        """Whether there is mail that only a worker with empty hands may take."""
+        self.last_claim = 0
+        """How many entries of sync handlers the last claim brought."""
+        self._runtime = runtime
+        self._ledger = runtime.ledger
+        self._mailboxes: dict[tuple[str, str], ClaimedMailbox] = {}
+        self._lock = threading.Lock()
+        self._saw_mail = False
+        self._looks_again_at = 0.0
+        self._broken: Exception | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._mailboxes or self._ledger.unanswered)
+
+    @property
+    def dropped(self) -> bool:
+        """Whether what is in hand is no longer ours to write."""
+        return self._broken is not None
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether an entry is in hand that nothing may run beside."""
+        mailboxes = list(self._mailboxes.values())  # the keeper may give some back meanwhile
+        return len(mailboxes) == 1 and mailboxes[0].alone
+
+    def claim(self, limits: Sequence[ClaimLimit], *, was_idle: bool = False) -> None:
+        """Take mail with empty hands, however long Redis is away, unless the worker is to stop."""
+        claimed = self._ledger.claim(limits, was_idle=was_idle)
+        if claimed:
+            with self._lock:
+                self.settled_at = time.monotonic()
+                self._take(claimed.mail)
+            self._runtime.enqueue_shifts(claimed.wake)
+
+    def idle(self, ends: float) -> bool:
+        """Wait for mail with empty hands, until `ends` (`time.monotonic`) or the worker is to stop.
+
+        Returns whether there is some in hand. While Redis is away, it does not wait.
+        """
+        try:
+            left = ends - time.monotonic()
+            woken = self._runtime.stopping or self._ledger.idle(left)
+            while not woken and left > 0 and not self._runtime.stopping:
+                woken = self._ledger.await_wake(min(left, _LISTEN))
+                left = ends - time.monotonic()
+        except RedisError:
+            return False
+        self.claim(NOTHING if self._runtime.stopping else self.limits(), was_idle=True)
+        return bool(self)
+
+    def limits(self, *, with_sync: bool = True) -> list[ClaimLimit]:
+        """Return how much more to claim."""
+        if self.is_alone:
+            return []
+        pace, in_hand, at_work = self._runtime.pace, Counter[str](), Counter[str]()
+        for mailbox in list(self._mailboxes.values()):
+            if not mailbox.through:
+                at_work[mailbox.handler.name] += 1
+                in_hand[mailbox.handler.name] += mailbox.entries_left
+        limits = list(pace.async_limits(in_hand, at_work))
+        return [*limits, *pace.sync_limits(at_work)] if with_sync else limits
+
+    def sees_mail(self, *, with_sync: bool = True) -> bool:
+        """Whether there may be mail to claim, as far as that can be asked quickly.
+
+        What could not be claimed (of a handler that is paused, say) is not looked at for a while.
+        """
+        if time.monotonic() < self._looks_again_at:
+            return False
+        self._saw_mail = self._ledger.sees_mail(
+            [limit.handler for limit in self.limits(with_sync=with_sync)]
+        )
+        return self._saw_mail
+
+    def settle(
+        self,
+        limits: Sequence[ClaimLimit] = NOTHING,
+        *,
+        give_back: bool = False,
+        age: float = 0,
+    ) -> None:
+        """Write results, give back mailboxes that are through, and claim more.
+
+        `give_back`: those that have not begun, too. `age`: only if it was not done for so long.
+        Raises `LeaseLost`, and whatever went wrong with an earlier settle.
+        """
+        with self._lock:
+            if time.monotonic() - self.settled_at < age:
+                return
+            wake = self._receive()
+            since = time.monotonic() - self.settled_at
+            if since >= age and self._mailboxes:
+                results = self._safely(lambda: self._results(give_back))
+                if results or limits or since >= SETTLE_EVERY:
+                    wake += self._safely(lambda: self._write(results, limits))
+        self._runtime.enqueue_shifts(wake)
+
+    def send(self, limits: Sequence[ClaimLimit]) -> None:
+        """Settle, but leave the answer for later; take what is left of those to earlier ones.
+
+        Redis works meanwhile, also while those are looked into. Raises as `settle` does.
+        """
+        with self._lock:
+            results = self._safely(lambda: self._results(give_back=False))
+            self._safely(lambda: self._ledger.send(results, limits))
+            wake = self._receive(but=1)
+        self._runtime.enqueue_shifts(wake)
+
+    def receive(self) -> None:
+        """Take the answers to what was sent, unless somebody did. Raises as `settle` does."""
+        with self._lock:
+            wake = self._receive()
+        self._runtime.enqueue_shifts(wake)
+
+    def give_up(self) -> None:
+        """Write what is finished, and give all mail back, in front: somebody goes on with it.
+
+        Raises as `settle` does.
+        """
+        with self._lock:
+            wake = self._receive()
+            self.line.clear()
+            self._runtime.loop.take_waiting()
+            results = [one.collect_last() for one in self._mailboxes.values()]
+            self._mailboxes.clear()
+            if results:
+                wake += self._write(results, NOTHING)
+        self._runtime.enqueue_shifts(wake)
+
+    def stop(self) -> None:
+        """Let the entry that each mailbox has under way be its last."""
+        with self._lock:
+            for mailbox in self._mailboxes.values():
+                mailbox.stop()
+
+    def _receive(self, but: int = 0) -> list[str]:
+        """Take the answers to all settles but the last ones. Returns whom to call to work."""
+        if self._broken:
+            raise self._broken
+        wake: list[str] = []
+        while self._ledger.unanswered > but:
+            wake += self._safely(lambda: self._read(self._ledger.take_answer()))
+        return wake
+
+    def _safely(self, step: Callable[[], T]) -> T:
+        if self._broken:
+            raise self._broken
+        try:
+            return step()
+        except Exception as error:
+            # Results were collected and are lost: nobody may go on from here.
+            self._broken = error
+            self._runtime.loop.cancel_all()
+            raise
+
+    def _results(self, give_back: bool) -> list[SettledMail]:
+        results = [
+            result
+            for mailbox in self._mailboxes.values()
+            if mailbox.begun and (result := mailbox.collect())
+        ]
+        if give_back:
+            waiting = [*_take_all(self.line), *self._runtime.loop.take_waiting()]
+            results += [mailbox.collect_last() for mailbox in waiting]
+        for result in results:
+            if result.give_back is not GiveBack.KEEP:
+                del self._mailboxes[result.handler, result.mailbox]
+        return results
+
+    def _write(self, results: Sequence[SettledMail], limits: Sequence[ClaimLimit]) -> list[str]:
+        return self._read(self._ledger.settle(results, limits))
+
+    def _read(self, settled: Settled | None) -> list[str]:
+        """Go on from the answer; return whom to call to work."""
+        self.settled_at = time.monotonic()
+        if not settled or not settled.ours:
+            raise LeaseLost(f"others have the mail of {self._ledger.worker}")
+        self.suspects_wait = settled.suspects_wait
+        if self._saw_mail and not settled.mail:
+            self._looks_again_at = self.settled_at + _LISTEN
+        self._saw_mail = False
+        self._take(settled.mail)
+        return list(settled.wake)
+
+    def _take(self, mail: Sequence[Mail]) -> None:
+        # An answer that was lost is made up for by all that is held, also what is about to leave.
+        leaving = self._ledger.leaving()
+        registry, vault = self._runtime.registry, self._runtime.vault
+        self.last_claim = 0
+        line, loops = list[ClaimedMailbox](), list[ClaimedMailbox]()
+        for one in mail:
+            name = (one.handler, one.mailbox)
+            if name in self._mailboxes or name in leaving:
+                continue
+            handler = registry.get(one.handler)
+            assert handler is not None, "mail is claimed for our own handlers only"
+            kind = HookMailbox if handler.hook else ClaimedMailbox
+            mailbox = kind(one, handler, vault, registry.state)
+            self._mailboxes[name] = mailbox
+            if handler.is_async:
+                loops.append(mailbox)
+            else:
+                line.append(mailbox)
+                self.last_claim += len(one.entries)
+        # What is quick does not wait for what is slow.
+        line.sort(key=lambda one: self._runtime.pace.seconds_of(one.handler))
+        self.line.extend(line)
+        if loops:
+            self._runtime.loop.submit(loops)
+        if mail:
+            self.claimed_at = time.monotonic()
+
+
+def _take_all(line: deque[ClaimedMailbox]) -> list[ClaimedMailbox]:
+    """Take all mailboxes from the right of a line, of which others take from the left."""
+    taken = []
+    while line:
+        try:
+            taken.append(line.pop())
+        except IndexError:
+            break
+    return taken

@@ -1,0 +1,113 @@
+"""How much mail a worker claims: about a quarter of a second's work, by what its handlers take."""
+
+from collections.abc import Iterable, Mapping
+
+from bellhop.handler import Handler
+from bellhop.ledger import ClaimLimit
+from bellhop.routing import Registry
+
+SLOW = 1.0
+"""Seconds of a run of a sync handler that keep others waiting for long."""
+
+BATCH = 0.25
+"""Seconds of work that a worker claims at a time."""
+
+MOST_ENTRIES = 500
+
+_AT_FIRST = BATCH / 25
+"""Seconds that an entry is taken to need before any was run."""
+
+_AT_A_TIME = 16
+"""Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
+
+
+class Pace:
+    """What each handler takes, as it was learnt, in seconds for an entry.
+
+    `concurrency`: mailboxes of an async handler that may be at work at a time.
+    """
+
+    def __init__(self, registry: Registry, concurrency: int) -> None:
+        self._registry = registry
+        self._concurrency = concurrency
+        self._seconds: dict[str, float] = {}
+
+    def learn(self, handler: Handler, seconds: float, entries: int = 1) -> None:
+        """Take note of how long a handler took for so many entries, one after the other."""
+        before = self.seconds_of(handler)
+        self._seconds[handler.name] = (before + seconds / max(entries, 1)) / 2
+
+    def sync_limits(self, at_work: Mapping[str, int]) -> Iterable[ClaimLimit]:
+        """Return how much to claim for sync handlers, which run one after the other.
+
+        If several have mail, they share the time. `at_work`: mailboxes of each in hand. Of a
+        handler whose `concurrency` is limited, one is claimed at a time: a mailbox in hand takes
+        one of its places even before it is begun, and another worker may have nothing else to do.
+        """
+        for one in self._registry:
+            if one.is_async or (one.concurrency and at_work.get(one.name)):
+                continue
+            entries = self._batch_of(one, MOST_ENTRIES)
+            mailboxes, share = (1, entries) if one.concurrency else (entries, _AT_A_TIME)
+            yield ClaimLimit(
+                one.name,
+                mailboxes,
+                entries,
+                share,
+                divide=True,
+                past=one.wants_context,
+                slow=self._is_slow(one),
+            )
+
+    def _is_slow(self, handler: Handler) -> bool | None:
+        """Whether quick sync handlers would wait long for this one; `None` if it is hard to say."""
+        seconds = self._seconds.get(handler.name)
+        if seconds is None or SLOW / 2 < seconds < SLOW:
+            return None
+        return seconds >= SLOW and any(
+            self.seconds_of(other) < SLOW for other in self._registry if not other.is_async
+        )
+
+    def async_limits(
+        self, in_hand: Mapping[str, int], at_work: Mapping[str, int]
+    ) -> Iterable[ClaimLimit]:
+        """Return how much to claim for async handlers.
+
+        As many run at a time as there are places, each handler having its own. If they are quick,
+        as many more wait for a place as are through within a batch's time, unless the handler's
+        `concurrency` is limited: of that, nothing is claimed that would wait. `in_hand`: entries
+        of each that wait or run; `at_work`: their mailboxes.
+        """
+        for one in self._registry:
+            if not one.is_async:
+                continue
+            share = self._batch_of(one, _AT_A_TIME)
+            if one.concurrency:
+                mailboxes = self._concurrency - at_work.get(one.name, 0)
+                entries = mailboxes * share
+            else:
+                mailboxes = entries = self._room(one) - in_hand.get(one.name, 0)
+            if mailboxes > 0:
+                yield ClaimLimit(
+                    one.name,
+                    mailboxes,
+                    entries,
+                    share,
+                    divide=False,
+                    past=one.wants_context,
+                    slow=False,
+                )
+
+    def _room(self, handler: Handler) -> int:
+        """Return how many entries of an async handler may run, or wait for a place."""
+        seconds = self.seconds_of(handler)
+        wait = int(BATCH * self._concurrency / max(seconds, 1e-6)) if seconds < BATCH else 0
+        return self._concurrency + min(wait, MOST_ENTRIES)
+
+    def _batch_of(self, handler: Handler, most: int) -> int:
+        """Return how many entries of a handler are a batch, one at least."""
+        return max(1, min(most, int(BATCH / max(self.seconds_of(handler), 1e-6))))
+
+    def seconds_of(self, handler: Handler) -> float:
+        """Return how long a handler takes for an entry."""
+        return self._seconds.get(handler.name, _AT_FIRST)
