@@ -6,12 +6,13 @@ registered, in one sentence.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.callables import check_kind, is_async
 from bellhop.condition_checks import checked_conditions
 from bellhop.conditions import MaxAge, Where
+from bellhop.errors import BellhopError
 from bellhop.events import TYPES, EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.hook_decorators import HookDecorators
@@ -28,8 +29,12 @@ NAME = re.compile(r"[A-Za-z0-9_.<>:-]{1,200}")
 _MATCHES_KEPT = 2048
 
 
+class NoSuchHandler(BellhopError):
+    """No handler that is registered has a name that fits."""
+
+
 class Pattern:
-    """A pattern of event types. Compares equal to nothing; it is only for matching."""
+    """A pattern of event types or names. Compares equal to nothing; it is only for matching."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -37,9 +42,9 @@ class Pattern:
             ".*".join(re.escape(part) for part in text.split("*")), re.DOTALL
         ).fullmatch
 
-    def matches(self, event_type: str) -> bool:
-        """Say whether the event type fits the whole pattern."""
-        return self._match(event_type) is not None
+    def matches(self, text: str) -> bool:
+        """Say whether an event type, or the name of a handler, fits the whole pattern."""
+        return self._match(text) is not None
 
     def known_types(self) -> list[str]:
         """Return the known event types that fit."""
@@ -49,12 +54,14 @@ class Pattern:
 class Registry(HookDecorators):
     """Handlers and hooks in the order of their registration, and the lifespan of workers.
 
-    `state`: what the lifespan of this process yielded, once it has.
+    `state`: what the lifespan of this process yielded, once it has. `only`: the patterns of names
+    to which it is restricted, if it is.
     """
 
     def __init__(self) -> None:
         self.registered_lifespan: Lifespan | None = None
         self.state: Any = None
+        self.only: tuple[str, ...] = ()
         self._handlers: dict[str, Handler] = {}
         self._patterns: dict[str, list[Pattern]] = {}
         self._matches: dict[str, tuple[Handler, ...]] = {}
@@ -68,6 +75,27 @@ class Registry(HookDecorators):
     def get(self, name: str) -> Handler | None:
         """Return the handler of that name."""
         return self._handlers.get(name)
+
+    def keep_only(self, patterns: Sequence[str]) -> None:
+        """Take away all handlers and hooks whose names fit none of these patterns.
+
+        The lifespan stays. `*` stands for any run of characters, as in the pattern of `on_dead`.
+        Raises `NoSuchHandler` if one of them fits no name.
+        """
+        kept: set[str] = set()
+        for text in patterns:
+            fitting = [name for name in self._handlers if Pattern(text).matches(name)]
+            if not fitting:
+                raise NoSuchHandler(self._nothing_fits(text))
+            kept.update(fitting)
+        self._handlers = {name: one for name, one in self._handlers.items() if name in kept}
+        self._matches.clear()
+        self.only = tuple(sorted(set(patterns)))
+
+    def _nothing_fits(self, pattern: str) -> str:
+        hint = did_you_mean(nearest(pattern, self._handlers, patterns=True))
+        there_are = f"there are {', '.join(self._handlers)}" if self._handlers else "there is none"
+        return f"no handler's name fits {pattern!r}; {f'{hint} ' if hint else ''}{there_are}"
 
     def match(self, event_type: str) -> tuple[Handler, ...]:
         """Return the handlers of an event type, in the order of their registration."""

@@ -3,12 +3,13 @@
 Everything here decides; nothing asks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import combinations
 
 from bellhop.finding import Finding, Level
 from bellhop.ledger import LiveSet, Subscribed
+from bellhop.routing import Pattern
 from bellhop.times import span
 
 _MAIL_IS_STUCK = timedelta(minutes=10)
@@ -17,21 +18,36 @@ _NAMED = 3
 
 
 def judge_subscriptions(
-    subscribed: Sequence[Subscribed], oldest: Mapping[str, datetime | None], now: datetime
+    subscribed: Sequence[Subscribed],
+    oldest: Mapping[str, datetime | None],
+    now: datetime,
+    registered: Iterable[str] = (),
 ) -> Iterator[Finding]:
     """Say which handlers no worker has, and which are paused while mail waits for them.
 
-    `oldest`: of those, when the event came that waits longest. `now` is aware.
+    `oldest`: of those, when the event came that waits longest. `now` is aware. `registered`: the
+    handlers that are registered here. Once workers have handlers, it is told which of these none
+    ever had: perhaps all workers take some only (`bellhop worker --only`).
     """
-    yield _without_workers([one for one in subscribed if not one.workers], oldest, now)
+    known = {one.name for one in subscribed}
+    never_had = [name for name in registered if name not in known] if known else []
+    without = [one for one in subscribed if not one.workers]
+    yield _without_workers(without, never_had, oldest, now)
     yield _paused([one for one in subscribed if one.paused], oldest, now)
 
 
 def _without_workers(
-    found: Sequence[Subscribed], oldest: Mapping[str, datetime | None], now: datetime
+    found: Sequence[Subscribed],
+    never_had: Sequence[str],
+    oldest: Mapping[str, datetime | None],
+    now: datetime,
 ) -> Finding:
-    """Judge handlers without a worker: a deploy may be under way, for ten minutes."""
-    level, stuck = Level.WARNING if found else Level.OK, []
+    """Judge handlers without a worker: a deploy may be under way, for ten minutes.
+
+    `never_had`: those that no worker had yet, so that nothing waits for them.
+    """
+    count = len(found) + len(never_had)
+    level, stuck = Level.WARNING if count else Level.OK, []
     for one in found:
         came = oldest.get(one.name)
         # What was tried before came earlier, and waits since its last worker was gone.
@@ -44,16 +60,19 @@ def _without_workers(
             + (f", {_mailboxes(one.mailboxes)}" if one.mailboxes else "")
             for one in sorted(found, key=lambda one: one.name not in stuck)
         ]
+        + [f"{name}, which is given nothing before one has it" for name in never_had]
     )
     return Finding(
         level,
-        f"handlers without a worker: {len(found)}" + (f" ({named})" if found else ""),
+        f"handlers without a worker: {count}" + (f" ({named})" if count else ""),
         "start workers that have them; if one was renamed or taken away: bellhop handlers move OLD "
         "NEW, or bellhop handlers forget OLD"
         if found
+        else "start workers that have them"
+        if never_had
         else "",
         check="subscriptions",
-        count=len(found),
+        count=count,
         measured={
             "handlers": [
                 {
@@ -63,6 +82,10 @@ def _without_workers(
                     "oldest": oldest.get(one.name),
                 }
                 for one in found
+            ]
+            + [
+                {"handler": name, "last_seen": None, "mailboxes": 0, "oldest": None}
+                for name in never_had
             ]
         },
     )
@@ -101,7 +124,8 @@ def _paused(
 def judge_deploy(sets: Sequence[LiveSet], now: datetime) -> Finding:
     """Say whether workers differ that have handlers in common: a deploy did not finish.
 
-    Workers that have none in common are different programs. `now` is aware.
+    Workers that have none in common are different programs. One that lacks a handler which it was
+    asked not to take (`bellhop worker --only`) does not differ. `now` is aware.
     """
     differs: set[str] = set()
     since: datetime | None = None
@@ -109,8 +133,14 @@ def judge_deploy(sets: Sequence[LiveSet], now: datetime) -> Finding:
         both = max(one.since, other.since)
         if not one.handlers.keys() & other.handlers.keys() or now - both <= _DEPLOY_TAKES:
             continue
-        since = min(since or both, both)
-        differs.update(name for name, _ in one.handlers.items() ^ other.handlers.items())
+        different = {
+            name
+            for name, _ in one.handlers.items() ^ other.handlers.items()
+            if _takes(one, name) and _takes(other, name)
+        }
+        if different:
+            since = min(since or both, both)
+            differs |= different
     named = _some([_who_has(name, sets) for name in sorted(differs)])
     return Finding(
         Level.WARNING if since else Level.OK,
@@ -131,10 +161,15 @@ def judge_deploy(sets: Sequence[LiveSet], now: datetime) -> Finding:
     )
 
 
+def _takes(one: LiveSet, name: str) -> bool:
+    """Say whether workers take a handler of that name, if their program has it."""
+    return not one.only or any(Pattern(pattern).matches(name) for pattern in one.only)
+
+
 def _who_has(name: str, sets: Sequence[LiveSet]) -> str:
     having = [one for one in sets if name in one.handlers]
     workers = sum(len(one.workers) for one in having)
-    total = sum(len(one.workers) for one in sets)
+    total = sum(len(one.workers) for one in sets if _takes(one, name))
     if len({one.handlers[name] for one in having}) > 1:
         return f"{name} has other patterns or another limit in {', '.join(having[0].workers[:1])}"
     return f"{name} is in {workers} of {total}, such as {having[0].workers[0]}"

@@ -156,7 +156,8 @@ def _subscriptions(redis: Redis, now: datetime) -> Iterator[Finding]:
         for one in subscribed
         if one.mailboxes and (one.paused or not one.workers)
     }
-    yield from judge_subscriptions(subscribed, oldest, now)
+    registered = [one.name for one in registry]
+    yield from judge_subscriptions(subscribed, oldest, now, registered)
     yield judge_deploy(read_live_sets(redis), now)
 
 

@@ -47,15 +47,25 @@ def receiver(host: str | None, port: int | None, processes: int | None, checked:
     show_default=True,
     help="Worker processes.",
 )
+@click.option(
+    "--only",
+    metavar="PATTERN",
+    multiple=True,
+    help='Only handlers, and hooks, of such a name: "crm.*"; may be given several times.',
+)
 @click.option("--checked", is_flag=True, hidden=True)
 @click.option("--ready", type=int, hidden=True)
 @click.option("--alone", is_flag=True, hidden=True)
-def worker(workers: int, checked: bool, ready: int | None, alone: bool) -> None:
+def worker(
+    workers: int, only: tuple[str, ...], checked: bool, ready: int | None, alone: bool
+) -> None:
     """Start worker processes, which run your handlers.
 
     You may start this on several machines with the same Redis. Needs BELLHOP_REDIS_URL, and loads
     the handlers from BELLHOP_HANDLERS (default: handlers). With SEAM_API_KEY, what events do not
     say of action attempts is fetched from Seam.
+
+    With --only, these workers take some of the handlers; see that others take the rest.
     """
     settings = load_settings().for_workers()
     enter_handlers_environment()
@@ -73,7 +83,7 @@ def worker(workers: int, checked: bool, ready: int | None, alone: bool) -> None:
 
         for sentence in passed_over_handlers(settings.handlers):
             get_logger("workers").warning(sentence)
-    sys.exit(run_pool(settings, url, workers, ready=ready, alone=alone))
+    sys.exit(run_pool(settings, url, workers, only=only, ready=ready, alone=alone))
 
 
 def _begin(settings: Settings) -> None:

@@ -37,6 +37,7 @@ def subscribe(
         worker,
         handlers.fingerprint,
         handlers.json,
+        handlers.only_json,
     ]
     return Call(SUBSCRIBE, arguments, read_names)
 

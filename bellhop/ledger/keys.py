@@ -30,7 +30,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `alive`                 | sorted set | workers, by when their pool last spoke for them (ms)      |
 | `sets`                  | hash       | for each set of handlers, their names                     |
 | `set:<set>`             | string     | JSON {since (ms), handlers: [{name, patterns, hook,       |
-|                         |            | concurrency}, …]}: since when a worker has them           |
+|                         |            | concurrency}, …], only: [pattern of names, …]}: since     |
+|                         |            | when a worker has them, and to what it is restricted      |
 | `mail:<h> <mailbox>`    | list       | waiting events of a handler, by id                        |
 | `ready:<h>`             | list       | its mailboxes with mail that nobody holds                 |
 | `suspects:<h>`          | list       | the same, for those whose first event is to be run alone  |

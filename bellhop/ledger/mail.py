@@ -34,13 +34,15 @@ class Subscription(NamedTuple):
 class HandlerSet:
     """The handlers of a worker. Workers with the same ones share a queue of RQ's.
 
-    `fingerprint`: differs as soon as a name, a pattern or a limit does.
+    `only`: patterns of names, if the worker takes no other handlers. `fingerprint`: differs as soon
+    as a name, a pattern, a limit or `only` does.
     """
 
-    def __init__(self, subscriptions: Sequence[Subscription]) -> None:
+    def __init__(self, subscriptions: Sequence[Subscription], only: Sequence[str] = ()) -> None:
         told = sorted(subscriptions)
         self.json = to_json([one.told() for one in told])
-        self.fingerprint = sha256(self.json).hexdigest()[:12]
+        self.only_json = to_json(list(only))
+        self.fingerprint = sha256(self.json + (self.only_json if only else b"")).hexdigest()[:12]
 
 
 class ClaimLimit(NamedTuple):

@@ -5,7 +5,8 @@
 -- 2. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
 --    time: the foreman goes on with the rest.
 --
--- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …]
+-- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …],
+--   JSON [pattern of names, …]: it takes no other handlers, if there are any
 -- Returns: {set to enqueue a shift for, …}
 
 local now = clock(ARGV[1])
@@ -18,7 +19,8 @@ if redis.call('HEXISTS', key('sets'), set) == 0 then
   for i, one in ipairs(cjson.decode(ARGV[5])) do
     names[i] = one.name
   end
-  redis.call('SET', key('set:' .. set), '{"since":' .. whole(now) .. ',"handlers":' .. ARGV[5] .. '}')
+  redis.call('SET', key('set:' .. set),
+    '{"since":' .. whole(now) .. ',"handlers":' .. ARGV[5] .. ',"only":' .. ARGV[6] .. '}')
   redis.call('HSET', key('sets'), set, table.concat(names, ' '))
   subscribe_all(now)
 end

@@ -91,12 +91,14 @@ def _told(stored: bytes) -> tuple[Sequence[str], datetime]:
 class LiveSet:
     """A set of handlers that workers have who are alive.
 
-    `since`: when the first of them came. `handlers`: of each its patterns, and its limit.
+    `since`: when the first of them came. `handlers`: of each its patterns, and its limit. `only`:
+    patterns of names, if the workers take no other handlers.
     """
 
     since: datetime
     handlers: Mapping[str, tuple[tuple[str, ...], int | None]]
     workers: Sequence[str]
+    only: Sequence[str] = ()
 
 
 def read_live_sets(redis: Redis) -> list[LiveSet]:
@@ -119,7 +121,8 @@ def read_live_sets(redis: Redis) -> list[LiveSet]:
                 one["name"]: (tuple(one["patterns"]), one.get("concurrency"))
                 for one in told["handlers"]
             }
-            found.append(LiveSet(_time(told["since"]), handlers, tuple(sorted(names))))
+            only = tuple(map(str, told.get("only", ())))
+            found.append(LiveSet(_time(told["since"]), handlers, tuple(sorted(names)), only))
     return sorted(found, key=lambda one: one.since)
 
 

@@ -9,7 +9,7 @@ import bellhop
 from bellhop import Registry, SeamEvent
 from bellhop.options import TIMEOUT
 from bellhop.retries import ATTEMPTS
-from bellhop.routing import registry
+from bellhop.routing import NoSuchHandler, registry
 from tests.bellhop.callables import HANDLERS
 from tests.bellhop.registering import names, plain
 
@@ -127,6 +127,44 @@ def test_on_needs_no_parentheses(function: Callable[..., Any], handlers: Registr
     assert handlers.on(function) is function
     (handler,) = handlers
     assert handler.patterns == ("lock.unlocked",)
+
+
+def test_a_registry_can_be_restricted_to_some_handlers_and_hooks(handlers: Registry) -> None:
+    for name in ("crm.tell", "crm.bill", "audit"):
+        handlers.on("lock.*", name=name)(lambda event: None)
+    handlers.on_dead(name="crm.given_up")(lambda letter: None)
+    handlers.match("lock.unlocked")
+    handlers.keep_only(["crm.tell", "*.given*", "crm.t*"])
+    assert [one.name for one in handlers] == ["crm.tell", "crm.given_up"]
+    assert [one.name for one in handlers.match("lock.unlocked")] == ["crm.tell"]
+    assert handlers.get("audit") is None
+    assert handlers.only == ("*.given*", "crm.t*", "crm.tell")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("crm", "no handler's name fits 'crm'; did you mean crm.*? there are crm.tell, audit"),
+        ("audti", "no handler's name fits 'audti'; did you mean audit? there are crm.tell, audit"),
+        ("Audit", "no handler's name fits 'Audit'; did you mean audit? there are crm.tell, audit"),
+        ("zzz*", "no handler's name fits 'zzz*'; there are crm.tell, audit"),
+    ],
+)
+def test_a_registry_is_not_restricted_to_what_is_not_there(
+    handlers: Registry, pattern: str, message: str
+) -> None:
+    for name in ("crm.tell", "audit"):
+        handlers.on("lock.*", name=name)(lambda event: None)
+    with pytest.raises(NoSuchHandler) as refused:
+        handlers.keep_only(["audit", pattern])
+    assert str(refused.value) == message
+    assert len(handlers) == 2
+
+
+def test_a_registry_without_handlers_says_so(handlers: Registry) -> None:
+    with pytest.raises(NoSuchHandler) as refused:
+        handlers.keep_only(["crm"])
+    assert str(refused.value) == "no handler's name fits 'crm'; there is none"
 
 
 def test_a_builtin_can_be_a_handler(handlers: Registry) -> None:

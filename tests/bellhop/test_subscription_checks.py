@@ -31,8 +31,10 @@ def judged(*found: Subscribed, oldest: Mapping[str, datetime] | None = None) -> 
     return list(judge_subscriptions(found, oldest or {}, NOW))
 
 
-def live(minutes: float, worker: str, *handlers: str, pattern: str = "*") -> LiveSet:
-    return LiveSet(ago(minutes), dict.fromkeys(handlers, ((pattern,), None)), (worker,))
+def live(
+    minutes: float, worker: str, *handlers: str, pattern: str = "*", only: tuple[str, ...] = ()
+) -> LiveSet:
+    return LiveSet(ago(minutes), dict.fromkeys(handlers, ((pattern,), None)), (worker,), only)
 
 
 def test_handlers_that_workers_have_are_well() -> None:
@@ -81,6 +83,22 @@ def test_a_few_are_named_those_first_whose_mail_is_stuck() -> None:
     )
 
 
+def test_handlers_of_this_directory_that_no_worker_ever_had_are_told_once_workers_have_some() -> (
+    None
+):
+    none, _ = judge_subscriptions([], {}, NOW, ["audit", "crm.tell"])
+    assert (none.level, none.count) == (Level.OK, 0)
+    some, _ = judge_subscriptions([handler("audit", workers=("w",))], {}, NOW, ["audit", "crm"])
+    assert (some.level, some.count) == (Level.WARNING, 1)
+    assert some.text == (
+        "handlers without a worker: 1 (crm, which is given nothing before one has it)"
+    )
+    assert some.remedy == "start workers that have them"
+    assert some.measured["handlers"] == [
+        {"handler": "crm", "last_seen": None, "mailboxes": 0, "oldest": None}
+    ]
+
+
 def test_paused_ones_are_told_of_when_mail_waits() -> None:
     _, quiet = judged(handler(workers=("w",), paused=True))
     assert (quiet.level, quiet.text, quiet.count) == (Level.OK, "paused handlers: 1", 1)
@@ -108,9 +126,25 @@ def test_a_deploy_that_did_not_finish_is_told_with_what_differs() -> None:
         [live(900, "w", "a")],
         [live(900, "old-1", "a"), live(9, "new-1", "a", "b")],  # it is under way
         [live(900, "one", "a"), live(900, "other", "b")],  # another program
+        [live(900, "all", "a", "b.x"), live(900, "some", "b.x", only=("b.*",))],
+        [
+            live(900, "some", "a", "b", only=("a", "b")),
+            live(900, "more", "b", "c", only=("b", "c")),
+        ],
     ],
 )
 def test_other_workers_are_alike(sets: list[LiveSet]) -> None:
     finding = judge_deploy(sets, NOW)
     assert (finding.level, finding.text) == (Level.OK, "workers are alike")
     assert finding.measured["sets"] == []
+
+
+def test_a_worker_that_lacks_what_it_is_to_take_differs_though_it_takes_some_only() -> None:
+    """As does an old version of it, beside others that were restarted."""
+    sets = [
+        live(900, "old", "crm.a", only=("crm.*",)),
+        live(900, "new", "crm.a", "crm.b", only=("crm.*",)),
+        live(900, "rest", "audit", only=("audit",)),
+    ]
+    finding = judge_deploy(sets, NOW)
+    assert finding.text == "workers differ since 15 h: crm.b is in 1 of 2, such as new"

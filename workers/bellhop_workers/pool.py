@@ -26,6 +26,9 @@ from bellhop_workers.starting import Loaded
 _TO_END = PATIENCE
 """Seconds before its end that the pool kills a worker that is still there, and sweeps once more."""
 
+_WRONG_USAGE = 2
+"""Exit code of a command that was called with something that does not exist."""
+
 _log = get_logger("workers")
 
 
@@ -34,16 +37,19 @@ def run_pool(
     redis_url: str,
     workers: int,
     *,
+    only: Sequence[str] = (),
     ready: int | None = None,
     alone: bool = False,
 ) -> int:
     """Keep `workers` processes at work until a signal; return the exit code.
 
     It is `os.EX_CONFIG` if the ledger is of another version, also if it becomes so meanwhile, or if
-    no worker could load the handlers; the first one logs why. Once one has,
-    a worker that cannot is replaced like any that dies. One whose lifespan fails is replaced, too:
-    what that opens may be away for a moment. `ready`: a file descriptor to which each worker writes
-    how it fares. `alone`: no other pool has workers.
+    no worker could load the handlers, and 2 if there are none of those that it is to take; the
+    first one logs why. Once one could, a worker that cannot is replaced like any that dies. One
+    whose lifespan fails is replaced, too: what that opens may be away for a moment.
+
+    `only`: patterns of the names of handlers that they take, if not all. `ready`: a file descriptor
+    to which each worker writes how it fares. `alone`: no other pool has workers.
     """
     build_validators()
     gc.freeze()  # what is there now stays shared between the processes
@@ -56,7 +62,8 @@ def run_pool(
     refused: list[WrongVersion] = []
 
     def start(name: str) -> Process:
-        worker = WorkerProcess(settings, redis_url, name, loaded, replacing.wear_of(name))
+        wear = replacing.wear_of(name)
+        worker = WorkerProcess(settings, redis_url, name, loaded, wear, only)
         started.append(worker)
         return worker
 
@@ -81,4 +88,5 @@ def run_pool(
     if settings.seam_api_key:
         fetch = forked(partial(run_fetcher, settings, redis_url))
         supervisor.add(f"{socket.gethostname()}-fetcher", fetch)
-    return supervisor.run()
+    code = supervisor.run()
+    return _WRONG_USAGE if loaded.fits_nothing else code

@@ -20,7 +20,7 @@ from bellhop.loading import HandlersNotLoaded, load_handlers
 from bellhop.logs import configure_logs, get_logger
 from bellhop.masked_output import mask_output
 from bellhop.processes import StopSignals, forked
-from bellhop.routing import registry
+from bellhop.routing import NoSuchHandler, registry
 from bellhop.settings import Settings
 from bellhop.supervisor import AS_PLANNED, ASKED_TO_END, CANNOT_START
 from bellhop_workers import ending
@@ -59,10 +59,19 @@ _log = get_logger("workers")
 
 
 class WorkerProcess:
-    """A worker's process, and what it shares with its pool: deadlines, signals, how it fares."""
+    """A worker's process, and what it shares with its pool: deadlines, signals, how it fares.
+
+    `only`: patterns of the names of handlers that it takes, if it is not to take all.
+    """
 
     def __init__(
-        self, settings: Settings, redis_url: str, name: str, loaded: Loaded, wear: Wear
+        self,
+        settings: Settings,
+        redis_url: str,
+        name: str,
+        loaded: Loaded,
+        wear: Wear,
+        only: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.wear = wear
@@ -73,7 +82,7 @@ class WorkerProcess:
         self._starting = Starting()
         self._slow_after = _SLOW
         self._seen_stuck = 0
-        self._process = forked(partial(self._work, settings, redis_url, loaded))(name)
+        self._process = forked(partial(self._work, settings, redis_url, loaded, only))(name)
         self.pid = self._process.pid
 
     @property
@@ -167,7 +176,9 @@ class WorkerProcess:
                 return "a worker that was asked to end does not"
         return "a handler keeps its whole worker"
 
-    def _work(self, settings: Settings, redis_url: str, loaded: Loaded, name: str) -> None:
+    def _work(
+        self, settings: Settings, redis_url: str, loaded: Loaded, only: Sequence[str], name: str
+    ) -> None:
         """Be the worker until a signal."""
         forks.guard()
         ending.begin()
@@ -177,7 +188,7 @@ class WorkerProcess:
         faulthandler.register(signal.SIGQUIT)
         random.seed()
         gc.set_threshold(20_000)  # a batch of events is no garbage; to look for some cost a tenth
-        self._load(settings.handlers, loaded)
+        self._load(settings.handlers, only, loaded)
         runtime = Runtime(
             Ledger(connect(redis_url), settings.retention, settings.vault),
             registry,
@@ -236,17 +247,22 @@ class WorkerProcess:
         self._starting.end()
         return state
 
-    def _load(self, handlers: Sequence[str], loaded: Loaded) -> None:
-        """Load the handlers, or end this process."""
+    def _load(self, handlers: Sequence[str], only: Sequence[str], loaded: Loaded) -> None:
+        """Load the handlers, and take those that are asked for; or end this process."""
         self._deadlines.set_main(time.monotonic() + _LONGEST_IMPORT)
         try:
             load_handlers(handlers, partial(self._starting.begin, Step.IMPORT))
-        except HandlersNotLoaded as error:
+            if only:
+                registry.keep_only(only)
+        except (HandlersNotLoaded, NoSuchHandler) as error:
             self._starting.end()
             if loaded.once():
                 _log.error("the handlers cannot be loaded any more", error=str(error))
                 sys.exit(os.EX_SOFTWARE)
             reason = str(error)
+            if isinstance(error, NoSuchHandler):
+                reason = f"--only: {reason}"
+                loaded.note_that_nothing_fits()
             loaded.tell_once(lambda: _log.critical("the handlers cannot be loaded", error=reason))
             sys.exit(os.EX_CONFIG)
         self._starting.end()

@@ -74,7 +74,7 @@ class Loaded:
     """
 
     def __init__(self, ready: int | None = None) -> None:
-        self._memory = mmap.mmap(-1, 2)
+        self._memory = mmap.mmap(-1, 3)
         self._token = os.pipe()
         os.set_blocking(self._token[0], False)
         os.write(self._token[1], b".")
@@ -87,6 +87,15 @@ class Loaded:
     def note(self) -> None:
         """Say that they were."""
         self._memory[0] = 1
+
+    @property
+    def fits_nothing(self) -> bool:
+        """Whether the pool was restricted to handlers of which there are none."""
+        return bool(self._memory[2])
+
+    def note_that_nothing_fits(self) -> None:
+        """Say that it was."""
+        self._memory[2] = 1
 
     def tell_up(self, what: bytes) -> None:
         """Tell `bellhop up` how this worker fares: `READY` or `CANNOT_OPEN`."""

@@ -206,7 +206,8 @@ class WorkerLedger:
 def handler_set(registry: Registry) -> HandlerSet:
     """Return the handlers of a registry as the ledger knows them."""
     return HandlerSet(
-        [Subscription(one.name, one.patterns, one.concurrency, one.hook) for one in registry]
+        [Subscription(one.name, one.patterns, one.concurrency, one.hook) for one in registry],
+        registry.only,
     )
 
 

@@ -11,6 +11,7 @@ from bellhop.ledger import (
     Subscription,
     handler_sets,
     keys,
+    read_live_sets,
     read_subscriptions,
     workers_alive,
 )
@@ -82,6 +83,15 @@ def test_the_fingerprint_of_a_set_is_that_of_names_patterns_and_limits() -> None
     ]
     assert len({HandlerSet(one).fingerprint for one in sets}) == len(sets)
     assert HandlerSet([LOG, BELL]).fingerprint == HandlerSet([BELL, LOG]).fingerprint
+    assert HandlerSet([BELL], ["b*"]).fingerprint != HandlerSet([BELL]).fingerprint
+
+
+def test_what_a_worker_is_restricted_to_is_known(bare: Desk) -> None:
+    bare.ledger.subscribe("w", HandlerSet([BELL], ["b*", "x"]), now_ms=bare.now)
+    bare.ledger.subscribe("v", HandlerSet([BELL]), now_ms=bare.now + 1)
+    restricted, other = read_live_sets(bare.redis)
+    assert (restricted.workers, restricted.only) == (("w",), ("b*", "x"))
+    assert (other.workers, other.only) == (("v",), ())
 
 
 def test_to_subscribe_again_changes_nothing(desk: Desk) -> None:
