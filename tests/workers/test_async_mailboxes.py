@@ -8,8 +8,10 @@ import pytest
 
 from bellhop import SeamEvent
 from bellhop.ledger import Ledger
+from bellhop.vault import Sealed
 from bellhop_workers.loop import HandlerLoop
 from bellhop_workers.mailbox import ClaimedMailbox
+from bellhop_workers.running import Run
 from tests.workers.conftest import Workplace
 
 
@@ -127,3 +129,27 @@ def test_a_mailbox_that_is_claimed_again_before_its_place_is_free_ends_well(
     workplace.work()
     workplace.work()
     assert len(seen) == len(set(seen)) == 39
+
+
+def test_of_two_mailboxes_that_fail_at_a_time_neither_is_overlooked(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the worker would wait for ever for the one whose failure it did not see."""
+    next_run = ClaimedMailbox.next_run
+
+    def fails(mailbox: ClaimedMailbox) -> Run | None:
+        if mailbox.name == "device:broken":
+            raise RuntimeError("broken")
+        mailbox.sealed = Sealed("no key")
+        return next_run(mailbox)
+
+    monkeypatch.setattr(ClaimedMailbox, "next_run", fails)
+
+    @workplace.on("*")
+    async def ends(event: SeamEvent) -> None:
+        pass
+
+    for device in ("broken", "sealed"):
+        workplace.deliver(device=device)
+    with pytest.raises(RuntimeError, match="broken"):
+        workplace.work()

@@ -10,6 +10,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import suppress
 from functools import partial
@@ -42,8 +43,8 @@ class HandlerLoop:
     ) -> None:
         self.finished: SimpleQueue[None] = SimpleQueue()
         """Something is put here when there is something for the main thread to do."""
-        self.failed: ClaimedMailbox | None = None
-        """A mailbox with which something went wrong that is no handler's fault, or `sealed`."""
+        self.failed: deque[ClaimedMailbox] = deque()
+        """Mailboxes with which something went wrong that is no handler's fault, or `sealed`."""
         self.fault = ""
         """What the process turned out to lack, when a handler was run."""
         self._deadlines = deadlines
@@ -185,9 +186,10 @@ class HandlerLoop:
                 line.runs[AsyncRun(run, begun, ended, self._context, self._note)] = None
                 return
             if mailbox.sealed:
-                self.failed = mailbox
+                self.failed.append(mailbox)
         except BaseException as error:
-            mailbox.error, self.failed = error, mailbox
+            mailbox.error = error
+            self.failed.append(mailbox)
         self._leave_place(mailbox, line)
 
     def _leave_place(self, mailbox: ClaimedMailbox, line: Line) -> None:
@@ -218,7 +220,8 @@ class HandlerLoop:
                 mailbox.record_outcome(ended.run, outcome)
                 self._ended += before - mailbox.entries_left
         except BaseException as error:
-            mailbox.error, self.failed, outcome = error, mailbox, None
+            mailbox.error, outcome = error, None
+            self.failed.append(mailbox)
         if outcome and not ended.interrupted:
             self._go_on(mailbox, line)
         else:

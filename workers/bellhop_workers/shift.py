@@ -167,8 +167,8 @@ class Shift:
         self._runtime.surroundings.restore()
         if fault := self._runtime.loop.fault:
             self._stop_at_fault(fault)
-        if failed := self._runtime.loop.failed:
-            self._runtime.loop.failed = None
+        while self._runtime.loop.failed:
+            failed = self._runtime.loop.failed.popleft()
             self._stop_if_undecryptable(failed)
             if failed.error and not self._over_at_once:
                 raise failed.error
