@@ -120,6 +120,26 @@ def test_of_async_handlers_that_run_at_a_time_each_is_noted_in_its_own_steps(
     assert noted(workplace) == []
 
 
+def test_an_async_handler_is_noted_while_its_where_looks_at_the_event(
+    workplace: Workplace,
+) -> None:
+    seen: list[list[str]] = []
+
+    def where(event: SeamEvent) -> bool:
+        seen.append(noted(workplace))
+        return event.event_id == "e1"
+
+    @workplace.on("*", name="picky", where=where)
+    async def picky(event: SeamEvent) -> None:
+        seen.append(noted(workplace))
+
+    for _ in range(2):
+        workplace.deliver()
+    workplace.work()
+    assert seen == [["e1 picky"], ["e1 picky"], ["e2 picky"]]
+    assert noted(workplace) == []
+
+
 def test_while_all_async_handlers_wait_nothing_is_noted(workplace: Workplace) -> None:
     between: list[list[str]] = []
 

@@ -109,13 +109,21 @@ class AsyncRun:
             self.deadline = self.run.deadline(self.began)
             self._when_begun(self)
             try:
-                check_result(await self._noted(self.run.call()))
+                check_result(await self._noted(self._call()))
             except BaseException as error:  # of what a task raises, some leaves the event loop
                 self._error = error
         self._took = time.monotonic() - self.began
         # From here, and not when the task is over: that comes a turn of the loop later, and one
         # that was cancelled as its last step is over as cancelled, though the handler returned.
         self._context.run(self._when_over, self)
+
+    def _call(self) -> Any:
+        """Call the handler, or have its `where` refuse the event: that may end the worker, too."""
+        self._note.write(self.run.entry)
+        try:
+            return self.run.call()
+        finally:
+            self._note.clear()
 
     def _noted(self, awaitable: Any) -> Any:
         if not isinstance(awaitable, Coroutine):
