@@ -23,14 +23,33 @@ def test_a_thread_that_does_not_start_is_overdue_some_seconds_later() -> None:
     assert deadlines.handlers == math.inf
 
 
-def test_a_shift_is_silent_for_too_long_unless_a_handler_keeps_it() -> None:
+def test_a_shift_is_silent_for_too_long_unless_a_handler_keeps_the_main_thread() -> None:
     deadlines = Deadlines()
-    deadlines.set_shift(5)
-    assert deadlines.handlers == 5
-    deadlines.set_main(3_600)
-    assert deadlines.handlers == 3_600
+    began = time.monotonic()
+    deadlines.shift_goes_on()
+    silent = deadlines.handlers
+    assert began + 30 < silent < time.monotonic() + 90
+    deadlines.set_main(math.nextafter(math.inf, 0))
+    assert deadlines.handlers > silent
     deadlines.set_main(math.inf)
-    deadlines.set_shift(math.inf)
+    deadlines.shift_is_over()
+    assert deadlines.handlers == math.inf
+
+
+def test_an_async_handler_that_takes_its_time_hides_no_main_thread_that_is_stuck() -> None:
+    deadlines = Deadlines()
+    deadlines.shift_goes_on()
+    deadlines.set_loop(time.monotonic() + 3_600)
+    assert deadlines.handlers < time.monotonic() + 90
+    deadlines.set_main(time.monotonic() + 1_800)
+    assert deadlines.handlers > time.monotonic() + 1_000
+    deadlines.set_loop(time.monotonic() + 5)
+    assert deadlines.handlers < time.monotonic() + 10
+
+
+def test_a_worker_that_waits_for_redis_without_a_shift_is_not_overdue() -> None:
+    deadlines = Deadlines()
+    deadlines.shift_waits()
     assert deadlines.handlers == math.inf
 
 

@@ -111,12 +111,13 @@ class Batch:
 
         What could not be claimed (of a handler that is paused, say) is not looked at for a while.
         """
-        if time.monotonic() < self._looks_again_at:
-            return False
-        self._saw_mail = self._ledger.sees_mail(
-            [limit.handler for limit in self.limits(with_sync=with_sync)]
-        )
-        return self._saw_mail
+        with self._lock:
+            if time.monotonic() < self._looks_again_at:
+                return False
+        seen = self._ledger.sees_mail([limit.handler for limit in self.limits(with_sync=with_sync)])
+        with self._lock:
+            self._saw_mail = seen
+        return seen
 
     def settle(
         self,

@@ -13,6 +13,11 @@ _MAIN, _LOOP, _STOP, _SHIFT = range(4)
 _BYTES = 4 * 8
 
 _TO_START_A_THREAD = 5.0
+_LONGEST_SILENCE = 60.0
+"""Seconds of a shift in which its main thread neither comes round nor runs a handler.
+
+For as long as the pool speaks for the worker, nobody else gets its mail.
+"""
 
 
 class Deadlines:
@@ -46,15 +51,27 @@ class Deadlines:
         """Say when the first of the handlers on the event loop must be over."""
         self._moments[_LOOP] = moment
 
-    def set_shift(self, moment: float) -> None:
-        """Say when a thread of a shift must have said so again, unless a handler keeps them."""
-        self._moments[_SHIFT] = moment
+    def shift_goes_on(self) -> None:
+        """Say that the main thread is in a shift, and came round.
+
+        It must say so again within a minute, but for the time in which it runs a handler.
+        """
+        self._moments[_SHIFT] = time.monotonic() + _LONGEST_SILENCE
+
+    def shift_waits(self) -> None:
+        """Say that a shift, if there is one, goes no further as long as Redis is away."""
+        if self._moments[_SHIFT] < math.inf:
+            self.shift_goes_on()
+
+    def shift_is_over(self) -> None:
+        """Say that the main thread has no shift."""
+        self._moments[_SHIFT] = math.inf
 
     @property
     def handlers(self) -> float:
-        """When the first handler under way must be over, or, without any, the shift gone on."""
-        first = min(self._moments[_MAIN], self._moments[_LOOP])
-        return first if first < math.inf else self._moments[_SHIFT]
+        """When the first handler under way must be over, or the shift have gone on without one."""
+        main = self._moments[_MAIN]
+        return min(main if main < math.inf else self._moments[_SHIFT], self._moments[_LOOP])
 
     @property
     def stop(self) -> float:

@@ -18,11 +18,6 @@ from bellhop_workers.runtime import Runtime
 
 _BEAT_EVERY = 10.0
 _TICK = SETTLE_EVERY / 4
-_LONGEST_SILENCE = 60.0
-"""Seconds of a shift without a sign of life or a handler, after which the pool ends its worker.
-
-For as long as the pool speaks for the worker, nobody else gets its mail.
-"""
 _MOST_TOLD = 5
 """Of the handlers that a worker waits for before it stops, how many are named."""
 
@@ -58,7 +53,6 @@ class Keeper:
         """End the thread: the shift is over."""
         self._over.set()
         self.thread.join()
-        self._runtime.deadlines.set_shift(math.inf)
 
     def _keep(self) -> None:
         """Watch in a thread while a handler keeps the main one. If this fails, the worker ends."""
@@ -76,7 +70,6 @@ class Keeper:
         told = False
         settles = True
         while not self._over.wait(_TICK):
-            self._runtime.deadlines.set_shift(time.monotonic() + _LONGEST_SILENCE)
             self._end_if_stuck()
             if self._is_stopping and not told:
                 told = self._tell_what_runs()

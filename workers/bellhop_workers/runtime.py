@@ -56,7 +56,13 @@ class Runtime:
         self.culprits = culprits or Culprits()
         self.wear = wear or Wear()
         self.stopping = False
-        self.ledger = WorkerLedger(ledger, worker, registry, lambda: self.stopping)
+        self.ledger = WorkerLedger(
+            ledger,
+            worker,
+            registry,
+            is_stopping=lambda: self.stopping,
+            when_away=self.deadlines.shift_waits,
+        )
         self.pace = Pace(registry, concurrency)
         self.loop = HandlerLoop(
             self.deadlines, self.wear, self.culprits.loop, self.pace, concurrency

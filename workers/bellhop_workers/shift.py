@@ -115,6 +115,13 @@ class Shift:
 
     def run(self) -> None:
         """Work until nothing is ready, the time is up, or the worker is asked to stop."""
+        try:
+            self._work()
+        finally:
+            self._runtime.deadlines.shift_is_over()
+
+    def _work(self) -> None:
+        self._runtime.deadlines.shift_goes_on()
         self._runtime.surroundings.restore()
         self._batch.claim(self._batch.limits())
         if not self._batch and not self._idle():
@@ -137,6 +144,7 @@ class Shift:
 
     def _empty_mailboxes(self) -> None:
         while self._batch:
+            self._runtime.deadlines.shift_goes_on()
             ahead = self._claim_ahead()
             self._run_mailboxes()
             if self._runtime.out_of_time:
@@ -149,6 +157,7 @@ class Shift:
 
     def _idle(self) -> bool:
         """Wait a moment for more mail, and return whether there is some in hand."""
+        self._runtime.deadlines.shift_goes_on()
         ends = min(self._ends, time.monotonic() + self._runtime.idle)
         return time.monotonic() < ends and self._batch.idle(ends)
 
@@ -234,6 +243,7 @@ class Shift:
             return run_sync(run, lambda: deadlines.stop, self._runtime.surroundings)
         finally:
             note.clear()
+            deadlines.shift_goes_on()
             deadlines.set_main(math.inf)
             self._running = None
             self._runtime.wear.count()

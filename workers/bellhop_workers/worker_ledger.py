@@ -48,11 +48,17 @@ class _Sent(NamedTuple):
 class WorkerLedger:
     """The ledger as one worker sees it. `None` for an answer: Redis is away, and stays so.
 
-    `is_stopping`: whether the worker is to stop, and takes nothing more.
+    `is_stopping`: whether the worker is to stop, and takes nothing more. `when_away`: is called now
+    and then while Redis is waited for.
     """
 
     def __init__(
-        self, ledger: Ledger, worker: str, registry: Registry, is_stopping: Callable[[], bool]
+        self,
+        ledger: Ledger,
+        worker: str,
+        registry: Registry,
+        is_stopping: Callable[[], bool],
+        when_away: Callable[[], None],
     ) -> None:
         self.worker = worker
         self.handlers = handler_set(registry)
@@ -60,6 +66,7 @@ class WorkerLedger:
         self.outages = Outages(_log, "Redis is away; waiting for it")
         self._ledger = ledger
         self._is_stopping = is_stopping
+        self._when_away = when_away
         self._settles = 0
         self._sent: deque[_Sent] = deque()
 
@@ -195,8 +202,13 @@ class WorkerLedger:
 
     def _patiently(self, call: Callable[[], T], *, stoppable: bool = False) -> T | None:
         """Call the ledger again and again while Redis is away. All calls are safe to repeat."""
+
+        def give_up() -> bool:
+            self._when_away()
+            return stoppable and self._is_stopping()
+
         try:
-            return wait_out(call, self.outages, give_up=lambda: stoppable and self._is_stopping())
+            return wait_out(call, self.outages, give_up=give_up)
         except RedisError as error:
             if is_outage(error):
                 return None
