@@ -12,9 +12,10 @@ from bellhop.ledger.condition import Condition
 from bellhop.ledger.repairs import RepairCounts
 from bellhop.times import span
 
+MAIL_IS_STUCK = timedelta(minutes=10)
+
 _FOREMAN_IS_LATE = timedelta(seconds=15)
 _MAIL_IS_OLD = timedelta(minutes=1)
-_MAIL_IS_STUCK = timedelta(minutes=10)
 _LETTER_IS_OLD = timedelta(hours=1)
 _RETRY_IS_LATE = timedelta(seconds=15)
 _ALARM_IS_OVER = timedelta(days=7)
@@ -111,7 +112,7 @@ def _mail(condition: Condition) -> Finding:
         age = condition.now - condition.oldest_mail
         text += f", the oldest event came {span(age)} ago"
         if age >= _MAIL_IS_OLD:
-            level = Level.PROBLEM if age > _MAIL_IS_STUCK else Level.WARNING
+            level = Level.PROBLEM if age > MAIL_IS_STUCK else Level.WARNING
             remedy = (
                 "start more workers, or make the handlers that run long async: bellhop handlers"
             )
@@ -131,7 +132,7 @@ def _unrouted(condition: Condition) -> Finding:
     if condition.oldest_unrouted is not None:
         age = condition.now - condition.oldest_unrouted
         text += f", the oldest came {span(age)} ago"
-        level = Level.PROBLEM if age > _MAIL_IS_STUCK else Level.WARNING
+        level = Level.PROBLEM if age > MAIL_IS_STUCK else Level.WARNING
     return Finding(
         level,
         text,

@@ -21,6 +21,7 @@ from pydantic import (
     field_validator,
 )
 
+from bellhop.durations import FORGET_AFTER
 from bellhop.environment import PREFIX, SEAMS_OWN, Value, find, read_variables
 from bellhop.errors import BellhopError
 from bellhop.errors import InvalidSettings as InvalidSettings
@@ -120,9 +121,7 @@ class Settings(BaseModel):
     retention: Duration = Field(
         timedelta(days=14), ge=timedelta(hours=1), le=timedelta(days=36_500)
     )
-    forget_after: Duration = Field(
-        timedelta(days=1), ge=timedelta(seconds=1), le=timedelta(days=36_500)
-    )
+    forget_after: Duration = Field(FORGET_AFTER, ge=timedelta(seconds=1), le=timedelta(days=36_500))
     max_body: Annotated[int, BeforeValidator(read_byte_count)] = 512 * 1024
     max_events: Annotated[
         Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_count)

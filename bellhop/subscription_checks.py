@@ -9,10 +9,10 @@ from itertools import combinations
 
 from bellhop.finding import Finding, Level
 from bellhop.ledger import LiveSet, Subscribed
+from bellhop.ledger_checks import MAIL_IS_STUCK
 from bellhop.routing import Pattern
 from bellhop.times import span
 
-_MAIL_IS_STUCK = timedelta(minutes=10)
 _DEPLOY_TAKES = timedelta(minutes=10)
 _NAMED = 3
 
@@ -51,7 +51,7 @@ def _without_workers(
     for one in found:
         came = oldest.get(one.name)
         # What was tried before came earlier, and waits since its last worker was gone.
-        if came and now - max(came, one.seen_at) > _MAIL_IS_STUCK:
+        if came and now - max(came, one.seen_at) > MAIL_IS_STUCK:
             level = Level.PROBLEM
             stuck.append(one.name)
     named = _some(

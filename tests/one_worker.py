@@ -6,7 +6,6 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import (
-    LEASE,
     ClaimLimit,
     GiveBack,
     HandlerSet,
@@ -36,9 +35,7 @@ class OneWorker:
     def claim(self) -> Sequence[Mail]:
         """Claim all mail that is ready."""
         limits = [ClaimLimit(handler, 999, 9_999) for handler in self._names]
-        claimed = self._ledger.claim(
-            self._name, self._set, limits, lease=LEASE, settles=self._settles
-        )
+        claimed = self._ledger.claim(self._name, self._set, limits, settles=self._settles)
         return claimed.mail
 
     def settle(
@@ -51,7 +48,7 @@ class OneWorker:
             for handler, outcome in outcomes.items()
         ]
         assert self._ledger.settle(
-            self._name, self._set, self._settles, results, lease=LEASE, now_ms=now_ms
+            self._name, self._set, self._settles, results, now_ms=now_ms
         ).ours
 
 

@@ -30,7 +30,7 @@ from bellhop.ledger.entries import (
 )
 from bellhop.ledger.handled import Attempt, Handled
 from bellhop.ledger.hook_calls import Told, told_by_hooks
-from bellhop.ledger.ledger import FORGET_AFTER, LEASE, Ledger
+from bellhop.ledger.ledger import Ledger
 from bellhop.ledger.mail import (
     Claimed,
     ClaimedEvent,
@@ -65,8 +65,6 @@ from bellhop.ledger.version import VERSION, read_version, require_version
 from bellhop.ledger.waiting_mail import WaitingMail, read_waiting
 
 __all__ = [
-    "FORGET_AFTER",
-    "LEASE",
     "VERSION",
     "About",
     "Alarm",

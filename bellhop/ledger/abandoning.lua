@@ -130,7 +130,7 @@ local function workers_with(handler, now)
     for _, name in ipairs(words(redis.call('HGET', key('sets'), workers[i + 1]))) do
       if name == handler then
         local spoken = redis.call('ZSCORE', key('alive'), workers[i])
-        local list = spoken and tonumber(spoken) > now - SILENT_FOR and having or silent
+        local list = spoken and tonumber(spoken) > now - WORKER_GONE_AFTER and having or silent
         list[#list + 1] = workers[i]
       end
     end

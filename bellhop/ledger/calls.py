@@ -13,7 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from pydantic_core import to_json
 
+from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
 from bellhop.events import Drift
+from bellhop.hooks import END_OF_CALL
 from bellhop.ledger.entries import (
     About,
     Arrival,
@@ -43,6 +45,21 @@ class Script:
     sha: str
 
 
+def milliseconds(duration: timedelta) -> int:
+    """Return a duration as the scripts count it."""
+    return round(duration.total_seconds() * 1000)
+
+
+_CONSTANTS = f"""
+local VERSION = {VERSION}
+local LEASE = {milliseconds(LEASE)}
+local WORKER_GONE_AFTER = {milliseconds(WORKER_GONE_AFTER)}
+local FOREMAN_GONE_AFTER = {milliseconds(FOREMAN_GONE_AFTER)}
+local END_OF_CALL = '{END_OF_CALL}'
+"""
+"""What scripts and this package must agree on, in front of every script."""
+
+
 def load(*parts: str, any_version: bool = False) -> Script:
     """Return a script that is made of these parts, and of what all share in front of them.
 
@@ -51,7 +68,7 @@ def load(*parts: str, any_version: bool = False) -> Script:
     folder = files(__package__)
     shared = ["common"] if any_version else ["common", "version"]
     texts = [folder.joinpath(f"{part}.lua").read_text("utf-8") for part in (*shared, *parts)]
-    source = "\n".join([f"local VERSION = {VERSION}", *texts])
+    source = "\n".join([_CONSTANTS, *texts])
     # Redis names scripts by their SHA-1; nothing secret depends on it.
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
@@ -72,11 +89,6 @@ class Call(Generic[T]):
     script: Script
     arguments: list[Argument]
     read: Callable[[Any], T]
-
-
-def milliseconds(duration: timedelta) -> int:
-    """Return a duration as the scripts count it."""
-    return round(duration.total_seconds() * 1000)
 
 
 def moment(time_ms: int | None) -> Argument:
@@ -178,7 +190,6 @@ def sweep(
     dead: Mapping[str, str],
     forget_after: timedelta,
     alone: bool,
-    lease: timedelta,
     jumped_ms: int,
     jumps: int,
     now_ms: int | None,
@@ -190,7 +201,6 @@ def sweep(
         jumps,
         milliseconds(retention),
         milliseconds(forget_after),
-        milliseconds(lease),
         RETRIES_A_SWEEP,
         queues,
         to_json({"alive": list(alive), "dead": list(dead.items()), "alone": alone}),

@@ -5,20 +5,20 @@
 -- the caller is told to enqueue a shift: so a burst wakes one worker after the other until all work.
 -- A claim whose answer was lost on the way may come again: it gets the same mail.
 --
--- ARGV: now, worker, fingerprint of its set of handlers, lease (ms), 'idle' | 'start' for what it comes
---   from, number of its last settle, JSON of what it wants (see take)
+-- ARGV: now, worker, fingerprint of its set of handlers, 'idle' | 'start' for what it comes from,
+--   number of its last settle, JSON of what it wants (see take)
 -- Returns: {does the ledger know the worker's handlers (0 or 1), {set to enqueue a shift for, …},
 --   {mail, events} as claiming says}
 
 local now = clock(ARGV[1])
 local worker, set = ARGV[2], ARGV[3]
-local settles = tonumber(ARGV[6])
-local wants = cjson.decode(ARGV[7])
+local settles = tonumber(ARGV[5])
+local wants = cjson.decode(ARGV[6])
 
 if redis.call('HGET', key('workers'), worker) ~= set or redis.call('HEXISTS', key('sets'), set) == 0 then
   return {0, {}, answer()}
 end
-if ARGV[5] == 'idle' then
+if ARGV[4] == 'idle' then
   redis.call('ZREM', key('idle:' .. set), worker)
   redis.call('DEL', key('wake:' .. worker))
 else
@@ -27,7 +27,7 @@ end
 if not give_held(worker, set, wants) then
   take(worker, set, wants, settles)
 end
-keep_lease(worker, set, now + tonumber(ARGV[4]))
+keep_lease(worker, set, now)
 -- The number may have been forgotten while the worker held nothing. A claim that was held up on the way
 -- must not put it back to an older one.
 local last = number(redis.call('GET', key('settled:' .. worker)))

@@ -450,10 +450,10 @@ end
 
 -- Extend the lease of a worker that holds mail, and forget that of one that holds none; and note whether
 -- it is busy with a slow handler.
-local function keep_lease(worker, set, ends)
+local function keep_lease(worker, set, now)
   local held = key('held:' .. worker)
   if redis.call('EXISTS', held) == 1 then
-    redis.call('ZADD', key('leases'), ends, worker)
+    redis.call('ZADD', key('leases'), now + LEASE, worker)
   else
     redis.call('ZREM', key('leases'), worker)
   end

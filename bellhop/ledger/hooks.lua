@@ -6,8 +6,6 @@
 -- of no type, in no log and in no index, and in the place of a body it has `call`, which says what it is
 -- about, without secrets.
 
-local END_OF_CALL = '\127'
-
 local function is_call(event_id)
   return string.sub(event_id, -1) == END_OF_CALL
 end

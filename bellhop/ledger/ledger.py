@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
+from bellhop.durations import FORGET_AFTER
 from bellhop.events.subjects import known_subjects
 from bellhop.ledger import calls, claims, keys, moves
 from bellhop.ledger.asking import Asked
@@ -31,11 +32,6 @@ from bellhop.ledger.version import told
 from bellhop.vault import NO_KEYS, Kind, Vault
 
 T = TypeVar("T")
-
-LEASE = timedelta(seconds=20)
-"""How long a worker holds its mail after somebody last spoke for it."""
-
-FORGET_AFTER = timedelta(days=1)
 
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
@@ -85,7 +81,6 @@ class Ledger:
         handlers: HandlerSet,
         limits: Sequence[ClaimLimit],
         *,
-        lease: timedelta,
         was_idle: bool = False,
         settles: int = 0,
         now_ms: int | None = None,
@@ -100,7 +95,6 @@ class Ledger:
                 worker,
                 handlers,
                 limits,
-                lease=lease,
                 was_idle=was_idle,
                 settles=settles,
                 now_ms=now_ms,
@@ -115,7 +109,6 @@ class Ledger:
         results: Sequence[SettledMail],
         limits: Sequence[ClaimLimit] = (),
         *,
-        lease: timedelta,
         now_ms: int | None = None,
     ) -> Settled:
         """Write down what a worker did, give mailboxes back, and claim its next mail.
@@ -124,7 +117,7 @@ class Ledger:
         because its answer was lost, writes nothing and returns all the mail that the worker holds.
         One that is not the next writes nothing either: it is not `ours`.
         """
-        return self._run(self._settle(worker, handlers, number, results, limits, lease, now_ms))
+        return self._run(self._settle(worker, handlers, number, results, limits, now_ms))
 
     def ask_to_settle(
         self,
@@ -133,11 +126,9 @@ class Ledger:
         number: int,
         results: Sequence[SettledMail],
         limits: Sequence[ClaimLimit] = (),
-        *,
-        lease: timedelta,
     ) -> Asked[Settled]:
         """Send what `settle` would send, and do not wait for the answer."""
-        call = self._settle(worker, handlers, number, results, limits, lease, None)
+        call = self._settle(worker, handlers, number, results, limits, None)
         return Asked(self.redis, call)
 
     def _settle(
@@ -147,7 +138,6 @@ class Ledger:
         number: int,
         results: Sequence[SettledMail],
         limits: Sequence[ClaimLimit],
-        lease: timedelta,
         now_ms: int | None,
     ) -> Call[Settled]:
         return claims.settle(
@@ -156,7 +146,6 @@ class Ledger:
             number,
             results,
             limits,
-            lease=lease,
             retention=self.retention,
             now_ms=now_ms,
         )
@@ -224,7 +213,6 @@ class Ledger:
                 dead=dead,
                 forget_after=forget_after,
                 alone=alone,
-                lease=LEASE,
                 jumped_ms=jumped_ms,
                 jumps=jumps,
                 now_ms=now_ms,

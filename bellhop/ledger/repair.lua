@@ -31,7 +31,6 @@ local MOST_ENTRIES = 1000
 -- microseconds each. To read or compare as many names as a LOT costs about the same as one.
 local MOST_WORK = 600
 local A_LOT = 250
-local GRACE = 20000
 
 local now = clock(ARGV[1])
 local retention = ARGV[2]
@@ -116,7 +115,7 @@ local function mend_workers(turn)
   for i = 1, #workers, 2 do
     local worker = workers[i]
     if redis.call('HLEN', key('held:' .. worker)) > 0
-      and redis.call('ZADD', key('leases'), 'NX', now + GRACE, worker) == 1 then
+      and redis.call('ZADD', key('leases'), 'NX', now + LEASE, worker) == 1 then
       note('lease', worker)
     end
   end

@@ -13,7 +13,7 @@
 --    the worker had not begun with it); one left empty is always given up.
 -- 5. The next mail is claimed in the same call.
 --
--- ARGV: now, worker, fingerprint of its set, number of this settle, lease (ms), retention (ms), JSON of
+-- ARGV: now, worker, fingerprint of its set, number of this settle, retention (ms), JSON of
 --   what it wants (see take), JSON [{handler, mailbox, give_back: 'keep' | 'end' | 'front' | 'park',
 --     delay (of a parked one, ms),
 --     entries: [{event_id, outcome: 'done' | 'retry' | 'dead' | 'park', record,
@@ -25,16 +25,15 @@
 local now = clock(ARGV[1])
 local worker, set = ARGV[2], ARGV[3]
 local settle = tonumber(ARGV[4])
-local lease = tonumber(ARGV[5])
-local retention = ARGV[6]
-local wants = cjson.decode(ARGV[7])
-local results = cjson.decode(ARGV[8])
+local retention = ARGV[5]
+local wants = cjson.decode(ARGV[6])
+local results = cjson.decode(ARGV[7])
 
 local held = key('held:' .. worker)
 local last = number(redis.call('GET', key('settled:' .. worker)))
 if settle == last then
   give_held(worker, set, wants)
-  keep_lease(worker, set, now + lease)
+  keep_lease(worker, set, now)
   return {1, sets_to_wake(now), answer(), 0}
 end
 -- The number is forgotten with the lease, unless the worker gave back the last that it held.
@@ -175,12 +174,12 @@ for _, one in ipairs(given_up) do
 end
 
 local suspects_wait = take(worker, set, wants, settle)
-keep_lease(worker, set, now + lease)
+keep_lease(worker, set, now)
 -- While the worker holds mail its number is remembered, however long the answer takes to get through:
 -- sweep forgets it with the lease.
 if redis.call('EXISTS', held) == 1 then
   redis.call('SET', key('settled:' .. worker), settle)
 else
-  redis.call('SET', key('settled:' .. worker), settle, 'PX', lease)
+  redis.call('SET', key('settled:' .. worker), settle, 'PX', LEASE)
 end
 return {1, sets_to_wake(now), answer(), suspects_wait}

@@ -8,9 +8,6 @@
 -- `quarantined` (see hooks). So they are apart even if one version has a hook, and another a handler, of
 -- the same name.
 
--- Milliseconds after which a worker that nobody spoke for is forgotten.
-local SILENT_FOR = 30000
-
 -- Return the handlers of a set: {name, patterns, hook (if it is one), concurrency (if it is limited)} of each.
 local function decode_set(set)
   local found, handlers = {}, decoded(redis.call('GET', key('set:' .. set))).handlers

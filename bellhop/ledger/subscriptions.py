@@ -4,16 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json
 from redis import Redis
 
+from bellhop.durations import WORKER_GONE_AFTER
 from bellhop.ledger import keys
-
-SIGN_OF_LIFE = timedelta(seconds=30)
-"""How long a worker counts as alive after its pool spoke for it, which it does every second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +127,7 @@ def read_live_sets(redis: Redis) -> list[LiveSet]:
 def workers_alive(redis: Redis) -> list[str]:
     """Return the names of the workers that somebody spoke for lately. Raises `RedisError`."""
     seconds, _ = redis.time()
-    since = (seconds - SIGN_OF_LIFE.total_seconds()) * 1000
+    since = (seconds - WORKER_GONE_AFTER.total_seconds()) * 1000
     alive: Any = redis.zrange(keys.ALIVE, f"({since:.0f}", "+inf", byscore=True)
     return [name.decode() for name in alive]
 

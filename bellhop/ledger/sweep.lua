@@ -6,7 +6,7 @@
 -- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
 --    handlers were seen. A worker that nobody spoke for within half a minute is forgotten, and so is its
 --    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
---    away: nobody could speak for a worker, so everyone gets 20 s more. Or all pools were: the one that
+--    away: nobody could speak for a worker, so everyone gets a whole lease more. Or all pools were: the one that
 --    sweeps is the first that is back, so no handler is given up within the next ten minutes.
 -- 2. Retries that are due go to the end of their boxes, and boxes that were parked become ready.
 -- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. If its pool knows
@@ -25,7 +25,7 @@
 --    the queue is not empty, a shift waits for it, whatever became of the note that says so.
 --
 -- ARGV: now, by how much the clock jumped (ms), number of jumps known, retention (ms), forget after (ms),
---   lease (ms), most retries, beginning of the names of RQ's queues,
+--   most retries, beginning of the names of RQ's queues,
 --   JSON {alive: [worker, …], dead: [[worker, event_id and handler that it died under, or ''], …],
 --   alone: are there no other workers than those that are known now}
 -- Returns: {{set to enqueue a shift for, …}, number of retries, {worker whose mail was freed, …},
@@ -34,13 +34,11 @@
 --   waited, …}}
 
 local MOST_CUT = 1000
-local AWAY_AFTER = 5000
-local TO_COME_BACK = 20000
 local TO_START_AGAIN = 600000
 
 local now = clock(ARGV[1])
 local retention = tonumber(ARGV[4])
-local told = cjson.decode(ARGV[9])
+local told = cjson.decode(ARGV[8])
 
 local function put_off(name, by)
   local all = redis.call('ZRANGE', key(name), 0, -1, 'WITHSCORES')
@@ -67,10 +65,10 @@ local function cut_to(name, latest)
 end
 
 local swept = tonumber(redis.call('GET', key('swept'))) or now
-if now - swept > AWAY_AFTER then
+if now - swept > FOREMAN_GONE_AFTER then
   for _, name in ipairs({'leases', 'alive'}) do
-    for _, worker in ipairs(redis.call('ZRANGE', key(name), '-inf', now + TO_COME_BACK, 'BYSCORE')) do
-      redis.call('ZADD', key(name), name == 'leases' and now + TO_COME_BACK or now, worker)
+    for _, worker in ipairs(redis.call('ZRANGE', key(name), '-inf', now + LEASE, 'BYSCORE')) do
+      redis.call('ZADD', key(name), name == 'leases' and now + LEASE or now, worker)
     end
   end
   local forget_after = tonumber(ARGV[5])
@@ -79,7 +77,7 @@ if now - swept > AWAY_AFTER then
     redis.call('ZADD', key('seen'), not_before, handler)
   end
 end
-cut_to('leases', now + math.max(tonumber(ARGV[6]), TO_COME_BACK))
+cut_to('leases', now + LEASE)
 cut_to('alive', now)
 
 local seen = {}
@@ -87,7 +85,7 @@ for _, worker in ipairs(told.alive) do
   local set = redis.call('HGET', key('workers'), worker)
   if set then
     redis.call('ZADD', key('alive'), now, worker)
-    redis.call('ZADD', key('leases'), 'XX', now + tonumber(ARGV[6]), worker)
+    redis.call('ZADD', key('leases'), 'XX', now + LEASE, worker)
     seen[set] = true
   end
 end
@@ -97,7 +95,7 @@ for set in pairs(seen) do
   end
 end
 
-local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[7]))
+local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[6]))
 for _, entry in ipairs(due) do
   redis.call('ZREM', key('due'), entry)
   local event_id, handler, mailbox = string.match(entry, '^(%S*) (%S+) (.*)$')
@@ -152,7 +150,7 @@ local function free(worker, culprit)
   return #held > 0
 end
 
-local freed, silent = {}, redis.call('ZRANGE', key('alive'), '-inf', now - SILENT_FOR, 'BYSCORE')
+local freed, silent = {}, redis.call('ZRANGE', key('alive'), '-inf', now - WORKER_GONE_AFTER, 'BYSCORE')
 for _, dead in ipairs(told.dead) do
   if free(dead[1], dead[2]) then
     freed[#freed + 1] = dead[1]
@@ -194,7 +192,7 @@ local function cut_deliveries(oldest)
 end
 
 local oldest = now - retention
-local more = cut_deliveries(oldest) == MOST_CUT or #due == tonumber(ARGV[7])
+local more = cut_deliveries(oldest) == MOST_CUT or #due == tonumber(ARGV[6])
 if cut_log(oldest, 1) > 0 and cut_log(oldest, MOST_CUT) == MOST_CUT then
   more = true
 end
@@ -262,7 +260,7 @@ local function sets_with_late_mail()
   local sets = redis.call('HGETALL', key('sets'))
   for i = 1, #sets, 2 do
     local set, waiting = sets[i], key('waiting:' .. sets[i])
-    local queued = redis.call('LLEN', ARGV[8] .. set) > 0
+    local queued = redis.call('LLEN', ARGV[7] .. set) > 0
     if queued then
       redis.call('PEXPIRE', waiting, 60000)
     end

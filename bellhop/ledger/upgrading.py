@@ -11,14 +11,12 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from bellhop.durations import FOREMAN_GONE_AFTER
 from bellhop.errors import BellhopError, WrongVersion
 from bellhop.ledger import keys
 from bellhop.ledger.calls import load, milliseconds
 from bellhop.ledger.subscriptions import workers_alive
 from bellhop.ledger.version import VERSION, read_version
-
-_FOREMAN_IS_GONE = timedelta(seconds=5)
-"""After this time without a sweep, of which there is one a second, no foreman is alive."""
 
 _TO_2 = load("subscribing", "upgrade_to_2", any_version=True)
 
@@ -77,7 +75,7 @@ def require_idle(redis: Redis) -> None:
     swept: Any = redis.get(keys.SWEPT)
     # A clock that was set back must not make it wait for an hour.
     since = abs(seconds - int(swept) / 1000) if swept and swept.isdigit() else None
-    if alive or (since is not None and since < _FOREMAN_IS_GONE.total_seconds()):
+    if alive or (since is not None and since < FOREMAN_GONE_AFTER.total_seconds()):
         raise StillAtWork(
             f"workers are at work ({len(alive)} alive): stop all of them, and all receivers, and "
             "call this again"

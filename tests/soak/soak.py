@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bellhop.ledger import LEASE
+from bellhop.durations import LEASE
 from tests.soak.checker import Violation, check
 from tests.soak.ending import is_empty, read_quarantine, read_records
 from tests.soak.fates import IN_ORDER, TIMEOUT

@@ -11,7 +11,7 @@ import pytest
 
 from bellhop import Registry
 from bellhop.events import parse
-from bellhop.ledger import LEASE, Arrival, ClaimLimit, Ledger, Mail, keys
+from bellhop.ledger import Arrival, ClaimLimit, Ledger, Mail, keys
 from bellhop.ledger.handled import shown_record
 from bellhop.queue import queue_keys
 from bellhop_workers.runtime import Runtime
@@ -106,9 +106,7 @@ class Workplace:
         limits = [
             ClaimLimit(one.name, mailboxes, entries, share, divide=False) for one in self.registry
         ]
-        claimed = self.ledger.claim(
-            self.runtime.worker, self.runtime.ledger.handlers, limits, lease=LEASE
-        )
+        claimed = self.ledger.claim(self.runtime.worker, self.runtime.ledger.handlers, limits)
         return claimed.mail
 
     def ready(self, handler: str) -> list[str]:

@@ -15,7 +15,7 @@ from bellhop.ledger import Attempts, Ledger, RecordedAttempt, Unfetched, keys
 from bellhop.sdk import SeamApi
 from bellhop.settings import load_settings
 from bellhop.vault import NO_KEYS, Vault
-from bellhop_workers.fetcher import LEASE, Fetcher
+from bellhop_workers.fetcher import FETCH_LEASE, Fetcher
 from tests.stand_in import StandIn
 from tests.told import FAILED, UNLOCKED, Told
 
@@ -245,22 +245,22 @@ def test_what_a_dead_fetcher_had_in_hand_is_fetched_after_its_lease(
 ) -> None:
     seam.add("a1")
     place.told.hear()
-    errand = Unfetched(place.ledger).take(LEASE)  # and then it died
+    errand = Unfetched(place.ledger).take(FETCH_LEASE)  # and then it died
     assert errand == ("a1", 1)
     place.fetch()
     assert seam.asked == {}
 
-    later = round((time.time() + LEASE.total_seconds() + 1) * 1000)
-    assert place.ledger.fetch(LEASE, now_ms=later) == ("a1", 2)
+    later = round((time.time() + FETCH_LEASE.total_seconds() + 1) * 1000)
+    assert place.ledger.fetch(FETCH_LEASE, now_ms=later) == ("a1", 2)
 
 
 def test_what_happens_now_does_not_wait_behind_what_was_missed(place: Place) -> None:
     for number in range(3):
         place.told.hear(action_attempt_id=f"old{number}")
-    place.ledger.fetch(LEASE)  # it takes note of all of them
+    place.ledger.fetch(FETCH_LEASE)  # it takes note of all of them
     time.sleep(0.002)
     place.told.hear(action_attempt_id="new")
-    errand = place.ledger.fetch(LEASE)
+    errand = place.ledger.fetch(FETCH_LEASE)
     assert errand == ("new", 1)
 
 

@@ -16,7 +16,6 @@ from bellhop import Context, DeadLetter, Drop, QuarantinedBody, SeamEvent
 from bellhop.hooks import END_OF_CALL
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import (
-    LEASE,
     ClaimLimit,
     DeadLetters,
     Ledger,
@@ -212,7 +211,7 @@ def die_under(place: Workplace, entry: str) -> None:
     """Let the worker claim what there is, and die while it runs an entry."""
     place.runtime.subscribe()
     limits = [ClaimLimit(one.name, 9, 9) for one in place.registry]
-    place.ledger.claim("w", place.runtime.ledger.handlers, limits, lease=LEASE)
+    place.ledger.claim("w", place.runtime.ledger.handlers, limits)
     place.ledger.sweep(queues=queue_keys(), dead={"w": entry})
 
 

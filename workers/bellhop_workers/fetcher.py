@@ -24,7 +24,7 @@ from bellhop.retries import ATTEMPTS, backoff
 from bellhop.sdk import ApiAway, ApiRefuses, SeamApi
 from bellhop.settings import Settings
 
-LEASE = timedelta(minutes=1)
+FETCH_LEASE = timedelta(minutes=1)
 """How long an attempt is one fetcher's: longer than Seam's API is waited for."""
 
 _LONGEST_PAUSE = 2.0
@@ -58,7 +58,7 @@ class Fetcher:
     def fetch_next(self, pause: Callable[[str, float], None]) -> None:
         """Fetch one, or pause until there may be one."""
         last = self._patiently(self._last_told)
-        errand = self._patiently(lambda: self._unfetched.take(LEASE))
+        errand = self._patiently(lambda: self._unfetched.take(FETCH_LEASE))
         if isinstance(errand, Errand):
             self._fetch(errand)
         else:

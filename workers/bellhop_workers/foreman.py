@@ -8,8 +8,9 @@ from datetime import timedelta
 from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
+from bellhop.durations import FORGET_AFTER
 from bellhop.failpoints import failpoint
-from bellhop.ledger import FORGET_AFTER, Ledger
+from bellhop.ledger import Ledger
 from bellhop.logs import get_logger
 from bellhop.outages import Outages
 from bellhop.queue import (

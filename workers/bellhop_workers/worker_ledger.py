@@ -16,7 +16,6 @@ from redis.exceptions import RedisError
 from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
 from bellhop.ledger import (
-    LEASE,
     Claimed,
     ClaimLimit,
     GiveBack,
@@ -103,7 +102,6 @@ class WorkerLedger:
                 self.worker,
                 self.handlers,
                 limits,
-                lease=LEASE,
                 was_idle=was_idle,
                 settles=self._settles,
             )
@@ -158,7 +156,7 @@ class WorkerLedger:
         if all(sent.asked for sent in self._sent):  # else those come first, again
             with suppress(RedisError):
                 asked = self._ledger.ask_to_settle(
-                    self.worker, self.handlers, self._settles, results, limits, lease=LEASE
+                    self.worker, self.handlers, self._settles, results, limits
                 )
         self._sent.append(_Sent(self._settles, asked, results, limits))
 
@@ -195,9 +193,7 @@ class WorkerLedger:
     ) -> Settled | None:
         # What was done is not to be done again.
         return self._patiently(
-            lambda: self._ledger.settle(
-                self.worker, self.handlers, number, results, limits, lease=LEASE
-            )
+            lambda: self._ledger.settle(self.worker, self.handlers, number, results, limits)
         )
 
     def _patiently(self, call: Callable[[], T], *, stoppable: bool = False) -> T | None:

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +28,6 @@ from tests.bellhop.cli.conftest import Run
 from tests.bellhop.ledger.conftest import arrival
 from tests.outside import without_settings
 
-LEASE = timedelta(seconds=20)
 RETRIED = '{"state": "retrying", "attempts": [[1, 2.5, "oh no"]]}'
 
 
@@ -49,10 +47,10 @@ class Deploy:
     def retry(self, handler: str, delay_ms: int = 60_000) -> None:
         """Have the handler try the first event again later."""
         limit = ClaimLimit(handler, 1, 1)
-        [mail] = self.ledger.claim(self.worker, self.handlers, [limit], lease=LEASE).mail
+        [mail] = self.ledger.claim(self.worker, self.handlers, [limit]).mail
         entry = SettledEntry(mail.entries[0].event.event_id, Outcome(Kind.RETRY, RETRIED, delay_ms))
         done = SettledMail(handler, mail.mailbox, GiveBack.END, [entry])
-        assert self.ledger.settle(self.worker, self.handlers, 1, [done], lease=LEASE).ours
+        assert self.ledger.settle(self.worker, self.handlers, 1, [done]).ours
 
 
 def audit(pattern: str = "*", limit: int | None = None) -> Subscription:
@@ -278,7 +276,7 @@ def test_names_that_cannot_be_meant_are_refused(run: Run, ledger: Ledger) -> Non
 def test_mail_in_the_hands_of_a_worker_that_died_is_waited_for(run: Run, ledger: Ledger) -> None:
     deploy = Deploy(ledger, audit())
     accept(ledger, "e1", "e2")
-    ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 1)], lease=LEASE)
+    ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 1)])
     # Its machine is gone: nobody speaks for it, and its lease is about to end.
     ledger.redis.zadd(keys.ALIVE, {"w-1": 1})
     seconds, _ = ledger.redis.time()
@@ -294,10 +292,10 @@ def test_mail_in_the_hands_of_a_worker_that_died_is_waited_for(run: Run, ledger:
 def test_a_dead_letter_is_tried_again_under_the_new_name(run: Run, ledger: Ledger) -> None:
     deploy = Deploy(ledger, audit())
     accept(ledger, "e1")
-    ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 9)], lease=LEASE)
+    ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 9)])
     given_up = SettledEntry("e1", Outcome(Kind.DEAD, '{"state": "dead", "attempts": []}'))
     done = SettledMail("doors.audit", "device:front", GiveBack.END, [given_up])
-    assert ledger.settle("w-1", deploy.handlers, 1, [done], lease=LEASE).ours
+    assert ledger.settle("w-1", deploy.handlers, 1, [done]).ours
     deploy.end()
     assert run("handlers", "move", "doors.audit", "doors.log", "--yes").exit_code == 0
 

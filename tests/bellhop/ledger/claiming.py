@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from bellhop.durations import LEASE
 from bellhop.ledger import (
     About,
     Claimed,
@@ -35,7 +36,6 @@ class Claiming(Subscribing):
         handlers: HandlerSet,
         limits: Sequence[ClaimLimit],
         *,
-        lease: timedelta,
         was_idle: bool = False,
         settles: int = 0,
         now_ms: int,
@@ -52,7 +52,7 @@ class Claiming(Subscribing):
         mail = self._mail_in_hand(worker, limits)
         if not mail:
             mail, _ = self._take(worker, limits, settles)
-        self._keep_lease(worker, now_ms + milliseconds(lease))
+        self._keep_lease(worker, now_ms)
         if mail and settles:
             self.last_settle[worker] = max(settles, self.last_settle.get(worker, 0))
         return Claimed(True, mail, self._sets_to_wake(now_ms))
@@ -193,10 +193,10 @@ class Claiming(Subscribing):
         is_so = str(self.dead.get(f"{event_id} {handler}")) == call["at"]
         return [call, int(is_so), about, event.body, event.records[handler].encode()]
 
-    def _keep_lease(self, worker: str, ends: int) -> None:
+    def _keep_lease(self, worker: str, now: int) -> None:
         """Extend the lease of a worker that holds something, and forget one that holds nothing."""
         if self.held.get(worker):
-            self.leases[worker] = ends
+            self.leases[worker] = now + milliseconds(LEASE)
         else:
             self.held.pop(worker, None)
             self.leases.pop(worker, None)

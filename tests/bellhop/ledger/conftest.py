@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bellhop.durations import LEASE
 from bellhop.ledger import (
     Arrival,
     Claimed,
@@ -31,7 +32,6 @@ from bellhop.ledger import (
 )
 from tests.bellhop.ledger import snapshot
 
-LEASE = timedelta(seconds=20)
 LEASE_MS = LEASE // timedelta(milliseconds=1)
 QUEUES = "queue:"
 BELL = Subscription("bell", ["*"])
@@ -88,7 +88,6 @@ class Desk:
             worker,
             self.set_of(worker),
             limits or self.limits(worker, entries, mailboxes),
-            lease=LEASE,
             was_idle=was_idle,
             settles=settles,
             now_ms=self.now,
@@ -110,7 +109,6 @@ class Desk:
             self._settles[worker],
             results,
             self.limits(worker, entries, mailboxes) if entries else (),
-            lease=LEASE,
             now_ms=self.now,
         )
 

@@ -22,7 +22,7 @@ from tests.bellhop.ledger.twins import (
     QUEUES,
     Worker,
 )
-from tests.bellhop.ledger.workers import LEASE, Workers
+from tests.bellhop.ledger.workers import Workers
 
 SETS = (OLD, NEW, OTHER, MANY)
 HANDLERS = ("bell", "strict", "türsteher", "added.today", "on.call")
@@ -129,7 +129,6 @@ class LedgerMachine(Workers):
             self.model.queued.discard(worker.handlers.fingerprint)
         worker.claimed = {
             "limits": self._limits(name, chance),
-            "lease": LEASE,
             "was_idle": was_idle,
             "settles": worker.settles,
         }
@@ -176,7 +175,7 @@ class LedgerMachine(Workers):
         number = chance.randint(1, self.model.last_settle[name] - 1)
         before = self.found
         results = worker.sent[number - 1]
-        settled = self.both("settle", name, worker.handlers, number, results, lease=LEASE)
+        settled = self.both("settle", name, worker.handlers, number, results)
         assert not settled.ours
         assert self.found == before
 

@@ -1,7 +1,6 @@
 """How the ledger's model writes down what became of mail, of dead letters, and of replays."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from bellhop.ledger import (
     ClaimLimit,
@@ -17,7 +16,7 @@ from bellhop.ledger import (
     SettledMail,
 )
 from tests.bellhop.ledger.claiming import Claiming
-from tests.bellhop.ledger.values import Box, milliseconds, state_of
+from tests.bellhop.ledger.values import Box, state_of
 
 OPEN = ("retrying", "replaying")
 """States of a handler that is to be given the event."""
@@ -36,14 +35,13 @@ class Settling(Claiming):
         results: Sequence[SettledMail],
         limits: Sequence[ClaimLimit] = (),
         *,
-        lease: timedelta,
         now_ms: int,
     ) -> Settled:
         """Write down what a worker did, give back what it is through with, and claim more."""
         last = self.last_settle.get(worker, 0)
         if number == last:
             mail, suspects_wait = self._mail_in_hand(worker, limits), False
-            self._keep_lease(worker, now_ms + milliseconds(lease))
+            self._keep_lease(worker, now_ms)
         elif number == last + 1 and worker in self.leases:
             for result in results:
                 for entry in result.entries:
@@ -54,7 +52,7 @@ class Settling(Claiming):
                 self._tell_of_dead(result, now_ms)
             mail, suspects_wait = self._take(worker, limits, number)
             self.last_settle[worker] = number
-            self._keep_lease(worker, now_ms + milliseconds(lease))
+            self._keep_lease(worker, now_ms)
         else:
             return Settled(False, (), ())
         return Settled(True, mail, self._sets_to_wake(now_ms), suspects_wait)

@@ -4,17 +4,16 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
+from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
 from bellhop.ledger import Swept
+from bellhop.ledger.calls import milliseconds
 from tests.bellhop.ledger.claiming import INTERRUPTED_BEFORE_ALONE
 from tests.bellhop.ledger.settling import Settling
 from tests.bellhop.ledger.values import Box, names_of
 
 RETRIES_A_SWEEP = 500
-LEASE_MS = 20_000
-AWAY_AFTER = 5_000
-TO_COME_BACK = 20_000
+LEASE_MS = milliseconds(LEASE)
 TO_START_AGAIN = timedelta(minutes=10)
-SILENT_FOR = 30_000
 A_SHIFT_IS_LATE_AFTER = 2_000
 """Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
 
@@ -42,7 +41,11 @@ class Sweeping(Settling):
         self._renew(alive, now)
         retries = self._bring_back_due(now)
 
-        silent = [worker for worker, spoken in self.alive.items() if spoken <= now - SILENT_FOR]
+        silent = [
+            worker
+            for worker, spoken in self.alive.items()
+            if spoken <= now - milliseconds(WORKER_GONE_AFTER)
+        ]
         freed = [worker for worker, under in dead.items() if self._free(worker, under)]
         ended = [worker for worker in _by_time(self.leases) if self.leases[worker] <= now]
         freed += [worker for worker in ended if self._free(worker, "")]
@@ -79,8 +82,8 @@ class Sweeping(Settling):
 
         In the future nobody was spoken for: the clock was set back.
         """
-        if self.swept is not None and now - self.swept > AWAY_AFTER:
-            self.leases = dict.fromkeys(self.leases, now + TO_COME_BACK)
+        if self.swept is not None and now - self.swept > milliseconds(FOREMAN_GONE_AFTER):
+            self.leases = dict.fromkeys(self.leases, now + LEASE_MS)
             self.alive = dict.fromkeys(self.alive, now)
             grace = forget_after - min(forget_after, TO_START_AGAIN)
             for one in self.subscriptions.values():

@@ -2,11 +2,11 @@
 
 import pytest
 
+from bellhop.durations import LEASE
 from bellhop.ledger import Errand
 from tests.bellhop.ledger.conftest import (
     END,
     KEEP,
-    LEASE,
     LEASE_MS,
     PARK,
     Desk,

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from bellhop.durations import LEASE
 from bellhop.events import Drift
 from bellhop.hooks import Hook
 from bellhop.ledger import ClaimLimit, Quarantined, Replay, Subscription, keys
@@ -11,7 +12,6 @@ from tests.bellhop.ledger.conftest import (
     BELL,
     DONE,
     KEEP,
-    LEASE,
     LOG,
     Desk,
     arrival,

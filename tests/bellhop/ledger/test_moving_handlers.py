@@ -38,7 +38,6 @@ from bellhop.ledger.moves import START, Paused
 from bellhop.moving import move
 from bellhop.vault import Kind, Vault
 
-LEASE = timedelta(seconds=20)
 QUEUES = "rq:queue:bellhop:"
 RETRIED = '{"state": "retrying", "attempts": [[1, 2.5, "oh no"]]}'
 
@@ -77,7 +76,7 @@ class Post:
     def claim(self, worker: str, handler: str, entries: int = 99, mailboxes: int = 99) -> Claimed:
         limit = ClaimLimit(handler, mailboxes, entries, 99)
         return self.ledger.claim(
-            worker, self._sets[worker], [limit], lease=LEASE, now_ms=self.now,
+            worker, self._sets[worker], [limit], now_ms=self.now,
             settles=self._settles[worker],
         )  # fmt: skip
 
@@ -88,9 +87,7 @@ class Post:
         self._settles[worker] += 1
         number = self._settles[worker]
         done = SettledMail(handler, mailbox, give_back, entries)
-        settled = self.ledger.settle(
-            worker, self._sets[worker], number, [done], lease=LEASE, now_ms=self.now
-        )
+        settled = self.ledger.settle(worker, self._sets[worker], number, [done], now_ms=self.now)
         assert settled.ours
 
     def forget(self, handler: str) -> list[Step]:
@@ -488,7 +485,7 @@ def test_what_is_told_of_earlier_events_goes_along(post: Post) -> None:
     post.move("old", "new")
 
     limit = ClaimLimit("new", 9, 9, past=True)
-    [mail] = post.ledger.claim("v", post._sets["v"], [limit], lease=LEASE, now_ms=post.now).mail
+    [mail] = post.ledger.claim("v", post._sets["v"], [limit], now_ms=post.now).mail
     assert (list(mail.retrying), mail.newest_ms) == ([1], 5)
     assert post.names("retrying:") == ["retrying:new device:1"]
 

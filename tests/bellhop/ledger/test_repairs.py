@@ -28,7 +28,6 @@ from bellhop.ledger.repairs import read_repairs
 from bellhop.ledger_checks import judge_repairs
 from bellhop_workers.foreman import Foreman
 
-LEASE = timedelta(seconds=30)
 BOX = "device:front"
 DEAD = '{"state": "dead", "attempts": []}'
 DONE = '{"state": "done", "attempts": []}'
@@ -65,7 +64,7 @@ class Site:
     def claim(self, *, worker: str = "w", share: int = 9) -> tuple[Mail, ...]:
         limits = [ClaimLimit(one, 9, 99, share) for one in ("first", "limited")]
         return self.ledger.claim(
-            worker, self.handlers, limits, lease=LEASE, now_ms=self.now, settles=self.settles
+            worker, self.handlers, limits, now_ms=self.now, settles=self.settles
         ).mail
 
     def settle(
@@ -84,7 +83,6 @@ class Site:
             self.handlers,
             self.settles,
             [SettledMail(handler, BOX, give_back, entries)],
-            lease=LEASE,
             now_ms=self.now,
         )
         assert settled.ours
@@ -275,7 +273,7 @@ def test_a_set_that_cannot_be_read_has_a_worker_called_that_tells_it_again(
 
     assert site.ledger.repair(now_ms=site.now).wake == (site.handlers.fingerprint,)
     limits = [ClaimLimit("first", 1, 1)]
-    assert not site.ledger.claim("w", site.handlers, limits, lease=LEASE, now_ms=site.now).known
+    assert not site.ledger.claim("w", site.handlers, limits, now_ms=site.now).known
     site.ledger.subscribe("w", site.handlers, now_ms=site.now)
     assert site.repair() == []
     site.deliver("e1", "e2")

@@ -1,18 +1,11 @@
 """A settle is written once, however often it comes, and never without a lease."""
 
-from datetime import timedelta
-
-from redis import Redis
-
-from bellhop.ledger import ClaimLimit, HandlerSet, Ledger, Settled, keys
+from bellhop.ledger import Settled, keys
 from tests.bellhop.ledger.conftest import (
-    BELL,
     END,
     KEEP,
-    LEASE,
     LEASE_MS,
     Desk,
-    arrival,
     box,
     dead,
     done,
@@ -63,7 +56,7 @@ def test_a_settle_that_was_held_up_until_a_later_one_was_written_writes_nothing(
     desk.settle(box(END, done("e2")))
     before = desk.found
 
-    late = desk.ledger.settle("w", desk.sets["w"], 1, [first], lease=LEASE, now_ms=desk.now)
+    late = desk.ledger.settle("w", desk.sets["w"], 1, [first], now_ms=desk.now)
     assert not late.ours
     assert desk.found == before
 
@@ -109,21 +102,16 @@ def test_a_repeated_settle_after_the_lease_was_taken_away_is_refused(desk: Desk)
     assert desk.settle_again(box(KEEP, done("e1"))) == Settled(False, (), ())
 
 
-def test_the_last_settle_is_known_for_as_long_as_the_worker_holds_mail(redis: Redis) -> None:
+def test_the_last_settle_is_known_for_as_long_as_the_worker_holds_mail(desk: Desk) -> None:
     """Redis was away for longer than the lease, and the worker is faster than the foreman."""
-    ledger, handlers = Ledger(redis, timedelta(days=14)), HandlerSet([BELL])
-    instant = timedelta(milliseconds=1)
-    ledger.subscribe("w", handlers)
-    ledger.accept([arrival("e1"), arrival("e2")])
-    ledger.claim("w", handlers, [ClaimLimit("bell", 1, 2)], lease=instant)
-    results = [box(KEEP, dead("e1"))]
-    ledger.settle("w", handlers, 1, results, lease=instant)
-    started = redis.time()
-    while redis.time() < (started[0], started[1] + 5_000):
-        pass  # until the lease has ended by the server's clock
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.settle(box(KEEP, dead("e1")))
+    assert desk.redis.pttl(SETTLED_BY_W) == -1  # it does not expire
+    desk.now += LEASE_MS + 5_000
 
-    assert ledger.settle("w", handlers, 1, results, lease=instant).ours
-    assert ledger.event("e1")["dead"] == b"1"
+    assert desk.settle_again(box(KEEP, dead("e1"))).ours
+    assert desk.ledger.event("e1")["dead"] == b"1"
 
 
 def test_the_last_settle_of_a_worker_is_forgotten_some_day(desk: Desk) -> None:
@@ -148,7 +136,7 @@ def test_a_settle_that_is_not_the_next_writes_nothing(desk: Desk) -> None:
     before = desk.found
     ahead = [box(END, done("e1"), done("e2"))]
 
-    assert not desk.ledger.settle("w", desk.sets["w"], 2, ahead, lease=LEASE, now_ms=desk.now).ours
+    assert not desk.ledger.settle("w", desk.sets["w"], 2, ahead, now_ms=desk.now).ours
     assert desk.found == before
     assert desk.settle(box(KEEP, done("e1"))).ours
     assert desk.settle(box(END, done("e2"))).ours

@@ -14,7 +14,6 @@ from bellhop.ledger import ClaimLimit, Ledger
 from tests.bellhop.ledger.machine import LedgerMachine
 from tests.bellhop.ledger.twins import IN_ORDER, LAST, Worker, is_open
 from tests.bellhop.ledger.values import Box, names_of, state_of
-from tests.bellhop.ledger.workers import LEASE
 from tests.examples import examples
 
 
@@ -159,13 +158,13 @@ class CheckedLedgerMachine(LedgerMachine):
         last = self.workers["last"]
         limits = [ClaimLimit(name, 9, 50) for name in names_of(LAST)]
         self.model.queued.discard(LAST.fingerprint)
-        claimed = self.both("claim", "last", LAST, limits, lease=LEASE, settles=last.settles)
+        claimed = self.both("claim", "last", LAST, limits, settles=last.settles)
         mail = claimed.mail
         while True:
             last.settles += 1
             self.check_what_is_handed_out("last", mail)
             results = [self.finish(one) for one in mail]
-            settled = self.both("settle", "last", LAST, last.settles, results, limits, lease=LEASE)
+            settled = self.both("settle", "last", LAST, last.settles, results, limits)
             self.note(results)
             mail = settled.mail
             if not mail:

@@ -37,7 +37,6 @@ from tests.bellhop.bodies import body, of_type
 
 OLD, NEW = (urlsafe_b64encode(urandom(32)).decode() for _ in range(2))
 CODE = "90817263"
-LEASE = timedelta(minutes=1)
 HANDLERS = HandlerSet([Subscription(name, ["*"]) for name in ("dead", "drops", "retry")])
 UNLOCKED = of_type(
     "action_attempt.lock_door.failed",
@@ -75,7 +74,7 @@ def live(redis: Redis, *of_keys: str) -> Ledger:
         assert CODE not in str(receipt)  # which is logged
     ledger.subscribe("w", HANDLERS)
     limits = [ClaimLimit(name, 1, 1) for name in ("retry", "dead", "drops")]
-    mail = ledger.claim("w", HANDLERS, limits, lease=LEASE).mail
+    mail = ledger.claim("w", HANDLERS, limits).mail
     outcomes = {
         "retry": fails(ledger.vault, "retry"),
         "dead": fails(ledger.vault, "dead"),
@@ -88,7 +87,7 @@ def live(redis: Redis, *of_keys: str) -> Ledger:
         for one in mail
     ]
     assert len(results) == len(outcomes)
-    ledger.settle("w", HANDLERS, 1, results, lease=LEASE)
+    ledger.settle("w", HANDLERS, 1, results)
     unfetched = Unfetched(ledger)
     ended = {"action_attempt_id": "a1", "status": "error", "error": {"message": CODE}}
     unfetched.store("a1", json.dumps(ended).encode())

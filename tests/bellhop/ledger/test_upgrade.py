@@ -27,7 +27,6 @@ from bellhop.ledger.upgrading import STEPS, Step, StillAtWork, planned, require_
 from tests.bellhop.ledger import old_layout
 
 RETENTION = timedelta(days=14)
-LEASE = timedelta(seconds=30)
 HANDLERS = HandlerSet([Subscription(name, ["lock.*"]) for name in ("bell", "quick", "strict")])
 ARRIVAL = Arrival("m1", "new", "lock.unlocked", "device:front", b"{}")
 
@@ -64,14 +63,14 @@ def test_no_script_touches_a_ledger_of_another_version(ledger: Ledger, version: 
     for call in (
         lambda: ledger.accept([ARRIVAL._replace(delivery_id="m2", event_id="other")]),
         lambda: ledger.subscribe("w", HANDLERS),
-        lambda: ledger.claim("w", HANDLERS, [ClaimLimit("bell", 1, 1)], lease=LEASE),
-        lambda: ledger.settle("w", HANDLERS, 1, [], lease=LEASE),
-        lambda: ledger.ask_to_settle("w", HANDLERS, 1, [], lease=LEASE).answer(),
-        lambda: ledger.idle("w", HANDLERS, LEASE),
+        lambda: ledger.claim("w", HANDLERS, [ClaimLimit("bell", 1, 1)]),
+        lambda: ledger.settle("w", HANDLERS, 1, []),
+        lambda: ledger.ask_to_settle("w", HANDLERS, 1, []).answer(),
+        lambda: ledger.idle("w", HANDLERS, timedelta(seconds=30)),
         lambda: ledger.sweep(queues="rq:queue:bellhop:"),
         lambda: ledger.repair(),
         lambda: ledger.index(),
-        lambda: ledger.fetch(LEASE),
+        lambda: ledger.fetch(timedelta(seconds=30)),
         lambda: ledger.replay([Replay("new", "bell", "", "{}")]),
         lambda: ledger.resolve([Resolution("drop", "new", "bell", "{}")]),
         lambda: require_version(ledger.redis),
@@ -125,7 +124,7 @@ def test_what_waits_in_the_first_layout_waits_in_the_second(old: Redis) -> None:
     limits = [ClaimLimit(name, 9, 99, 9) for name in ("bell", "quick", "strict")]
     got = {
         (one.handler, one.mailbox): [entry.event.event_id for entry in one.entries]
-        for one in ledger.claim("w", HANDLERS, limits, lease=LEASE).mail
+        for one in ledger.claim("w", HANDLERS, limits).mail
     }
     assert got == {
         ("bell", "device:front"): ["e9", "e1", "e2", "e11"],

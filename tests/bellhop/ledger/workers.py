@@ -1,7 +1,6 @@
 """How workers work: as `bellhop_workers.shift` does, but at random."""
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
 from random import Random
 
 from bellhop.ledger import (
@@ -18,7 +17,6 @@ from bellhop.ledger import (
 from tests.bellhop.ledger.twins import IN_ORDER, WITH_PAST, Lane, Twins, Worker
 from tests.bellhop.ledger.values import names_of
 
-LEASE = timedelta(seconds=20)
 KINDS = [Result.DONE] * 4 + [Result.RETRY] * 3 + [Result.DEAD]
 NOT_THROUGH = [GiveBack.KEEP] * 2 + [GiveBack.END] * 2 + [GiveBack.FRONT]
 
@@ -131,7 +129,7 @@ class Workers(Twins):
     ) -> Settled:
         worker = self.workers[name]
         settled: Settled = self.both(
-            "settle", name, worker.handlers, worker.settles, results, lease=LEASE, **options
+            "settle", name, worker.handlers, worker.settles, results, **options
         )
         return settled
 
