@@ -1,5 +1,5 @@
 -- What happens to the mail of a handler that is forgotten, or moved to another name; put in front of
--- sweep, forget and move, behind common and subscribing.
+-- sweep, forget and move, behind subscribing.
 
 -- Write into a handler's record that it never saw the event, or gave it up, and keep the rest of it.
 -- Records are written by `bellhop.ledger.handled`; only their state is changed here.
@@ -14,7 +14,8 @@ end
 local function abandon(handler, event_id, retention)
   local event = key('event:' .. event_id)
   redis.call('SREM', key('replaying'), event_id .. ' ' .. handler)
-  local about, open, dead, record = unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
+  local about, open, dead, record =
+    unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
   if about and record then
     local fields = {'h:' .. handler, with_state(record, 'abandoned')}
     close(event, math.max(number(open) - 1, 0), number(dead), fields, retention)

@@ -13,8 +13,9 @@
 --
 -- ARGV: now, retention (ms), then for each delivery
 --   'event' | 'release', svix-id, event_id, event_type, mailbox, body,
---     JSON [event_type, mailbox, svix-id, …], when it was created (ms, or ''), JSON of what it is about ["field value", …],
---     number of differences, for each event_type, kind, field, example        or
+--     JSON [event_type, mailbox, svix-id, …], when it was created (ms, or ''),
+--     JSON of what it is about ["field value", …], number of differences, for each event_type, kind, field,
+--     example        or
 --   'quarantine', svix-id, body, problems, headers
 -- Returns: {{set to enqueue a shift for, …}, {for each delivery 1 (new) or 0 (duplicate)},
 --   {differences never seen before, each {event_type, kind, field, example}}}
@@ -41,7 +42,8 @@ local function count_drift(event_type, kind, field, example)
   if redis.call('HINCRBY', about, 'count', 1) > 1 then
     return
   end
-  redis.call('HSET', about, 'type', event_type, 'kind', kind, 'field', field, 'example', example, 'first', now)
+  redis.call('HSET', about, 'type', event_type, 'kind', kind, 'field', field, 'example', example,
+    'first', now)
   unseen[#unseen + 1] = {event_type, kind, field, example}
   if redis.call('ZCARD', key('drift')) > MOST_DRIFT then
     redis.call('DEL', key('drift:' .. redis.call('ZPOPMIN', key('drift'))[1]))

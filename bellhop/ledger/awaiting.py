@@ -12,7 +12,7 @@ from bellhop.ledger import calls, keys
 from bellhop.ledger.alarms import MOST_ALARMS
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import Arrival, Quarantined, Receipt
-from bellhop.ledger.ledger import sealed
+from bellhop.ledger.sealing import sealed
 from bellhop.ledger.version import told
 from bellhop.notices import Notice
 from bellhop.vault import NO_KEYS, Vault

@@ -59,6 +59,9 @@ local END_OF_CALL = '{END_OF_CALL}'
 """
 """What scripts and this package must agree on, in front of every script."""
 
+_SHARED = ("calling", "common", "claim_limits", "mailboxes", "waking", "routes")
+"""What is in front of every script, each part behind those that it needs."""
+
 
 def load(*parts: str, any_version: bool = False) -> Script:
     """Return a script that is made of these parts, and of what all share in front of them.
@@ -66,8 +69,9 @@ def load(*parts: str, any_version: bool = False) -> Script:
     It refuses a ledger of another version than ours, unless it is for `any_version`.
     """
     folder = files(__package__)
-    shared = ["common"] if any_version else ["common", "version"]
-    texts = [folder.joinpath(f"{part}.lua").read_text("utf-8") for part in (*shared, *parts)]
+    version = () if any_version else ("version",)
+    names = (*_SHARED, *version, *parts)
+    texts = [folder.joinpath(f"{name}.lua").read_text("utf-8") for name in names]
     source = "\n".join([_CONSTANTS, *texts])
     # Redis names scripts by their SHA-1; nothing secret depends on it.
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
@@ -79,7 +83,7 @@ FETCH = load("fetch")
 REPLAY = load("subscribing", "replay")
 RESOLVE = load("subscribing", "resolve")
 SWEEP = load("subscribing", "abandoning", "sweep")
-REPAIR = load("subscribing", "hooks", "repair")
+REPAIR = load("subscribing", "hooks", "mending_mailboxes", "mending_events", "repair")
 
 
 @dataclass(frozen=True, slots=True)

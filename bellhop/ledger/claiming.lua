@@ -1,4 +1,4 @@
--- How mail gets into a worker's hands; put in front of claim and settle, behind common.
+-- How mail gets into a worker's hands; put in front of claim and settle.
 --
 -- What a worker is given: {mail, events}. mail: for each box
 --   {handler, mailbox, alone (0 or 1), {orders of earlier events that are to be tried again},
@@ -100,7 +100,8 @@ local function take_suspect(worker, set, wants, first)
 end
 
 -- Take up to `mailboxes` mailboxes of a handler, and the first entries of each: `entries` in all,
--- `share` of each mailbox, or more if few are ready and the handler is not limited. Entries stay in their mailbox until they are settled.
+-- `share` of each mailbox, or more if few are ready and the handler is not limited. Entries stay in
+-- their mailbox until they are settled.
 local function take_from(worker, want, entries)
   local handler = want.handler
   local ready = key('ready:' .. handler)
@@ -130,7 +131,8 @@ local function take_from(worker, want, entries)
       end
       local mail = open_box(handler, mailbox, 0, want.past, have_retries[i])
       local taken = 0
-      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. boxes[i]), 0, math.min(share, entries) - 1)) do
+      local last = math.min(share, entries) - 1
+      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. boxes[i]), 0, last)) do
         if given.room <= 0 then
           break
         end
@@ -166,7 +168,8 @@ end
 
 -- Give a worker mail of handlers that it has. `wants`, for each of them:
 --   handler, mailboxes, entries, share: how much of it at most; past: whether it wants to know what came
---   before; slow: whether it keeps its worker for long, if that is known; divide: whether the entries are to be divided by the number of handlers that have mail.
+--   before; slow: whether it keeps its worker for long, if that is known; divide: whether the entries
+--   are to be divided by the number of handlers that have mail.
 -- `first`: with which of them to begin, so that each is first in its turn.
 -- Suspects go only to empty hands. Returns whether some wait for that.
 local function take(worker, set, wants, first)
@@ -188,7 +191,8 @@ local function take(worker, set, wants, first)
         return 0
       end
     -- One worker empties its hands for them; the others go on.
-    elseif redis.call('SET', draining, worker, 'NX', 'PX', 30000) or redis.call('GET', draining) == worker then
+    elseif redis.call('SET', draining, worker, 'NX', 'PX', 30000)
+      or redis.call('GET', draining) == worker then
       return 1
     end
   end

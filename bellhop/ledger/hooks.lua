@@ -1,5 +1,5 @@
 -- Hooks: handlers that are called about a dead letter, or about a body in quarantine; put in front of
--- accept and settle, behind common.
+-- accept, settle and repair.
 --
 -- Such a call is an event of its own, given to the hooks as events are to handlers: so it is claimed,
 -- tried again and given up like any. Its id ends with a character that no id of Seam's can have, it is

@@ -9,7 +9,6 @@ from redis import Redis
 from redis.exceptions import NoScriptError, ResponseError
 
 from bellhop.durations import FORGET_AFTER
-from bellhop.events.subjects import known_subjects
 from bellhop.ledger import calls, claims, keys, moves
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.calls import Call
@@ -28,6 +27,7 @@ from bellhop.ledger.indexing import AT_A_TIME
 from bellhop.ledger.mail import Claimed, ClaimLimit, HandlerSet, Settled, SettledMail
 from bellhop.ledger.moves import NOTHING_SEALED, START, Paused, Place, Step
 from bellhop.ledger.repairs import Repaired
+from bellhop.ledger.sealing import sealed
 from bellhop.ledger.version import told
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -315,24 +315,3 @@ class Ledger:
         except ResponseError as error:
             raise told(error) from None
         return call.read(answer)
-
-
-def sealed(batch: Sequence[Arrival | Quarantined], vault: Vault) -> Sequence[Arrival | Quarantined]:
-    """Return the batch as it is stored.
-
-    Where bodies are encrypted, nothing else says what is in them but ids and names of fields.
-    """
-    return [
-        _sealed(item, vault) if vault.encrypts or isinstance(item, Quarantined) else item
-        for item in batch
-    ]
-
-
-def _sealed(item: Arrival | Quarantined, vault: Vault) -> Arrival | Quarantined:
-    if isinstance(item, Quarantined):
-        return item._replace(body=vault.seal(item.body, Kind.QUARANTINED, item.delivery_id))
-    return item._replace(
-        body=vault.seal(item.body, Kind.EVENT, item.event_id),
-        drift=tuple(one.without_value() for one in item.drift),
-        subjects=known_subjects(item.subjects),
-    )

@@ -233,7 +233,8 @@ local function move_some_due()
   local found, next_cursor = some_due(old, cursor)
   for _, one in ipairs(found) do
     local is_parked = one[2] == ''
-    collect_sealed(is_parked and redis.call('LRANGE', key('mail:' .. old .. ' ' .. one[3]), 0, -1) or {one[2]})
+    local mail = key('mail:' .. old .. ' ' .. one[3])
+    collect_sealed(is_parked and redis.call('LRANGE', mail, 0, -1) or {one[2]})
   end
   if #to_seal > 0 then
     return

@@ -21,7 +21,8 @@ local OPEN = {retrying = true, replaying = true}
 local function replay(event_id, handler, read, record)
   local event = key('event:' .. event_id)
   local entry = event_id .. ' ' .. handler
-  local about, before, open, dead = unpack(redis.call('HMGET', event, 'about', 'h:' .. handler, 'open', 'dead'))
+  local about, before, open, dead =
+    unpack(redis.call('HMGET', event, 'about', 'h:' .. handler, 'open', 'dead'))
   -- An event that waits for its first worker has neither handlers nor a state.
   local is_open = before == '' or (before and OPEN[string.match(before, '"state": "(%l+)"')])
   if not about or not read_about(about) or is_open or (before or '') ~= read

@@ -1,5 +1,4 @@
--- Which handlers there are, and which workers have them; put in front of subscribe, sweep and others, behind
--- common.
+-- Which handlers there are, and which workers have them; put in front of subscribe, sweep and others.
 --
 -- Workers with the same handlers form a set, which is known by its fingerprint. While any worker of a
 -- set lives, each of its handlers is subscribed to the patterns that it has there: during a deploy, to
@@ -8,7 +7,8 @@
 -- `quarantined` (see hooks). So they are apart even if one version has a hook, and another a handler, of
 -- the same name.
 
--- Return the handlers of a set: {name, patterns, hook (if it is one), concurrency (if it is limited)} of each.
+-- Return the handlers of a set, of each {name, patterns, hook (if it is one), concurrency (if it is
+-- limited)}.
 local function decode_set(set)
   local found, handlers = {}, decoded(redis.call('GET', key('set:' .. set))).handlers
   for _, one in ipairs(type(handlers) == 'table' and handlers or {}) do

@@ -6,8 +6,8 @@
 -- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
 --    handlers were seen. A worker that nobody spoke for within half a minute is forgotten, and so is its
 --    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
---    away: nobody could speak for a worker, so everyone gets a whole lease more. Or all pools were: the one that
---    sweeps is the first that is back, so no handler is given up within the next ten minutes.
+--    away: nobody could speak for a worker, so everyone gets a whole lease more. Or all pools were: the
+--    one that sweeps is the first that is back, so no handler is given up within the next ten minutes.
 -- 2. Retries that are due go to the end of their boxes, and boxes that were parked become ready.
 -- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. If its pool knows
 --    under which entry the worker died, or it held just one, that death is counted; if nobody knows,
@@ -29,9 +29,9 @@
 --   JSON {alive: [worker, …], dead: [[worker, event_id and handler that it died under, or ''], …],
 --   alone: are there no other workers than those that are known now}
 -- Returns: {{set to enqueue a shift for, …}, number of retries, {worker whose mail was freed, …},
---   {set that no worker has any more, …}, {handler that was abandoned, …}, whether there may be more to do
---   (0 or 1): then call it again, now, number of jumps, {handler that nobody has, and for which nothing
---   waited, …}}
+--   {set that no worker has any more, …}, {handler that was abandoned, …}, whether there may be more to
+--   do (0 or 1): then call it again, now, number of jumps, {handler that nobody has, and for which
+--   nothing waited, …}}
 
 local MOST_CUT = 1000
 local TO_START_AGAIN = 600000
@@ -122,7 +122,8 @@ local function blame(handler, in_hand, culprit)
   if redis.call('EXISTS', first) == 0 then
     return false
   end
-  if culprit == '' and redis.call('HINCRBY', first, 'interrupted:' .. handler, 1) >= INTERRUPTED_BEFORE_ALONE then
+  if culprit == ''
+    and redis.call('HINCRBY', first, 'interrupted:' .. handler, 1) >= INTERRUPTED_BEFORE_ALONE then
     return true
   end
   return redis.call('HEXISTS', first, 'deaths:' .. handler) == 1

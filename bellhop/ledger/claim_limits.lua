@@ -1,0 +1,56 @@
+-- Of which handlers a worker may claim mail; put in front of every script, behind common.
+
+-- How many more mailboxes of a handler may be claimed: none while it is paused, else as many as its
+-- `concurrency` leaves.
+local paused, limits
+local function free_places(handler)
+  if not paused then
+    paused, limits = {}, {}
+    for _, name in ipairs(redis.call('SMEMBERS', key('paused'))) do
+      paused[name] = true
+    end
+    local all = redis.call('HGETALL', key('limits'))
+    for i = 1, #all, 2 do
+      limits[all[i]] = tonumber(all[i + 1])
+    end
+  end
+  if paused[handler] then
+    return 0
+  end
+  return limits[handler] and limits[handler] - redis.call('SCARD', key('working:' .. handler)) or math.huge
+end
+
+local function is_limited(handler)
+  free_places(handler)
+  return limits[handler] ~= nil
+end
+
+-- Slow handlers are sync ones that keep a worker for a second or more, and quick ones beside them would
+-- wait that long. So of each set with two workers or more, one begins with no slow handler.
+local slow
+local function is_slow(handler)
+  if not slow then
+    slow = {}
+    for _, name in ipairs(redis.call('SMEMBERS', key('slow'))) do
+      slow[name] = true
+    end
+  end
+  return slow[handler] == true
+end
+
+local function may_begin_slow(set, worker)
+  local workers = 0
+  for _, of in ipairs(redis.call('HVALS', key('workers'))) do
+    workers = workers + (of == set and 1 or 0)
+  end
+  local others = 0
+  for _, one in ipairs(redis.call('SMEMBERS', key('busy:' .. set))) do
+    others = others + (one ~= worker and redis.call('ZSCORE', key('leases'), one) and 1 or 0)
+  end
+  return workers < 2 or others < workers - 1
+end
+
+-- Whether a worker may claim mail of a handler, if there is some.
+local function may_claim(handler, set, worker)
+  return free_places(handler) > 0 and (not is_slow(handler) or may_begin_slow(set, worker))
+end

@@ -1,0 +1,72 @@
+-- Mailboxes, and the workers that hold them; put in front of every script, behind claim_limits.
+--
+-- A `box` is a mailbox of one handler, written `handler mailbox`: names of handlers hold no spaces.
+-- It has mail if and only if it is on the handler's ready list once, or held by one worker, or
+-- parked in `due` until its first event is tried again.
+
+-- Put an event at the end of a box. One that was empty becomes ready; one that was not is ready,
+-- held or parked already.
+local function post(handler, mailbox, event_id)
+  if redis.call('RPUSH', key('mail:' .. handler .. ' ' .. mailbox), event_id) == 1 then
+    redis.call('RPUSH', key('ready:' .. handler), mailbox)
+  end
+end
+
+-- Return whether a handler is one of a set, as a function. Of a set that is not known, any is.
+local function membership(set)
+  local names = set and redis.call('HGET', key('sets'), set)
+  local is_member = {}
+  for _, handler in ipairs(words(names or '')) do
+    is_member[handler] = true
+  end
+  return function(handler)
+    return not names or is_member[handler or '']
+  end
+end
+
+-- Whether all that is held is one entry under which a worker died, or may have.
+local function is_alone(held)
+  if #held ~= 2 or held[2] ~= '1' then
+    return false
+  end
+  local handler = split_box(held[1]) or ''
+  local event = key('event:' .. (redis.call('LINDEX', key('mail:' .. held[1]), 0) or ''))
+  local deaths, interrupted =
+    unpack(redis.call('HMGET', event, 'deaths:' .. handler, 'interrupted:' .. handler))
+  return deaths or number(interrupted) >= INTERRUPTED_BEFORE_ALONE
+end
+
+-- Take a box out of a worker's hands, and put it on its handler's list if it has mail.
+local function release(worker, box)
+  local handler, mailbox = split_box(box)
+  redis.call('HDEL', key('held:' .. worker), box)
+  if handler then
+    redis.call('SREM', key('working:' .. handler), mailbox)
+    if redis.call('EXISTS', key('mail:' .. box)) == 1 then
+      redis.call('LPUSH', key('ready:' .. handler), mailbox)
+    end
+  end
+end
+
+-- Release a box that is not the worker's to hold.
+local function take_back(worker, box)
+  release(worker, box)
+  note('held', box)
+end
+
+-- Extend the lease of a worker that holds mail, and forget that of one that holds none; and note whether
+-- it is busy with a slow handler.
+local function keep_lease(worker, set, now)
+  local held = key('held:' .. worker)
+  if redis.call('EXISTS', held) == 1 then
+    redis.call('ZADD', key('leases'), now + LEASE, worker)
+  else
+    redis.call('ZREM', key('leases'), worker)
+  end
+  is_slow('')
+  local busy = false
+  for _, box in ipairs(next(slow) and redis.call('HKEYS', held) or {}) do
+    busy = busy or is_slow(split_box(box) or '')
+  end
+  redis.call(busy and 'SADD' or 'SREM', key('busy:' .. set), worker)
+end

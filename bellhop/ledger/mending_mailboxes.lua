@@ -1,0 +1,146 @@
+-- Mending of workers and their mailboxes, points 2 and 3 of repair; put in front of it, behind subscribing.
+
+local MOST_BOXES = 50
+local MOST_LISTED = 2000
+-- To read or compare as many names as a LOT costs about the same as one.
+local A_LOT = 250
+
+local now = clock(ARGV[1])
+local work = 0 -- what this call cost others so far, in entries of the log
+
+local holders = {}
+
+local function is_held(box)
+  for _, worker in ipairs(holders) do
+    if redis.call('HEXISTS', key('held:' .. worker), box) == 1 then
+      return true
+    end
+  end
+  return false
+end
+
+local function mend_workers(turn)
+  local workers = redis.call('HGETALL', key('workers'))
+  for i = 1, #workers, 2 do
+    local worker = workers[i]
+    if redis.call('HLEN', key('held:' .. worker)) > 0
+      and redis.call('ZADD', key('leases'), 'NX', now + LEASE, worker) == 1 then
+      note('lease', worker)
+    end
+  end
+  holders = redis.call('ZRANGE', key('leases'), 0, -1)
+  if #workers > 0 then
+    local at = turn % (#workers / 2) * 2 + 1
+    local is_own = membership(workers[at + 1])
+    for _, box in ipairs(redis.call('HKEYS', key('held:' .. workers[at]))) do
+      if not is_own(split_box(box)) then
+        take_back(workers[at], box)
+      end
+    end
+  end
+  for _, handler in ipairs(redis.call('HKEYS', key('limits'))) do
+    for _, mailbox in ipairs(redis.call('SMEMBERS', key('working:' .. handler))) do
+      if not is_held(handler .. ' ' .. mailbox) then
+        redis.call('SREM', key('working:' .. handler), mailbox)
+        note('working', handler .. ' ' .. mailbox)
+      end
+    end
+  end
+end
+
+local lists = {}
+
+-- Return the boxes on both lists of a handler, and how often each is on which; or nothing if there are
+-- too many.
+local function lists_of(handler)
+  if lists[handler] == nil then
+    lists[handler] = false
+    if redis.call('LLEN', key('ready:' .. handler)) + redis.call('LLEN', key('suspects:' .. handler))
+      <= MOST_LISTED then
+      local found = {names = {}, ready = {}, suspects = {}}
+      for _, list in ipairs({'ready', 'suspects'}) do
+        for _, mailbox in ipairs(redis.call('LRANGE', key(list .. ':' .. handler), 0, -1)) do
+          found.names[#found.names + 1] = mailbox
+          found[list][mailbox] = (found[list][mailbox] or 0) + 1
+        end
+      end
+      lists[handler] = found
+      work = work + #found.names / A_LOT
+    end
+  end
+  return lists[handler]
+end
+
+local function take_off(handler, mailbox)
+  for _, list in ipairs({'ready', 'suspects'}) do
+    redis.call('LREM', key(list .. ':' .. handler), 0, mailbox)
+    lists[handler][list][mailbox] = nil
+  end
+end
+
+local function put_on(list, handler, mailbox)
+  redis.call('RPUSH', key(list .. ':' .. handler), mailbox)
+  if lists[handler] then
+    lists[handler][list][mailbox] = 1
+  end
+end
+
+local looked_at = {}
+
+local function mend_box(handler, mailbox)
+  local box = handler .. ' ' .. mailbox
+  local listed = lists_of(handler)
+  if looked_at[box] or not listed then
+    return
+  end
+  looked_at[box] = true
+  local ready, suspects = listed.ready[mailbox] or 0, listed.suspects[mailbox] or 0
+  local parked = redis.call('ZSCORE', key('due'), ' ' .. box)
+  if redis.call('EXISTS', key('mail:' .. box)) == 0 then
+    if ready + suspects > 0 then
+      take_off(handler, mailbox)
+      note('empty', box)
+    end
+    return
+  end
+  if redis.call('HEXISTS', key('subscriptions'), handler) == 0 then
+    expect_handler(handler, now)
+  end
+  if is_held(box) then
+    if ready + suspects > 0 or parked then
+      take_off(handler, mailbox)
+      redis.call('ZREM', key('due'), ' ' .. box)
+      note('twice', box)
+    end
+  elseif parked then
+    if ready + suspects > 0 then
+      take_off(handler, mailbox)
+      note('twice', box)
+    end
+  elseif ready + suspects == 0 then
+    put_on('ready', handler, mailbox)
+    note('lost', box)
+  elseif ready + suspects > 1 then
+    take_off(handler, mailbox)
+    put_on(suspects > 0 and 'suspects' or 'ready', handler, mailbox)
+    note('twice', box)
+  end
+end
+
+local function mend_lists(turn)
+  local handlers = redis.call('HKEYS', key('subscriptions'))
+  if #handlers == 0 then
+    return
+  end
+  table.sort(handlers)
+  local handler = handlers[turn % #handlers + 1]
+  local listed = lists_of(handler)
+  if not listed then
+    return
+  end
+  local parts = math.max(math.ceil(#listed.names / MOST_BOXES), 1)
+  local first = math.floor(turn / #handlers) % parts * MOST_BOXES
+  for i = first + 1, math.min(first + MOST_BOXES, #listed.names) do
+    mend_box(handler, listed.names[i])
+  end
+end
