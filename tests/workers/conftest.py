@@ -16,6 +16,7 @@ from bellhop.ledger.handled import shown_record
 from bellhop.queue import queue_keys
 from bellhop_workers.runtime import Runtime
 from bellhop_workers.shift import Shift
+from tests.workers.told import Told
 
 
 class Workplace:
@@ -141,3 +142,8 @@ class Workplace:
 def workplace(ledger: Ledger) -> Workplace:
     """A worker with no handlers and no mail."""
     return Workplace(ledger)
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()

@@ -31,6 +31,8 @@ from bellhop.ledger import (
     Swept,
 )
 from tests.bellhop.ledger import snapshot
+from tests.bellhop.ledger.post import Post
+from tests.bellhop.ledger.site import Site
 
 LEASE_MS = LEASE // timedelta(milliseconds=1)
 QUEUES = "queue:"
@@ -239,3 +241,14 @@ def desk(bare: Desk) -> Desk:
     """A ledger with nothing in it, and a worker `w` that has the handler `bell`."""
     bare.subscribe("w")
     return bare
+
+
+@pytest.fixture
+def post(ledger: Ledger) -> Post:
+    """A ledger with nothing in it, and a clock that the test sets."""
+    return Post(ledger)
+
+
+@pytest.fixture
+def site(ledger: Ledger) -> Site:
+    return Site(ledger)

@@ -1,107 +1,24 @@
 """Faults of the ledger that no script ought to leave: the foreman mends each, and says so."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from bellhop.connections import connect
-from bellhop.finding import Level
 from bellhop.ledger import (
     Arrival,
     ClaimLimit,
     GiveBack,
     HandlerSet,
     Ledger,
-    Mail,
-    Outcome,
     Repair,
     Result,
-    SettledEntry,
-    SettledMail,
-    Subscription,
     keys,
 )
 from bellhop.ledger.repairs import read_repairs
-from bellhop.ledger_checks import judge_repairs
-from bellhop_workers.foreman import Foreman
-
-BOX = "device:front"
-DEAD = '{"state": "dead", "attempts": []}'
-DONE = '{"state": "done", "attempts": []}'
-RETRYING = '{"state": "retrying", "attempts": []}'
-
-
-class Site:
-    """A ledger with two handlers, `first` and `limited`, that a worker `w` has, and a clock."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.redis = ledger.redis
-        self.now = 1_796_000_000_000
-        self.handlers = HandlerSet(
-            [Subscription("first", ["lock.*"]), Subscription("limited", ["lock.*"], 1)]
-        )
-        self.settles = 0
-        ledger.subscribe("w", self.handlers, now_ms=self.now)
-
-    def deliver(self, *event_ids: str, mailbox: str = BOX) -> None:
-        self.ledger.accept(
-            [Arrival(f"m{one}", one, "lock.unlocked", mailbox, b"{}") for one in event_ids],
-            now_ms=self.now,
-        )
-
-    def repair(self, times: int = 3) -> list[Repair]:
-        """Repair so often, a second between, and return what was mended."""
-        found: list[Repair] = []
-        for _ in range(times):
-            self.now += 1_000
-            found += self.ledger.repair(now_ms=self.now).repairs
-        return found
-
-    def claim(self, *, worker: str = "w", share: int = 9) -> tuple[Mail, ...]:
-        limits = [ClaimLimit(one, 9, 99, share) for one in ("first", "limited")]
-        return self.ledger.claim(
-            worker, self.handlers, limits, now_ms=self.now, settles=self.settles
-        ).mail
-
-    def settle(
-        self,
-        handler: str,
-        kind: Result,
-        *event_ids: str,
-        record: str = DONE,
-        give_back: GiveBack = GiveBack.END,
-        delay_ms: int = 0,
-    ) -> None:
-        self.settles += 1
-        entries = [SettledEntry(one, Outcome(kind, record, delay_ms)) for one in event_ids]
-        settled = self.ledger.settle(
-            "w",
-            self.handlers,
-            self.settles,
-            [SettledMail(handler, BOX, give_back, entries)],
-            now_ms=self.now,
-        )
-        assert settled.ours
-
-    def boxes(self, worker: str = "w") -> dict[str, list[str]]:
-        """Claim all, and return which events were in which handler's box of the front door."""
-        return {
-            one.handler: [entry.event.event_id for entry in one.entries]
-            for one in self.claim(worker=worker)
-            if one.mailbox == BOX
-        }
-
-
-@pytest.fixture
-def site(ledger: Ledger) -> Site:
-    return Site(ledger)
-
-
-ALL = {"first": ["e1", "e2"], "limited": ["e1", "e2"]}
+from tests.bellhop.ledger.site import ALL, BOX, DEAD, RETRYING, Site
 
 FAULTS: dict[str, tuple[Callable[[Any], object], set[str]]] = {
     "a mailbox is on no list": (lambda redis: redis.delete(keys.ready("first")), {"lost"}),
@@ -155,6 +72,8 @@ FAULTS: dict[str, tuple[Callable[[Any], object], set[str]]] = {
         {"replaying"},
     ),
 }
+
+
 """What is wrong while e1 and e2 wait for both handlers, and the kinds of repair that mend it."""
 
 
@@ -342,57 +261,6 @@ def test_what_was_under_our_name_is_kept_for_two_weeks(site: Site) -> None:
     assert repair.fields == {"key": "due"}
     assert site.redis.get(keys.PREFIX + "broken:due") == b"somebody's"
     assert site.redis.ttl(keys.PREFIX + "broken:due") == pytest.approx(14 * 24 * 3600, abs=60)
-
-
-def test_the_foreman_tells_of_each_repair_once(site: Site) -> None:
-    site.deliver("e1")
-    site.redis.delete(keys.ready("first"))
-    foreman = Foreman(site.ledger)
-
-    with capture_logs() as logs:
-        foreman.sweep()
-        site.redis.hdel(keys.PREFIX + "repair", "at")  # as if a second had passed
-        foreman.sweep()
-
-    assert logs == [
-        {
-            "event": "a mailbox with mail was on no list; it is again",
-            "log_level": "warning",
-            "handler": "first",
-            "mailbox": BOX,
-        }
-    ]
-
-
-def test_of_many_repairs_at_once_the_foreman_tells_the_first_and_counts_the_others(
-    site: Site,
-) -> None:
-    site.redis.rpush(keys.ready("limited"), *(f"device:{number}" for number in range(30)))
-    site.redis.hset(keys.PREFIX + "repair", "turn", 100)
-
-    with capture_logs() as logs:
-        Foreman(site.ledger).sweep()
-
-    assert len(logs) == 21
-    assert logs[-1] == {
-        "event": "more was repaired in the ledger",
-        "log_level": "warning",
-        "others": 10,
-    }
-
-
-def test_the_doctor_warns_of_repairs_for_a_day(site: Site) -> None:
-    assert judge_repairs(read_repairs(site.redis), datetime.now(UTC)).level is Level.OK
-    site.redis.delete(keys.SUBSCRIPTIONS)
-    site.redis.rpush(keys.ready("first"), "device:none", "device:nowhere")
-    site.repair()
-
-    repairs = read_repairs(site.redis)
-    assert repairs.last_at is not None
-    found = judge_repairs(repairs, repairs.last_at + timedelta(minutes=5))
-    assert found.level is Level.WARNING
-    assert "4 (empty 2, subscription 2), the last 5 min ago" in found.text
-    assert judge_repairs(repairs, repairs.last_at + timedelta(days=2)).level is Level.OK
 
 
 def test_a_user_that_may_not_rename_deletes_what_is_not_ours(site: Site, redis_url: str) -> None:
