@@ -20,7 +20,6 @@ from bellhop.ledger import Ledger, keys
 from bellhop.settings import WEBHOOK_PATH, Settings
 from bellhop.signature import sign
 from bellhop_receiver.door import PATIENCE
-from bellhop_receiver.refusals import PAUSE
 from bellhop_receiver.serve import bind, make_server
 from tests.conftest import SECRET
 from tests.one_worker import OneWorker, queued_shifts
@@ -85,10 +84,14 @@ def padded(size: int) -> Delivery:
 
 
 class Receiver:
-    """The real app in the real server, with the settings of production but for what is given."""
+    """The real app in the real server, with the settings of production but for what is given.
+
+    `pause`: seconds until it logs how many more were refused. A receiver is shared by tests: that
+    line would be in the output of whichever runs by then, so an hour.
+    """
 
     def __init__(
-        self, redis_url: str, *, patience: float = PATIENCE, pause: float = PAUSE, **settings: Any
+        self, redis_url: str, *, patience: float = PATIENCE, pause: float = 3600.0, **settings: Any
     ) -> None:
         self._socket = bind("127.0.0.1", 0)
         self._socket.listen(128)
