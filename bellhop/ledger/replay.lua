@@ -6,7 +6,8 @@
 -- 3. A dead letter that is replayed is none any more.
 -- 4. The record of the event stays while something of it is open: settle says what then.
 -- 5. The caller hears how many of the entries that were replayed wait in mailboxes (`replaying`), and
---    puts in more when few are left: so other mail has few of them before it.
+--    puts in more when few are left: so other mail has few of them before it. Those in a mailbox that is
+--    parked are not counted: the replay of other devices need not wait until the first is tried again.
 -- 6. If there is mail now, an idle worker is woken; if there is none, and no shift waits in RQ's queue,
 --    the caller is told to enqueue one.
 --
@@ -26,11 +27,13 @@ local function replay(event_id, handler, read, record)
   -- An event that waits for its first worker has neither handlers nor a state.
   local is_open = before == '' or (before and OPEN[string.match(before, '"state": "(%l+)"')])
   if not about or not read_about(about) or is_open or (before or '') ~= read
-    or not (open or redis.call('HEXISTS', event, 'state') == 1)
-    or redis.call('SADD', key('replaying'), entry) == 0 then
+    or not (open or redis.call('HEXISTS', event, 'state') == 1) then
     return 0
   end
   local _, _, mailbox = read_about(about)
+  if not redis.call('ZSCORE', key('due'), ' ' .. handler .. ' ' .. mailbox) then
+    redis.call('SADD', key('replaying'), entry)
+  end
   dead = number(dead)
   if dead > 0 then
     dead = dead - redis.call('ZREM', key('dead'), entry)

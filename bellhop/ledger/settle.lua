@@ -8,7 +8,8 @@
 --    left, the event's state is final. If the handler gave it up, the hooks are called that want to know,
 --    but for what a hook gave up.
 -- 3. One that is to be tried again leaves its box, too, and comes back from `due`. In strict order
---    ('park') it stays first in its box, and the box itself waits in `due`.
+--    ('park') it stays first in its box, and the box itself waits in `due`. No replay waits for what is
+--    in there.
 -- 4. A box that is given back goes to the end of the ready list if it still has mail (to the front if
 --    the worker had not begun with it); one left empty is always given up.
 -- 5. The next mail is claimed in the same call.
@@ -30,10 +31,22 @@ local wants = cjson.decode(ARGV[6])
 local results = cjson.decode(ARGV[7])
 
 local held = key('held:' .. worker)
+
+-- While the worker holds mail the number is remembered, however long the answer takes to get through:
+-- sweep forgets it with the lease.
+local function remember_number()
+  if redis.call('EXISTS', held) == 1 then
+    redis.call('SET', key('settled:' .. worker), settle)
+  else
+    redis.call('SET', key('settled:' .. worker), settle, 'PX', LEASE)
+  end
+end
+
 local last = number(redis.call('GET', key('settled:' .. worker)))
 if settle == last then
   give_held(worker, set, wants)
   keep_lease(worker, set, now)
+  remember_number()
   return {1, sets_to_wake(now), answer(), 0}
 end
 -- The number is forgotten with the lease, unless the worker gave back the last that it held.
@@ -123,6 +136,17 @@ local function write_outcome(handler, mailbox, entry)
   close(event, math.max(number(open) - 1, 0), dead, fields, retention)
 end
 
+local function end_replays(handler, box)
+  local ids = redis.call('LRANGE', key('mail:' .. box), 0, -1)
+  for first = 1, #ids, AT_A_TIME do
+    local entries = {}
+    for i = first, math.min(first + AT_A_TIME - 1, #ids) do
+      entries[#entries + 1] = ids[i] .. ' ' .. handler
+    end
+    redis.call('SREM', key('replaying'), unpack(entries))
+  end
+end
+
 local left_hand = {}
 
 local function give_back(result, taken, has_mail)
@@ -138,6 +162,9 @@ local function give_back(result, taken, has_mail)
   if has_mail and redis.call('HEXISTS', held, box) == 1 then
     if where == 'park' then
       redis.call('ZADD', key('due'), now + result.delay, ' ' .. box)
+      if some_replayed then
+        end_replays(handler, box)
+      end
     else
       redis.call(where == 'front' and 'LPUSH' or 'RPUSH', key('ready:' .. handler), mailbox)
     end
@@ -175,11 +202,5 @@ end
 
 local suspects_wait = take(worker, set, wants, settle)
 keep_lease(worker, set, now)
--- While the worker holds mail its number is remembered, however long the answer takes to get through:
--- sweep forgets it with the lease.
-if redis.call('EXISTS', held) == 1 then
-  redis.call('SET', key('settled:' .. worker), settle)
-else
-  redis.call('SET', key('settled:' .. worker), settle, 'PX', LEASE)
-end
+remember_number()
 return {1, sets_to_wake(now), answer(), suspects_wait}

@@ -129,6 +129,34 @@ def test_in_order_a_replayed_event_waits_for_one_before_it_that_failed(
     assert {workplace.state(event_id) for event_id in events} == {"done"}
 
 
+def test_in_order_a_replay_of_other_devices_does_not_wait_for_one_that_failed(
+    workplace: Workplace,
+) -> None:
+    failing: set[str] = set()
+    seen: list[str] = []
+
+    @workplace.on("*", in_order=True)
+    def picky(event: SeamEvent) -> None:
+        if event.event_id in failing:
+            raise ValueError("not yet")
+        seen.append(event.event_id)
+
+    broken = [workplace.deliver(device="broken") for _ in range(3)]
+    fine = [workplace.deliver(device=f"d{number}") for number in range(20)]
+    workplace.work()
+    seen.clear()
+    failing.add(broken[0])
+    replay_all(workplace)
+    assert sorted(seen) == sorted(fine)
+    # More of a mailbox that is parked already: they are put there, and not waited for.
+    replay_all(workplace)
+    failing.clear()
+    workplace.later()
+    workplace.work()
+    assert [event_id for event_id in seen if event_id in broken] == broken
+    assert {workplace.state(event_id) for event_id in broken + fine} == {"done"}
+
+
 def test_a_live_event_is_not_kept_waiting_by_a_long_replay(workplace: Workplace) -> None:
     """It comes amid a thousand replayed ones of its device, and few of them are before it."""
     order: list[str] = []

@@ -162,8 +162,14 @@ class LedgerMachine(Workers):
         assert worker.unanswered is not None
         before = self.found
         settled = self._settle(name, worker.sent[-1], worker.unanswered)
-        for what in ("events", "mail", "ready", "suspects", "held", "due", "dead"):
+        for what in ("events", "mail", "suspects", "due", "dead"):
             assert self.found[what] == before[what], what
+        # A mailbox kept with nothing left to run is given back if mail came meanwhile.
+        held = before["held"].get(name, {})
+        empty = {box for box, entries in held.items() if entries == 0}
+        kept = {box: entries for box, entries in held.items() if box not in empty}
+        assert self.found["held"].get(name, {}) == kept
+        assert _listed(self.found["ready"]) == _listed(before["ready"]) | empty
         worker.unanswered = None
         self._go_on(name, worker.sent[-1], settled)
 
@@ -285,3 +291,7 @@ class LedgerMachine(Workers):
     def _entries_under_way(self) -> int:
         waiting = sum(map(len, self.found["mail"].values()))
         return waiting + len(self.found["due"]) + len(self.found["unrouted"])
+
+
+def _listed(ready: dict[str, list[str]]) -> set[str]:
+    return {f"{handler} {mailbox}" for handler, mailboxes in ready.items() for mailbox in mailboxes}

@@ -42,7 +42,7 @@ class Settling(Claiming):
         if number == last:
             mail, suspects_wait = self._mail_in_hand(worker, limits), False
             self._keep_lease(worker, now_ms)
-        elif number == last + 1 and worker in self.leases:
+        elif number == last + 1 and (last or worker in self.leases):
             for result in results:
                 for entry in result.entries:
                     self._settle_entry(Box(result.handler, result.mailbox), entry, now_ms)
@@ -92,7 +92,7 @@ class Settling(Claiming):
 
     def _give_back(self, worker: str, result: SettledMail, now: int) -> None:
         """Give a mailbox back, or keep it. One that is left empty is always given up."""
-        box, held = Box(result.handler, result.mailbox), self.held[worker]
+        box, held = Box(result.handler, result.mailbox), self.held.get(worker, {})
         if box not in held:
             return  # it was left empty and given up before, and may be somebody else's by now
         if self.mail[box] and result.give_back is GiveBack.KEEP:
@@ -105,6 +105,7 @@ class Settling(Claiming):
             del self.mail[box]
         elif result.give_back is GiveBack.PARK:
             self.due["", box] = now + result.entries[-1].outcome.delay_ms
+            self.replaying -= {f"{event_id} {box.handler}" for event_id in self.mail[box]}
         else:
             ready = self.ready[box.handler]
             ready.insert(0 if result.give_back is GiveBack.FRONT else len(ready), box.mailbox)
@@ -159,6 +160,7 @@ class Settling(Claiming):
         if self.dead.pop(f"{event_id} {handler}", None) is not None:
             event.dead -= 1
         event.may_be_forgotten = False
-        self.replaying.add(f"{event_id} {handler}")
+        if ("", Box(handler, event.mailbox)) not in self.due:
+            self.replaying.add(f"{event_id} {handler}")
         self._open_again(event_id, handler, record, now)
         return True

@@ -96,13 +96,14 @@ def test_one_that_failed_waits_no_more_however_often_it_is_tried_again(desk: Des
     assert desk.replay(AGAIN._replace(read=RETRYING)).done == (False,)
 
 
-def test_one_that_is_parked_goes_on_waiting(desk: Desk) -> None:
-    desk.handle("e1")
-    desk.replay(AGAIN)
+def test_those_in_a_mailbox_that_is_parked_are_not_waited_for(desk: Desk) -> None:
+    """Else one device whose handler fails would hold up the replay of all others."""
+    desk.handle("e1", "e2", "e3")
+    desk.replay(AGAIN, AGAIN._replace(event_id="e2"))
     desk.claim(settles=1)
     desk.settle(box(PARK, parked("e1")))
-
-    assert desk.replay().waiting == 1
+    assert desk.replay().waiting == 0
+    assert desk.replay(AGAIN._replace(event_id="e3")) == Replayed((True,), 0, ())
 
 
 @pytest.mark.parametrize("settled", [box(END, failed("e1", 5_000)), box(PARK, parked("e1"))])
