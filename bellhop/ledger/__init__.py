@@ -18,7 +18,7 @@ from bellhop.ledger.drift import DriftReport, SeenDrift
 from bellhop.ledger.entries import (
     About,
     Arrival,
-    Errand,
+    FetchTask,
     Quarantined,
     Receipt,
     Replay,
@@ -84,7 +84,7 @@ __all__ = [
     "DeadLetters",
     "DriftReport",
     "Entry",
-    "Errand",
+    "FetchTask",
     "GiveBack",
     "Handled",
     "HandlerSet",

@@ -7,7 +7,7 @@ from redis.exceptions import ResponseError
 
 from bellhop.ledger import keys
 from bellhop.ledger.calls import Call
-from bellhop.ledger.version import told
+from bellhop.ledger.version import version_error
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Asked(Generic[T]):
         self._pool = redis.connection_pool
         connection: Any = self._pool.get_connection()
         self._connection = connection
-        self._heard: list[Any] = []
+        self._reply: list[Any] = []
         command = ("EVALSHA", call.script.sha, 1, keys.PREFIX, *call.arguments)
         try:
             connection.send_command(*command)
@@ -28,31 +28,31 @@ class Asked(Generic[T]):
             self._let_go(whole=False)
             raise
 
-    def hear(self) -> None:
+    def read_reply(self) -> None:
         """Wait for the answer, and keep it as it came.
 
         Raises `RedisError`; then it is not known whether the call was done, and it is not asked for
         again. Raises `WrongVersion`.
         """
-        if self._heard:
+        if self._reply:
             return
         whole = False
         try:
-            self._heard.append(self._connection.read_response())
+            self._reply.append(self._connection.read_response())
             whole = True
         except ResponseError as error:
-            raise told(error) from None
+            raise version_error(error) from None
         finally:
             self._let_go(whole=whole)
 
     def answer(self) -> T:
-        """Return what the answer says. Raises as `hear` does."""
-        self.hear()
-        return self._read(self._heard[0])
+        """Return what the answer says. Raises as `read_reply` does."""
+        self.read_reply()
+        return self._read(self._reply[0])
 
     def drop(self) -> None:
         """Read no answer: nobody wants it any more."""
-        if not self._heard:
+        if not self._reply:
             self._let_go(whole=False)
 
     def _let_go(self, *, whole: bool) -> None:

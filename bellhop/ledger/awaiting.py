@@ -13,7 +13,7 @@ from bellhop.ledger.alarms import MOST_ALARMS
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import Arrival, Quarantined, Receipt
 from bellhop.ledger.sealing import sealed
-from bellhop.ledger.version import told
+from bellhop.ledger.version import version_error
 from bellhop.notices import Notice
 from bellhop.vault import NO_KEYS, Vault
 
@@ -94,7 +94,7 @@ class AsyncLedger:
             except NoScriptError:
                 answer = await execute("EVAL", call.script.source, *arguments)
         except ResponseError as error:
-            raise told(error) from None
+            raise version_error(error) from None
         return call.read(answer)
 
     async def _run_and_confirm(self, call: Call[T], confirm: Sequence[str | int]) -> T:
@@ -118,7 +118,7 @@ class AsyncLedger:
                 break
         for failed in (answer, probed):
             if isinstance(failed, RedisError):
-                raise told(failed)
+                raise version_error(failed)
         self._script_is_known = True
         _check_confirmed(confirmed)
         return call.read(answer)

@@ -19,7 +19,7 @@ from bellhop.hooks import END_OF_CALL
 from bellhop.ledger.entries import (
     About,
     Arrival,
-    Errand,
+    FetchTask,
     Quarantined,
     Receipt,
     Replay,
@@ -231,13 +231,13 @@ def repair(retention: timedelta, now_ms: int | None) -> Call[Repaired]:
 
 def fetch(
     lease: timedelta, retention: timedelta, now_ms: int | None
-) -> Call[Errand | float | None]:
+) -> Call[FetchTask | float | None]:
     """Give a fetcher the next action attempt."""
 
-    def read(answer: list[Any]) -> Errand | float | None:
+    def read(answer: list[Any]) -> FetchTask | float | None:
         attempt, times, wait_ms = answer
         if attempt:
-            return Errand(attempt.decode(errors="surrogateescape"), times)
+            return FetchTask(attempt.decode(errors="surrogateescape"), times)
         return float(wait_ms) / 1000 if wait_ms else None
 
     return Call(FETCH, [moment(now_ms), milliseconds(lease), milliseconds(retention)], read)

@@ -168,8 +168,8 @@ end
 
 -- Give a worker mail of handlers that it has. `wants`, for each of them:
 --   handler, mailboxes, entries, share: how much of it at most; past: whether it wants to know what came
---   before; slow: whether it keeps its worker for long, if that is known; divide: whether the entries
---   are to be divided by the number of handlers that have mail.
+--   before; slow: whether it keeps its worker for long, if that is known; is_async: whether the handler
+--   is; the entries of a sync one are divided by the number of those that have mail.
 -- `first`: with which of them to begin, so that each is first in its turn.
 -- Suspects go only to empty hands. Returns whether some wait for that.
 local function take(worker, set, wants, first)
@@ -200,18 +200,18 @@ local function take(worker, set, wants, first)
   for i, want in ipairs(wants) do
     names[i] = want.handler
   end
-  local ready, dividing = which_exist('ready:', names), 0
+  local ready, sync_ready = which_exist('ready:', names), 0
   for i, want in ipairs(wants) do
     ready[i] = ready[i] and may_claim(want.handler, set, worker)
-    if ready[i] and want.divide then
-      dividing = dividing + 1
+    if ready[i] and not want.is_async then
+      sync_ready = sync_ready + 1
     end
   end
   for i = 0, #wants - 1 do
     local at = (first + i) % #wants + 1
     local want = wants[at]
     if ready[at] then
-      local entries = want.divide and math.ceil(want.entries / dividing) or want.entries
+      local entries = want.is_async and want.entries or math.ceil(want.entries / sync_ready)
       take_from(worker, want, entries)
     end
   end

@@ -108,13 +108,13 @@ def idle(worker: str, handlers: HandlerSet, duration: timedelta, now_ms: int | N
 
 
 def _limits_json(limits: Sequence[ClaimLimit]) -> str:
-    return json.dumps([one.told() for one in limits], separators=(",", ":"))
+    return json.dumps([one.as_json() for one in limits], separators=(",", ":"))
 
 
 def _results_json(results: Sequence[SettledMail]) -> bytes:
     """Return results as the script reads them: names as they were read, whatever bytes they are."""
-    told = [_settled_mail(one) for one in results]
-    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
+    settled = [_settled_mail(one) for one in results]
+    text = json.dumps(settled, ensure_ascii=False, separators=(",", ":"))
     return text.encode(errors="surrogateescape")
 
 
@@ -142,8 +142,8 @@ def _settled_entry(entry: SettledEntry) -> dict[str, Any]:
         settled["delay"] = delay_ms
     if entry.again:
         settled["again"] = True
-    if entry.told:
-        settled["retries_told"] = True
+    if entry.wants_retries:
+        settled["wants_retries"] = True
     if entry.occurred_ms is not None:
         settled["occurred"] = entry.occurred_ms
     return settled

@@ -152,7 +152,7 @@ class Resolved(NamedTuple):
     wake: tuple[str, ...]
 
 
-class Errand(NamedTuple):
+class FetchTask(NamedTuple):
     """An action attempt to ask Seam's API about. `times`: how often that was begun, with this."""
 
     action_attempt_id: str

@@ -14,7 +14,7 @@ from bellhop.ledger.asking import Asked
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
-    Errand,
+    FetchTask,
     Quarantined,
     Receipt,
     Replay,
@@ -28,7 +28,7 @@ from bellhop.ledger.mail import Claimed, ClaimLimit, HandlerSet, Settled, Settle
 from bellhop.ledger.moves import NOTHING_SEALED, START, Paused, Place, Step
 from bellhop.ledger.repairs import Repaired
 from bellhop.ledger.sealing import sealed
-from bellhop.ledger.version import told
+from bellhop.ledger.version import version_error
 from bellhop.vault import NO_KEYS, Kind, Vault
 
 T = TypeVar("T")
@@ -275,7 +275,7 @@ class Ledger:
         """
         return self._run(calls.index(most, now_ms))
 
-    def fetch(self, lease: timedelta, *, now_ms: int | None = None) -> Errand | float | None:
+    def fetch(self, lease: timedelta, *, now_ms: int | None = None) -> FetchTask | float | None:
         """Give a fetcher an action attempt, which is its own until the lease ends.
 
         If none is due, return the seconds until the next one is, if there is one.
@@ -313,5 +313,5 @@ class Ledger:
             except NoScriptError:
                 answer = execute("EVAL", call.script.source, *arguments)
         except ResponseError as error:
-            raise told(error) from None
+            raise version_error(error) from None
         return call.read(answer)

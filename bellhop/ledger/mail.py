@@ -24,7 +24,7 @@ class Subscription(NamedTuple):
     concurrency: int | None = None
     hook: Hook | None = None
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return it as the scripts read it."""
         limit = {} if self.concurrency is None else {"concurrency": self.concurrency}
         hook = {} if self.hook is None else {"hook": self.hook}
@@ -39,8 +39,7 @@ class HandlerSet:
     """
 
     def __init__(self, subscriptions: Sequence[Subscription], only: Sequence[str] = ()) -> None:
-        told = sorted(subscriptions)
-        self.json = to_json([one.told() for one in told])
+        self.json = to_json([one.as_json() for one in sorted(subscriptions)])
         self.only_json = to_json(list(only))
         self.fingerprint = sha256(self.json + (self.only_json if only else b"")).hexdigest()[:12]
 
@@ -49,25 +48,26 @@ class ClaimLimit(NamedTuple):
     """How much mail of a handler to claim.
 
     `mailboxes` and `entries`: at most. `share`: how many of each mailbox, or more if few are ready.
-    `divide`: whether the entries are divided by the number of handlers that have mail. `past`:
-    whether the handler wants to know what came before. `slow`: whether it keeps its worker for so
-    long that others must not wait for it, if that is known.
+    `is_async`: whether the handler is; sync ones run one after the other, so that the entries are
+    divided by the number of them that have mail. `past`: whether the handler wants to know what
+    came before. `slow`: whether it keeps its worker for so long that others must not wait for it,
+    if that is known.
     """
 
     handler: str
     mailboxes: int
     entries: int
     share: int = 1
-    divide: bool = True
+    is_async: bool = False
     past: bool = False
     slow: bool | None = None
 
-    def told(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, object]:
         """Return it as the scripts read it."""
-        told = self._asdict()
+        fields = self._asdict()
         if self.slow is None:
-            del told["slow"]
-        return told
+            del fields["slow"]
+        return fields
 
 
 @dataclass(slots=True)  # to make a frozen one takes twice as long
@@ -153,14 +153,14 @@ class Outcome(NamedTuple):
 class SettledEntry(NamedTuple):
     """An entry that was run.
 
-    `again`: the handler had tried it before. `told`: the handler wants to know of retries.
+    `again`: the handler had tried it before. `wants_retries`: the handler wants to know of retries.
     `occurred_ms`: when the event occurred, if the handler wants to know which was the newest.
     """
 
     event_id: str
     outcome: Outcome
     again: bool = False
-    told: bool = False
+    wants_retries: bool = False
     occurred_ms: int | None = None
 
 

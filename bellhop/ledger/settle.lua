@@ -18,7 +18,7 @@
 --   what it wants (see take), JSON [{handler, mailbox, give_back: 'keep' | 'end' | 'front' | 'park',
 --     delay (of a parked one, ms),
 --     entries: [{event_id, outcome: 'done' | 'retry' | 'dead' | 'park', record,
---       delay (of a retry, ms), again: the handler was to try it again, retries_told: it wants to know
+--       delay (of a retry, ms), again: the handler was to try it again, wants_retries: it wants to know
 --       of such events, occurred: when the event occurred (ms), if it wants to know of that}, …]}, …]
 -- Returns: {still ours (0 or 1), {set to enqueue a shift for, …}, {mail, events} as claiming says,
 --   whether suspects wait for empty hands (0 or 1)}
@@ -118,7 +118,7 @@ local function write_outcome(handler, mailbox, entry)
   end
   local fields = {'h:' .. handler, entry.record}
   if tried then
-    if entry.retries_told then
+    if entry.wants_retries then
       redis.call('ZADD', key('retrying:' .. box), number(read_about(about)), event_id)
     end
     redis.call('HSET', event, 'h:' .. handler, entry.record, 'state', 'retrying')

@@ -8,7 +8,7 @@ time from which on it may be taken. What was fetched stays as long as events do,
 from datetime import timedelta
 
 from bellhop.ledger import keys
-from bellhop.ledger.entries import Errand
+from bellhop.ledger.entries import FetchTask
 from bellhop.ledger.ledger import Ledger
 from bellhop.vault import Kind
 
@@ -19,7 +19,7 @@ class Unfetched:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
-    def take(self, lease: timedelta) -> Errand | float | None:
+    def take(self, lease: timedelta) -> FetchTask | float | None:
         """Return the next one, see `Ledger.fetch`."""
         return self._ledger.fetch(lease)
 

@@ -42,7 +42,7 @@ def require_version(redis: Redis) -> None:
         raise WrongVersion(found, VERSION)
 
 
-def told(error: RedisError) -> Exception:
+def version_error(error: RedisError) -> Exception:
     """Return what an error of a script means: `WrongVersion`, or the error itself."""
     found = _WRONG.match(str(error))
     return WrongVersion(int(found[1]), VERSION) if found else error

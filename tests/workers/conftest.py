@@ -105,7 +105,7 @@ class Workplace:
         """Take mail as this worker does, of each of its handlers, and run nothing of it."""
         self.runtime.subscribe()
         limits = [
-            ClaimLimit(one.name, mailboxes, entries, share, divide=False) for one in self.registry
+            ClaimLimit(one.name, mailboxes, entries, share, is_async=True) for one in self.registry
         ]
         claimed = self.ledger.claim(self.runtime.worker, self.runtime.ledger.handlers, limits)
         return claimed.mail

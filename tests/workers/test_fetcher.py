@@ -245,8 +245,8 @@ def test_what_a_dead_fetcher_had_in_hand_is_fetched_after_its_lease(
 ) -> None:
     seam.add("a1")
     place.told.hear()
-    errand = Unfetched(place.ledger).take(FETCH_LEASE)  # and then it died
-    assert errand == ("a1", 1)
+    task = Unfetched(place.ledger).take(FETCH_LEASE)  # and then it died
+    assert task == ("a1", 1)
     place.fetch()
     assert seam.asked == {}
 
@@ -260,8 +260,8 @@ def test_what_happens_now_does_not_wait_behind_what_was_missed(place: Place) -> 
     place.ledger.fetch(FETCH_LEASE)  # it takes note of all of them
     time.sleep(0.002)
     place.told.hear(action_attempt_id="new")
-    errand = place.ledger.fetch(FETCH_LEASE)
-    assert errand == ("new", 1)
+    task = place.ledger.fetch(FETCH_LEASE)
+    assert task == ("new", 1)
 
 
 def test_a_late_answer_of_one_that_lost_its_lease_brings_nothing_back(

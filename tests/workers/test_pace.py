@@ -143,7 +143,7 @@ def test_sync_handlers_divide_the_time_of_the_main_thread_and_async_ones_do_not(
     claims: Claims,
 ) -> None:
     limit = claims.limits()["async"]
-    assert (claims.limits()["sync"].divide, limit.divide) == (True, False)
+    assert (claims.limits()["sync"].is_async, limit.is_async) == (False, True)
 
 
 @pytest.mark.parametrize("is_async", [False, True])

@@ -24,7 +24,7 @@ NOTHING: Sequence[ClaimLimit] = ()
 _LISTEN = 0.25
 """Seconds that an idle worker listens at a time, and then looks whether it is to stop."""
 
-SETTLE_EVERY = 1.0
+LONGEST_UNSETTLED = 1.0
 """Seconds after which results are settled at the latest."""
 
 
@@ -138,7 +138,7 @@ class Batch:
             since = time.monotonic() - self.settled_at
             if since >= age and self._mailboxes:
                 results = self._safely(lambda: self._results(give_back))
-                if results or limits or since >= SETTLE_EVERY:
+                if results or limits or since >= LONGEST_UNSETTLED:
                     wake += self._safely(lambda: self._write(results, limits))
         self._runtime.enqueue_shifts(wake)
 

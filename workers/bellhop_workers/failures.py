@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import bellhop
 from bellhop.events import SeamEvent
 from bellhop.tracebacks import first_line, without_libraries
-from bellhop_workers.records import LONGEST_TEXT, told
+from bellhop_workers.records import LONGEST_TEXT, masked
 
 _OURS = (str(Path(__file__).parent), str(Path(bellhop.__file__).parent))
 _LONGEST_REPORT = 200_000
@@ -29,7 +29,7 @@ class Failure(NamedTuple):
 def failure_of(error: BaseException, event: SeamEvent) -> Failure:
     """Return what a handler raised in words, without the event's door codes."""
     words = words_of(error)
-    return Failure(told(words.summary, event), told(words.text, event))
+    return Failure(masked(words.summary, event), masked(words.text, event))
 
 
 def words_of(error: BaseException) -> Failure:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from bellhop.attempts import ActionAttempt
 from bellhop.connections import connect
-from bellhop.ledger import Errand, Ledger, Unfetched, keys
+from bellhop.ledger import FetchTask, Ledger, Unfetched, keys
 from bellhop.logs import get_logger
 from bellhop.outages import Outages, wait_out
 from bellhop.retries import ATTEMPTS, backoff
@@ -58,14 +58,14 @@ class Fetcher:
     def fetch_next(self, pause: Callable[[str, float], None]) -> None:
         """Fetch one, or pause until there may be one."""
         last = self._patiently(self._last_told)
-        errand = self._patiently(lambda: self._unfetched.take(FETCH_LEASE))
-        if isinstance(errand, Errand):
-            self._fetch(errand)
+        task = self._patiently(lambda: self._unfetched.take(FETCH_LEASE))
+        if isinstance(task, FetchTask):
+            self._fetch(task)
         else:
-            pause(last, _LONGEST_PAUSE if errand is None else min(errand, _LONGEST_PAUSE))
+            pause(last, _LONGEST_PAUSE if task is None else min(task, _LONGEST_PAUSE))
 
-    def _fetch(self, errand: Errand) -> None:
-        name = errand.action_attempt_id
+    def _fetch(self, task: FetchTask) -> None:
+        name = task.action_attempt_id
         try:
             attempt, body = self._api.action_attempt(name)
         except ApiRefuses as error:
@@ -74,25 +74,25 @@ class Fetcher:
             if not self._away:
                 _log.warning("Seam's API is away; asking again later", error=str(error))
             self._away = True
-            self._later(errand, str(error))
+            self._later(task, str(error))
         except Exception as error:  # one answer that nobody expected must not end them all
             _log.exception("cannot fetch an action attempt", action_attempt=name)
-            self._later(errand, type(error).__name__)
+            self._later(task, type(error).__name__)
         else:
             if self._away:
                 _log.info("Seam's API is back")
             self._away = False
             if attempt.is_pending or attempt.status is None:
-                self._later(errand, "it is still pending")
+                self._later(task, "it is still pending")
             else:
                 self._patiently(lambda: self._unfetched.store(name, body))
 
-    def _later(self, errand: Errand, reason: str) -> None:
-        if errand.times >= ATTEMPTS:
-            self._give_up(errand.action_attempt_id, reason)
+    def _later(self, task: FetchTask, reason: str) -> None:
+        if task.times >= ATTEMPTS:
+            self._give_up(task.action_attempt_id, reason)
             return
-        wait = backoff(errand.times, jitter=random.random())
-        self._patiently(lambda: self._unfetched.try_later(errand.action_attempt_id, wait))
+        wait = backoff(task.times, jitter=random.random())
+        self._patiently(lambda: self._unfetched.try_later(task.action_attempt_id, wait))
 
     def _give_up(self, name: str, reason: str, *, told_before: bool = False) -> None:
         """Give one up. What holds for all of them is logged only once."""

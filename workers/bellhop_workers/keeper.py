@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from bellhop.connections import reason
 from bellhop.logs import get_logger
-from bellhop_workers.batch import NOTHING, SETTLE_EVERY, Batch
+from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, Batch
 from bellhop_workers.running import Run
 from bellhop_workers.runtime import Runtime
 
 _BEAT_EVERY = 10.0
-_TICK = SETTLE_EVERY / 4
+_TICK = LONGEST_UNSETTLED / 4
 _MOST_TOLD = 5
 """Of the handlers that a worker waits for before it stops, how many are named."""
 
@@ -88,11 +88,11 @@ class Keeper:
         try:
             if self._batch:
                 limits = NOTHING if self._is_stopping else self._batch.limits(with_sync=False)
-                kept = time.monotonic() - self._kept_since() > SETTLE_EVERY
+                kept = time.monotonic() - self._kept_since() > LONGEST_UNSETTLED
                 if kept and limits and self._batch.sees_mail(with_sync=False):
                     self._batch.settle(limits, give_back=True, age=_TICK)
                 else:
-                    self._batch.settle(limits, give_back=True, age=SETTLE_EVERY)
+                    self._batch.settle(limits, give_back=True, age=LONGEST_UNSETTLED)
         except Exception as error:  # the main thread meets it, too, when its handler is through
             _log.error(
                 "cannot write what was done; the shift ends when its handlers do",

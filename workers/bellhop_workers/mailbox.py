@@ -127,9 +127,11 @@ class ClaimedMailbox:
     def _finish(self, outcome: Outcome, *, occurred_ms: int | None = None, again: bool) -> None:
         if outcome.kind is Result.RETRY and self.handler.in_order:
             outcome = outcome._replace(kind=Result.PARK)
-        told = self.handler.wants_context and outcome.kind is Result.RETRY
+        wants_retries = self.handler.wants_context and outcome.kind is Result.RETRY
         self._results.append(
-            SettledEntry(self._entries[0].event.event_id, outcome, again, told, occurred_ms)
+            SettledEntry(
+                self._entries[0].event.event_id, outcome, again, wants_retries, occurred_ms
+            )
         )
         self.entries_done += 1
         if outcome.kind is Result.PARK:
@@ -178,15 +180,15 @@ class ClaimedMailbox:
         about = claimed.about
         event, body = own_event(claimed, self._vault)
         run = Run(
-            self.handler,
-            event,
-            body,
-            claimed.event_id,
-            event.event_type,
-            getattr(event, "device_id", None),
-            attempts,
-            about.delivery_id,
-            about.received_ms,
+            handler=self.handler,
+            event=event,
+            body=body,
+            event_id=claimed.event_id,
+            event_type=event.event_type,
+            device_id=getattr(event, "device_id", None),
+            attempts=attempts,
+            delivery_id=about.delivery_id,
+            received_ms=about.received_ms,
             state=self._state,
         )
         if self.handler.wants_context:

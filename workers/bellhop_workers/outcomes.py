@@ -23,7 +23,7 @@ from bellhop.retries import Backoff, as_wait, backoff, planned_wait
 from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers.failures import Failure, failure_of, message_of
 from bellhop_workers.process_faults import process_fault
-from bellhop_workers.records import told
+from bellhop_workers.records import masked
 
 if TYPE_CHECKING:
     from bellhop_workers.running import Run
@@ -71,7 +71,7 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
     # By the class itself: an error may lie about its own.
     asked = issubclass(type(error), Retry)
     if issubclass(type(error), Drop):
-        reason = told(message_of(error) or "no reason given", run.unchanged())
+        reason = masked(message_of(error) or "no reason given", run.unchanged())
         _logger(run).info("handler dropped the event", reason=reason)
         return run.attempts.dropped(name, started, took, reason)
     failure = _failure(run, error)
@@ -150,7 +150,7 @@ def _uncounted(
 
 def _failure(run: "Run", error: BaseException) -> Failure:
     if issubclass(type(error), Retry):
-        text = told(message_of(error) or "asked to be tried again", run.unchanged())
+        text = masked(message_of(error) or "asked to be tried again", run.unchanged())
         return Failure(first_line(text), text)
     failure = failure_of(error, run.unchanged())
     if issubclass(type(error), HandlerTimeout):

@@ -54,7 +54,6 @@ class Pace:
                 mailboxes,
                 entries,
                 share,
-                divide=True,
                 past=one.wants_context,
                 slow=self._is_slow(one),
             )
@@ -93,7 +92,7 @@ class Pace:
                     mailboxes,
                     entries,
                     share,
-                    divide=False,
+                    is_async=True,
                     past=one.wants_context,
                     slow=False,
                 )

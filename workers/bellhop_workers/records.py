@@ -207,7 +207,7 @@ class Attempts:
         return json.dumps(record)
 
 
-def told(text: str, event: SeamEvent) -> str:
+def masked(text: str, event: SeamEvent) -> str:
     """Return what is kept and logged of what a handler said: without door codes, and bounded.
 
     Hidden first: of a code that the cut goes through, a part would stay.

@@ -6,8 +6,9 @@
    start.
 2. An entry that was claimed is run, its outcome is recorded and settled. Sync handlers run here, in
    the main thread, one after the other; async ones on the event loop, many at a time.
-3. About every quarter of a second it settles: outcomes are written, mailboxes given back, and the
-   next mail is claimed, all in one call. How much it claims follows from what each handler takes.
+3. About every quarter of a second, or tenth while async handlers run, it settles: outcomes are
+   written, mailboxes given back, and the next mail is claimed, all in one call. How much it claims
+   follows from what each handler takes.
 4. If a handler keeps the main thread for a second, the keeper, a second thread, settles for it and
    gives back the mail that was not begun, so that an idle worker can take it.
 5. If the lease was taken away, others have the mail: everything in hand is dropped, and the worker
@@ -30,14 +31,14 @@ from bellhop.errors import WrongVersion
 from bellhop.ledger import Outcome
 from bellhop.logs import get_logger
 from bellhop.vault import Sealed
-from bellhop_workers.batch import NOTHING, SETTLE_EVERY, Batch, LeaseLost
+from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, Batch, LeaseLost
 from bellhop_workers.keeper import Keeper
 from bellhop_workers.mailbox import ClaimedMailbox
 from bellhop_workers.pace import BATCH, MOST_ENTRIES
 from bellhop_workers.running import Run, run_sync
 from bellhop_workers.runtime import Runtime
 
-_SETTLE_EVERY = 0.1
+_ASYNC_SETTLE_PERIOD = 0.1
 """Seconds after which it settles while async handlers run."""
 
 _LOOK_FOR_MAIL_EVERY = 0.02
@@ -184,7 +185,7 @@ class Shift:
 
     def _wait_for_async(self) -> None:
         """Wait until few entries are left on the event loop, there is more mail, or for a while."""
-        ends = time.monotonic() + _SETTLE_EVERY
+        ends = time.monotonic() + _ASYNC_SETTLE_PERIOD
         while not self._runtime.loop.wait(_LOOK_FOR_MAIL_EVERY):
             if time.monotonic() > ends or self._over_at_once or self._batch.sees_mail():
                 return
@@ -276,7 +277,7 @@ class Shift:
         )
         if stopping:
             self._batch.stop()
-        late = time.monotonic() - self._batch.claimed_at > SETTLE_EVERY
+        late = time.monotonic() - self._batch.claimed_at > LONGEST_UNSETTLED
         limits = NOTHING if over else self._batch.limits(with_sync=not self._batch.line)
         self._batch.settle(limits, give_back=over or late)
 

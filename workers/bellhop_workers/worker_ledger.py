@@ -139,7 +139,7 @@ class WorkerLedger:
         """Settle, however long Redis is away, after all answers were taken."""
         self._settles += 1
         _pass_before(results)
-        settled = self._insist(self._settles, results, limits)
+        settled = self._settle_again(self._settles, results, limits)
         _pass_after(results)
         return settled
 
@@ -164,7 +164,7 @@ class WorkerLedger:
         for place, sent in enumerate(self._sent):
             try:
                 if sent.asked:
-                    sent.asked.hear()
+                    sent.asked.read_reply()
             except RedisError:
                 self._sent[place] = sent._replace(asked=None)
 
@@ -175,7 +175,7 @@ class WorkerLedger:
         with suppress(RedisError):
             settled = asked.answer() if asked else None
         # Without an answer it is asked for again, under the same number: that writes nothing twice.
-        settled = settled or self._insist(number, results, limits)
+        settled = settled or self._settle_again(number, results, limits)
         _pass_after(results)
         return settled
 
@@ -188,7 +188,7 @@ class WorkerLedger:
             if result.give_back is not GiveBack.KEEP
         }
 
-    def _insist(
+    def _settle_again(
         self, number: int, results: Sequence[SettledMail], limits: Sequence[ClaimLimit]
     ) -> Settled | None:
         # What was done is not to be done again.

@@ -88,11 +88,11 @@ class Claiming(Subscribing):
                 box = Box(limit.handler, self.suspects[limit.handler].pop(0))
                 self._hold(worker, box, 1)
                 return self._read([(box, 1)], past, alone=True), False
-        dividing = sum(bool(self.ready[one.handler]) and one.divide for one in allowed)
+        dividing = sum(bool(self.ready[one.handler]) and not one.is_async for one in allowed)
         taken: list[tuple[Box, int]] = []
         for limit in in_turn:
             if self.ready[limit.handler] and limit in allowed:
-                entries = ceil(limit.entries / dividing) if limit.divide else limit.entries
+                entries = limit.entries if limit.is_async else ceil(limit.entries / dividing)
                 taken += self._take_from(worker, limit, entries)
         return self._read(taken, past), False
 

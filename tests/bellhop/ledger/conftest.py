@@ -201,9 +201,11 @@ def done(event_id: str, *, again: bool = False) -> SettledEntry:
     return SettledEntry(event_id, Outcome(Result.DONE, DONE), again)
 
 
-def failed(event_id: str, delay_ms: int = 0, *, told: bool = False) -> SettledEntry:
+def failed(event_id: str, delay_ms: int = 0, *, wants_retries: bool = False) -> SettledEntry:
     """Settle an entry whose handler wants to be tried again."""
-    return SettledEntry(event_id, Outcome(Result.RETRY, RETRYING, delay_ms), told=told)
+    return SettledEntry(
+        event_id, Outcome(Result.RETRY, RETRYING, delay_ms), wants_retries=wants_retries
+    )
 
 
 def parked(event_id: str, delay_ms: int = 5_000) -> SettledEntry:

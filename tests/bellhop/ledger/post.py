@@ -146,8 +146,10 @@ def check_mailboxes(redis: Any) -> None:
     assert dict(places) == dict.fromkeys(mail, 1)
 
 
-def retry(event_id: str, delay_ms: int = 60_000, *, told: bool = False) -> SettledEntry:
-    return SettledEntry(event_id, Outcome(Result.RETRY, RETRIED, delay_ms), told=told)
+def retry(event_id: str, delay_ms: int = 60_000, *, wants_retries: bool = False) -> SettledEntry:
+    return SettledEntry(
+        event_id, Outcome(Result.RETRY, RETRIED, delay_ms), wants_retries=wants_retries
+    )
 
 
 def park(event_id: str, delay_ms: int = 60_000) -> SettledEntry:

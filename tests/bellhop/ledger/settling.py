@@ -58,7 +58,7 @@ class Settling(Claiming):
         return Settled(True, mail, self._sets_to_wake(now_ms), suspects_wait)
 
     def _settle_entry(self, box: Box, entry: SettledEntry, now: int) -> None:
-        event_id, outcome, _, told, occurred = entry
+        event_id, outcome, _, wants_retries, occurred = entry
         event = self.events[event_id]
         event.records[box.handler] = outcome.record
         if occurred is not None:
@@ -69,7 +69,7 @@ class Settling(Claiming):
             self.replaying.discard(f"{event_id} {box.handler}")
         if outcome.kind in (Result.RETRY, Result.PARK):
             event.state = "retrying"
-            if told:
+            if wants_retries:
                 self.retrying.setdefault(box, set()).add(event_id)
             if outcome.kind is Result.RETRY:
                 self.due[event_id, box] = now + outcome.delay_ms

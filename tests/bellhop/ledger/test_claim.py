@@ -109,14 +109,14 @@ def test_entries_are_divided_by_the_handlers_that_have_mail(bare: Desk) -> None:
     assert [len(one.entries) for one in bare.claim("w", *limits).mail] == [2, 2]
 
     bare.settle(box(END), box(END, handler="log"))
-    whole = [one._replace(divide=False) for one in limits]
+    whole = [one._replace(is_async=True) for one in limits]
     assert [len(one.entries) for one in bare.claim("w", *whole, settles=1).mail] == [4, 4]
 
 
 def test_a_handler_that_has_entries_of_its_own_takes_none_from_others(bare: Desk) -> None:
     bare.subscribe("w", BELL, LOG)
     bare.deliver(*(f"e{n}" for n in range(9)))
-    limits = [ClaimLimit("bell", 9, 4), ClaimLimit("log", 9, 3, divide=False)]
+    limits = [ClaimLimit("bell", 9, 4), ClaimLimit("log", 9, 3, is_async=True)]
 
     assert [len(one.entries) for one in bare.claim("w", *limits).mail] == [4, 3]
 

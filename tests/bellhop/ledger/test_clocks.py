@@ -3,7 +3,7 @@
 import pytest
 
 from bellhop.durations import LEASE
-from bellhop.ledger import Errand
+from bellhop.ledger import FetchTask
 from tests.bellhop.ledger.conftest import (
     END,
     KEEP,
@@ -65,7 +65,7 @@ def test_workers_and_handlers_were_seen_when_they_were(desk: Desk, jump: int) ->
 @jumps
 def test_action_attempts_are_asked_for_when_they_would_have_been(desk: Desk, jump: int) -> None:
     desk.accept(arrival("e1")._replace(subjects=("action_attempt_id a1",)))
-    assert desk.ledger.fetch(LEASE, now_ms=desk.now) == Errand("a1", 1)
+    assert desk.ledger.fetch(LEASE, now_ms=desk.now) == FetchTask("a1", 1)
     set_clock(desk, jump)
 
     assert desk.ledger.fetch(LEASE, now_ms=desk.now) == LEASE.total_seconds()

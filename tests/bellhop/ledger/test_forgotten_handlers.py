@@ -68,7 +68,7 @@ def test_retries_and_parked_mailboxes_are_abandoned_too(desk: Desk) -> None:
     desk.deliver("e4", mailbox="device:2")
     desk.claim()
     desk.settle(
-        box(PARK, failed("e1", 3_600_000, told=True), parked("e2", 3_600_000)),
+        box(PARK, failed("e1", 3_600_000, wants_retries=True), parked("e2", 3_600_000)),
         box(END, failed("e4", 3_600_000), mailbox="device:2"),
     )
     let_all_be_forgotten(desk)

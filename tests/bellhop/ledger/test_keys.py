@@ -49,7 +49,7 @@ def full(bare: Desk) -> Desk:
     desk.deliver("e2", "e3", "e4")
     assert set(names(desk.claim("w").mail)) == {"bell device:1", "limited device:1"}
     newest = done("e3")._replace(occurred_ms=desk.now)
-    desk.settle(box(KEEP, failed("e1", 60_000, told=True), dead("e2"), newest))
+    desk.settle(box(KEEP, failed("e1", 60_000, wants_retries=True), dead("e2"), newest))
     desk.deliver("e5", mailbox="device:2")
     desk.claim("v", ClaimLimit("bell", 1, 1))
     desk.settle(worker="v")

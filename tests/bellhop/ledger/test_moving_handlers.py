@@ -100,7 +100,7 @@ def test_an_event_that_the_new_handler_was_given_itself_is_not_given_to_it_twice
     post.begin("v", "new")
     post.accept(3)  # to both
     post.claim("w", "old", entries=2)
-    post.settle("w", "old", retry("e1"), retry("e2", told=True))
+    post.settle("w", "old", retry("e1"), retry("e2", wants_retries=True))
     post.claim("v", "new", entries=1)
     post.settle("v", "new", done("e2"))
     post.end("w")
@@ -188,7 +188,9 @@ def test_what_is_told_of_earlier_events_goes_along(post: Post) -> None:
     post.begin("w", "old")
     post.accept(2)
     post.claim("w", "old")
-    seen = SettledEntry("e1", Outcome(Result.RETRY, RETRIED, 60_000), told=True, occurred_ms=5)
+    seen = SettledEntry(
+        "e1", Outcome(Result.RETRY, RETRIED, 60_000), wants_retries=True, occurred_ms=5
+    )
     post.settle("w", "old", seen)
     post.end("w")
     post.begin("v", "new")

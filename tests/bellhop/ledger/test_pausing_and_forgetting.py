@@ -60,7 +60,7 @@ def test_retries_and_parked_mailboxes_are_abandoned_with_their_attempts(post: Po
     post.accept(2)
     post.accept(2, "device:2")
     post.claim("w", "one")
-    post.settle("w", "one", retry("e1", told=True))
+    post.settle("w", "one", retry("e1", wants_retries=True))
     post.settle("w", "one", park("e3"), mailbox="device:2", give_back=GiveBack.PARK)
     post.end("w")
 

@@ -113,11 +113,13 @@ def test_a_handler_that_wants_to_know_is_told_of_what_it_is_to_try_again(desk: D
     limit = desk.limits("w")[0]._replace(past=True)
     desk.deliver("e1", "e2", "e3")
     desk.claim()
-    desk.settle(box(END, failed("e2", 5_000, told=True), failed("e1", 5_000, told=True)))
+    desk.settle(
+        box(END, failed("e2", 5_000, wants_retries=True), failed("e1", 5_000, wants_retries=True))
+    )
 
     (mail,) = desk.claim("w", limit, settles=1).mail
     assert mail.retrying == [1, 2]
-    desk.settle(box(END, failed("e3", told=True)))
+    desk.settle(box(END, failed("e3", wants_retries=True)))
     desk.now += 5_000
     desk.sweep("w")
     (mail,) = desk.claim("w", limit, settles=2).mail
@@ -129,7 +131,7 @@ def test_a_handler_that_wants_to_know_is_told_of_what_it_is_to_try_again(desk: D
 def test_only_the_oldest_hundred_are_told(desk: Desk) -> None:
     desk.deliver(*(f"e{n}" for n in range(1, 102)), "new")
     desk.claim(entries=101)
-    desk.settle(box(END, *(failed(f"e{n}", 5_000, told=True) for n in range(1, 102))))
+    desk.settle(box(END, *(failed(f"e{n}", 5_000, wants_retries=True) for n in range(1, 102))))
 
     (mail,) = desk.claim("w", desk.limits("w")[0]._replace(past=True), settles=1).mail
     assert mail.retrying == list(range(1, 101))

@@ -44,9 +44,9 @@ class Workers(Twins):
         limits = []
         for name in names_of(self.workers[worker].handlers):
             mailboxes, entries = chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
-            share, divides = chance.choice([1, 2, 16]), chance.random() < 0.7
+            share, is_async = chance.choice([1, 2, 16]), chance.random() < 0.3
             limits.append(
-                ClaimLimit(name, mailboxes, entries, share, divides, past=name in WITH_PAST)
+                ClaimLimit(name, mailboxes, entries, share, is_async, past=name in WITH_PAST)
             )
         return limits if chance.random() < 0.9 else []
 
