@@ -12,7 +12,7 @@ from bellhop.settings import Settings
 from bellhop_workers import process
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.starting import Loaded
-from bellhop_workers.wear import Wear
+from bellhop_workers.usage import Usage
 from tests.system.conftest import House, descendants, eventually, lines_until_ended
 
 HANDLERS = """
@@ -127,7 +127,7 @@ def test_an_import_that_does_not_end_is_told_and_its_worker_is_ended(
     monkeypatch.setattr(process, "_LONGEST_IMPORT", 1.0)
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "endless.py").write_text("import time\ntime.sleep(1000)\n")
-    worker = WorkerProcess(Settings(handlers=("endless",)), redis_url, "w", Loaded(), Wear())
+    worker = WorkerProcess(Settings(handlers=("endless",)), redis_url, "w", Loaded(), Usage())
 
     lines = lines_until_ended(worker)
     told = [line["event"] for line in lines]

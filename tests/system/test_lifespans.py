@@ -12,7 +12,7 @@ from bellhop.settings import Settings
 from bellhop_workers import process
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.starting import Loaded
-from bellhop_workers.wear import Wear
+from bellhop_workers.usage import Usage
 from tests.slack import slack
 from tests.system.conftest import House, descendants, eventually, lines_until_ended
 
@@ -314,7 +314,7 @@ def test_what_a_worker_cannot_tell_itself_is_told_by_its_pool(
         "import os\nfrom bellhop import lifespan\n"
         f"@lifespan\ndef opened():\n    {code}\n    yield\n"
     )
-    worker = WorkerProcess(Settings(handlers=("ends_it",)), redis_url, "w", Loaded(), Wear())
+    worker = WorkerProcess(Settings(handlers=("ends_it",)), redis_url, "w", Loaded(), Usage())
 
     lines = lines_until_ended(worker)
     assert list(dict.fromkeys(line["event"] for line in lines)) == told

@@ -76,7 +76,7 @@ def test_once_a_handler_is_known_to_be_slow_each_device_has_one_event_in_its_tur
         await asyncio.sleep(0.05)
 
     [handler] = place.registry
-    place.runtime.pace.learn(handler, 10.0)
+    place.runtime.run_times.learn(handler, 10.0)
     for device in ("a", "a", "b", "b", "c", "c"):
         place.deliver(device=device)
     place.work()

@@ -181,7 +181,7 @@ def test_a_pool_knows_which_call_its_worker_died_under(
     workplace.on("*", attempts=1, name="tell")(closed)
 
     def alarm(letter: DeadLetter) -> None:
-        noted.extend(workplace.runtime.culprits.read())
+        noted.extend(workplace.runtime.running_notes.read())
 
     async def alarm_async(letter: DeadLetter) -> None:
         alarm(letter)

@@ -14,7 +14,7 @@ from bellhop import SeamEvent
 from bellhop.ledger import Asked, keys
 from bellhop.ledger.calls import Call, Script
 from bellhop.ledger.claims import SETTLE
-from bellhop_workers.pace import MOST_ENTRIES
+from bellhop_workers.run_times import MOST_ENTRIES
 from tests.workers.conftest import Workplace
 
 Ask = Callable[[Redis, Call[Any]], Asked[Any]]
@@ -40,8 +40,8 @@ def work_quickly(workplace: Workplace) -> None:
     """Do a shift with handlers known to be quick, and more mail than is claimed at once."""
     for handler in workplace.registry:
         for _ in range(40):
-            workplace.runtime.pace.learn(handler, 0.0)
-    [limit] = workplace.runtime.pace.sync_limits({})
+            workplace.runtime.run_times.learn(handler, 0.0)
+    [limit] = workplace.runtime.run_times.sync_limits({})
     assert limit.entries == MOST_ENTRIES
     workplace.runtime.subscribe()
     workplace.deliver_many(EVENTS, devices=DEVICES)

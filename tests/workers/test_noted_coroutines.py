@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bellhop_workers.culprits import Note, Noted
+from bellhop_workers.running_notes import Note, Noted
 from tests.examples import examples
 from tests.workers.noted import ENTRY, awaiting, told
 

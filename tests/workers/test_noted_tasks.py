@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bellhop_workers.culprits import Note, Noted
+from bellhop_workers.running_notes import Note, Noted
 from tests.workers.noted import ENTRY, awaiting, told
 
 

@@ -17,9 +17,9 @@ from bellhop import forks
 from bellhop.failpoints import failpoint
 from bellhop.handler import HandlerTimeout
 from bellhop.ledger import Outcome
-from bellhop_workers.culprits import Note, Noted
 from bellhop_workers.outcomes import outcome_of
 from bellhop_workers.running import Run, check_result, end_forked, now_ms
+from bellhop_workers.running_notes import Note, Noted
 
 _CANCELLED = "the handler was cancelled, by itself or by code that it uses"
 

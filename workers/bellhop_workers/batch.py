@@ -98,13 +98,13 @@ class Batch:
         """Return how much more to claim."""
         if self.is_alone:
             return []
-        pace, in_hand, at_work = self._runtime.pace, Counter[str](), Counter[str]()
+        run_times, in_hand, at_work = self._runtime.run_times, Counter[str](), Counter[str]()
         for mailbox in list(self._mailboxes.values()):
             if not mailbox.through:
                 at_work[mailbox.handler.name] += 1
                 in_hand[mailbox.handler.name] += mailbox.entries_left
-        limits = list(pace.async_limits(in_hand, at_work))
-        return [*limits, *pace.sync_limits(at_work)] if with_sync else limits
+        limits = list(run_times.async_limits(in_hand, at_work))
+        return [*limits, *run_times.sync_limits(at_work)] if with_sync else limits
 
     def sees_mail(self, *, with_sync: bool = True) -> bool:
         """Whether there may be mail to claim, as far as that can be asked quickly.
@@ -250,7 +250,7 @@ class Batch:
                 line.append(mailbox)
                 self.last_claim += len(one.entries)
         # What is quick does not wait for what is slow.
-        line.sort(key=lambda one: self._runtime.pace.seconds_of(one.handler))
+        line.sort(key=lambda one: self._runtime.run_times.seconds_of(one.handler))
         self.line.extend(line)
         if loops:
             self._runtime.loop.submit(loops)

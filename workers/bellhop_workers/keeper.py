@@ -132,7 +132,7 @@ class Keeper:
         # One that merely slept with the machine has a moment to come round.
         for run in overdue:
             if run in self._overdue:
-                self._runtime.culprits.ended_by.write(run.entry)
+                self._runtime.running_notes.ended_by.write(run.entry)
                 _log.critical(
                     "a handler cannot be interrupted; ending its worker",
                     handler=run.handler.name,

@@ -20,13 +20,13 @@ from typing import Any
 from bellhop.handler import Handler
 from bellhop.logs import get_logger
 from bellhop_workers.async_run import AsyncRun
-from bellhop_workers.culprits import Note
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.line import Line
 from bellhop_workers.mailbox import ClaimedMailbox
-from bellhop_workers.pace import Pace
+from bellhop_workers.run_times import RunTimes
 from bellhop_workers.running import Run
-from bellhop_workers.wear import Wear
+from bellhop_workers.running_notes import Note
+from bellhop_workers.usage import Usage
 
 _log = get_logger("workers")
 
@@ -35,11 +35,11 @@ class HandlerLoop:
     """An event loop in a thread of its own, started when an async lifespan or handler needs it.
 
     It lives as long as the worker, so that clients and pools can be kept on it. `note`: what it
-    runs at the moment, for the pool. `pace`: is told how long handlers take.
+    runs at the moment, for the pool. `run_times`: is told how long handlers take.
     """
 
     def __init__(
-        self, deadlines: Deadlines, wear: Wear, note: Note, pace: Pace, concurrency: int
+        self, deadlines: Deadlines, usage: Usage, note: Note, run_times: RunTimes, concurrency: int
     ) -> None:
         self.finished: SimpleQueue[None] = SimpleQueue()
         """Something is put here when there is something for the main thread to do."""
@@ -48,9 +48,9 @@ class HandlerLoop:
         self.fault = ""
         """What the process turned out to lack, when a handler was run."""
         self._deadlines = deadlines
-        self._wear = wear
+        self._usage = usage
         self._note = note
-        self._pace = pace
+        self._run_times = run_times
         self._concurrency = concurrency
         self._loop: asyncio.AbstractEventLoop | None = None
         self._context = contextvars.Context()
@@ -210,10 +210,10 @@ class HandlerLoop:
             self._set_first(min(one.first_deadline for one in self._lines.values()))
         try:
             outcome = ended.outcome()
-            self._wear.count()
+            self._usage.count()
             if outcome:
                 self.fault = self.fault or ended.run.fault
-                if self._wear.leaves or self.fault:
+                if self._usage.leaves or self.fault:
                     mailbox.stop()
                 self._learn(ended.run.handler, ended.began)
                 before = mailbox.entries_left
@@ -230,7 +230,7 @@ class HandlerLoop:
         self._tell_if_few()
 
     def _learn(self, handler: Handler, began: float) -> None:
-        self._pace.learn(handler, time.monotonic() - began)
+        self._run_times.learn(handler, time.monotonic() - began)
 
     def _tell_if_few(self) -> None:
         """Tell the main thread when it is time to settle and to claim more."""

@@ -62,8 +62,8 @@ def run_pool(
     refused: list[WrongVersion] = []
 
     def start(name: str) -> Process:
-        wear = replacing.wear_of(name)
-        worker = WorkerProcess(settings, redis_url, name, loaded, wear, only)
+        usage = replacing.usage_of(name)
+        worker = WorkerProcess(settings, redis_url, name, loaded, usage, only)
         started.append(worker)
         return worker
 

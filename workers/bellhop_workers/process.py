@@ -24,7 +24,6 @@ from bellhop.routing import NoSuchHandler, registry
 from bellhop.settings import Settings
 from bellhop.supervisor import AS_PLANNED, ASKED_TO_END, CANNOT_START
 from bellhop_workers import ending
-from bellhop_workers.culprits import Culprits
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.lifespan_run import (
     LONGEST_OPENING,
@@ -35,9 +34,10 @@ from bellhop_workers.lifespan_run import (
     traceback_in,
 )
 from bellhop_workers.rq_worker import ShiftWorker
+from bellhop_workers.running_notes import RunningNotes
 from bellhop_workers.runtime import IDLE, Runtime
 from bellhop_workers.starting import CANNOT_OPEN, READY, Loaded, Starting, Step
-from bellhop_workers.wear import Wear
+from bellhop_workers.usage import Usage
 
 _TO_GIVE_BACK = 2.0
 """Seconds before the end of the grace period that a worker gives back what still runs."""
@@ -70,14 +70,14 @@ class WorkerProcess:
         redis_url: str,
         name: str,
         loaded: Loaded,
-        wear: Wear,
+        usage: Usage,
         only: Sequence[str] = (),
     ) -> None:
         self.name = name
-        self.wear = wear
+        self.usage = usage
         self._deadlines = Deadlines()
         self._signals = StopSignals()
-        self._culprits = Culprits()
+        self._running_notes = RunningNotes()
         self._time_to_stop = settings.grace.total_seconds() - _TO_GIVE_BACK
         self._starting = Starting()
         self._slow_after = _SLOW
@@ -88,17 +88,17 @@ class WorkerProcess:
     @property
     def culprit(self) -> str:
         """The entry under which it died, `event_id handler`, or "" if that is not known."""
-        running = self._culprits.read()
+        running = self._running_notes.read()
         return running[0] if len(running) == 1 else ""
 
     def poll(self) -> int | None:
         """Return the exit code, or `None` while it runs; `AS_PLANNED` if it left to be replaced."""
         code = self._process.poll()
-        return AS_PLANNED if code == os.EX_OK and self.wear.leaves else code
+        return AS_PLANNED if code == os.EX_OK and self.usage.leaves else code
 
     def replace(self) -> None:
         """Have it leave, in its own time. Who calls this has taken the turn."""
-        self.wear.leave()
+        self.usage.leave()
         self._process.terminate()
 
     def terminate(self) -> None:
@@ -197,8 +197,8 @@ class WorkerProcess:
             slice=settings.slice.total_seconds(),
             idle=IDLE,
             deadlines=self._deadlines,
-            culprits=self._culprits,
-            wear=self.wear,
+            running_notes=self._running_notes,
+            usage=self.usage,
         )
         # RQ waits for jobs longer than our own calls wait for an answer, so it gets its own client.
         worker = ShiftWorker(connect(redis_url), runtime, self._time_to_stop, self._signals)
@@ -208,7 +208,7 @@ class WorkerProcess:
         try:
             runtime.subscribe()
             registry.state = self._open(lifespan)
-            self.wear.is_ready()
+            self.usage.is_ready()
             _log.info("worker ready", worker=name, handlers=len(registry))
             loaded.tell_up(READY)
             worker.run()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bellhop.logs import get_logger
 from bellhop_workers.process import WorkerProcess
-from bellhop_workers.wear import Turn, Wear, resident_bytes
+from bellhop_workers.usage import ReplacementToken, Usage, resident_bytes
 
 _MIB = 1024**2
 
@@ -24,8 +24,8 @@ class Replacing:
     """
 
     def __init__(self, workers: int, max_events: int | None, max_memory: int | None) -> None:
-        self._turn = Turn()
-        self._has_turn = True
+        self._token = ReplacementToken()
+        self._has_token = True
         self._workers = workers
         self._max_events = max_events
         self._max_memory = max_memory
@@ -34,29 +34,29 @@ class Replacing:
             self._max_memory = None
             _log.info("this system has no /proc to see memory in: BELLHOP_MAX_MEMORY has no effect")
 
-    def wear_of(self, name: str) -> Wear:
+    def usage_of(self, name: str) -> Usage:
         """Return what a worker that is about to be started shares with this pool."""
-        brings_turn, self._has_turn = self._has_turn, False
-        return Wear(name, most_runs=self._max_events, turn=self._turn, brings_turn=brings_turn)
+        brings_token, self._has_token = self._has_token, False
+        return Usage(name, most_runs=self._max_events, token=self._token, brings_token=brings_token)
 
     def look(self, workers: Sequence[WorkerProcess]) -> None:
         """Look at the workers that live. To be called every second."""
-        self._renew_turn(workers)
+        self._renew_token(workers)
         for worker in workers:
-            if self._max_memory is None or not worker.wear.idle_bytes or worker.wear.leaves:
+            if self._max_memory is None or not worker.usage.idle_bytes or worker.usage.leaves:
                 continue
             used = resident_bytes(worker.pid) or 0
-            if used > self._limit(worker, self._max_memory) and self._turn.take():
+            if used > self._limit(worker, self._max_memory) and self._token.take():
                 _log.info(
                     f"a worker uses {used // _MIB} MiB and is replaced",
                     worker=worker.name,
-                    idle=f"{worker.wear.idle_bytes // _MIB} MiB",
+                    idle=f"{worker.usage.idle_bytes // _MIB} MiB",
                 )
                 worker.replace()
 
     def _limit(self, worker: WorkerProcess, max_memory: int) -> int:
         """Return how much a worker may use: never less than it needs to be of any use."""
-        idle = worker.wear.idle_bytes
+        idle = worker.usage.idle_bytes
         least = idle + max(_LEAST_ROOM, idle // 4)
         if max_memory < least and not self._told_too_low:
             self._told_too_low = True
@@ -68,14 +68,14 @@ class Replacing:
             )
         return max(max_memory, least)
 
-    def _renew_turn(self, workers: Sequence[WorkerProcess]) -> None:
-        """Have the turn from who left or died with it, and until the pool is whole."""
-        if not self._has_turn:
-            taken = self._turn.take()
-            if not taken and any(worker.wear.may_have_turn for worker in workers):
+    def _renew_token(self, workers: Sequence[WorkerProcess]) -> None:
+        """Take the token from a worker that left or died with it, until the pool is whole."""
+        if not self._has_token:
+            taken = self._token.take()
+            if not taken and any(worker.usage.may_have_token for worker in workers):
                 return
-            self._has_turn = True
-        ready = [one for one in workers if one.wear.idle_bytes and not one.wear.leaves]
+            self._has_token = True
+        ready = [one for one in workers if one.usage.idle_bytes and not one.usage.leaves]
         if len(ready) == self._workers:
-            self._has_turn = False
-            self._turn.give()
+            self._has_token = False
+            self._token.give()

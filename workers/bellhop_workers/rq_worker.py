@@ -190,7 +190,7 @@ class ShiftWorker(SimpleWorker):
         If it is not to stop but to be replaced, handlers have all of their timeouts.
         """
         deadlines = self._runtime.deadlines
-        if self._runtime.wear.begins_to_leave():
+        if self._runtime.usage.begins_to_leave():
             deadlines.stop_by(time.monotonic() + self._runtime.longest_run)
         else:
             count = self._signals.came()

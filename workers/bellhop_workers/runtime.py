@@ -10,12 +10,12 @@ from bellhop.ledger import Ledger
 from bellhop.logs import get_logger
 from bellhop.queue import enqueue_shifts
 from bellhop.routing import Registry
-from bellhop_workers.culprits import Culprits
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.loop import HandlerLoop
-from bellhop_workers.pace import Pace
+from bellhop_workers.run_times import RunTimes
+from bellhop_workers.running_notes import RunningNotes
 from bellhop_workers.surroundings import Surroundings
-from bellhop_workers.wear import Wear
+from bellhop_workers.usage import Usage
 from bellhop_workers.worker_ledger import WorkerLedger
 
 IDLE = 1.0
@@ -31,7 +31,7 @@ class Runtime:
 
     `worker`: the name of the process. `concurrency`: mailboxes of an async handler that are at work
     at a time. `slice`: seconds that a shift lasts; `idle`: seconds that it waits for more mail.
-    `deadlines`, `culprits` and `wear`: shared with the pool, if there is one.
+    `deadlines`, `running_notes` and `usage`: shared with the pool, if there is one.
     """
 
     def __init__(
@@ -44,8 +44,8 @@ class Runtime:
         slice: float,
         idle: float = 0.0,
         deadlines: Deadlines | None = None,
-        culprits: Culprits | None = None,
-        wear: Wear | None = None,
+        running_notes: RunningNotes | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self.redis = ledger.redis
         self.vault = ledger.vault
@@ -53,8 +53,8 @@ class Runtime:
         self.slice = slice
         self.idle = idle
         self.deadlines = deadlines or Deadlines()
-        self.culprits = culprits or Culprits()
-        self.wear = wear or Wear()
+        self.running_notes = running_notes or RunningNotes()
+        self.usage = usage or Usage()
         self.stopping = False
         self.ledger = WorkerLedger(
             ledger,
@@ -63,9 +63,9 @@ class Runtime:
             is_stopping=lambda: self.stopping,
             when_away=self.deadlines.shift_waits,
         )
-        self.pace = Pace(registry, concurrency)
+        self.run_times = RunTimes(registry, concurrency)
         self.loop = HandlerLoop(
-            self.deadlines, self.wear, self.culprits.loop, self.pace, concurrency
+            self.deadlines, self.usage, self.running_notes.loop, self.run_times, concurrency
         )
         self.beat: Callable[[], None] = lambda: None
         """Tells RQ that a shift goes on."""

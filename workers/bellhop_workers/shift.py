@@ -34,7 +34,7 @@ from bellhop.vault import Sealed
 from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, Batch, LeaseLost
 from bellhop_workers.keeper import Keeper
 from bellhop_workers.mailbox import ClaimedMailbox
-from bellhop_workers.pace import BATCH, MOST_ENTRIES
+from bellhop_workers.run_times import BATCH, MOST_ENTRIES
 from bellhop_workers.running import Run, run_sync
 from bellhop_workers.runtime import Runtime
 
@@ -218,7 +218,7 @@ class Shift:
         self._stop_if_undecryptable(mailbox)
         if mailbox.entries_done:
             took = time.monotonic() - began
-            self._runtime.pace.learn(mailbox.handler, took, mailbox.entries_done)
+            self._runtime.run_times.learn(mailbox.handler, took, mailbox.entries_done)
 
     def _stop_if_undecryptable(self, mailbox: ClaimedMailbox) -> None:
         """Have this worker begin nothing more if it lacks the key to an event."""
@@ -234,7 +234,7 @@ class Shift:
     def _run(self, run: Run) -> Outcome | None:
         deadlines, note, began = (
             self._runtime.deadlines,
-            self._runtime.culprits.main,
+            self._runtime.running_notes.main,
             time.monotonic(),
         )
         self._running = (run, began)
@@ -247,7 +247,7 @@ class Shift:
             deadlines.shift_goes_on()
             deadlines.set_main(math.inf)
             self._running = None
-            self._runtime.wear.count()
+            self._runtime.usage.count()
 
     def _claim_ahead(self) -> bool:
         """Settle and claim while what is in hand is run, and say whether that is so.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from bellhop import SeamEvent
-from bellhop_workers.culprits import Culprits, Note
+from bellhop_workers.running_notes import Note, RunningNotes
 from tests.workers.conftest import Workplace
 
 ENTRY = b"e1 alarm"
@@ -26,14 +26,14 @@ def test_a_note_says_what_was_written_until_it_is_cleared() -> None:
 
 
 def test_what_a_child_noted_is_read_by_the_process_that_forked_it() -> None:
-    culprits = Culprits()
+    notes = RunningNotes()
     child = os.fork()
     if child == 0:
-        culprits.main.write(b"e1 alarm")
-        culprits.loop.write(b"e2 bell")
+        notes.main.write(b"e1 alarm")
+        notes.loop.write(b"e2 bell")
         os._exit(0)
     os.waitpid(child, 0)
-    assert culprits.read() == ["e1 alarm", "e2 bell"]
+    assert notes.read() == ["e1 alarm", "e2 bell"]
 
 
 def test_an_entry_of_the_longest_names_fits() -> None:
@@ -50,7 +50,7 @@ def test_one_that_is_too_long_blames_nobody_else() -> None:
 
 
 def noted(workplace: Workplace) -> list[str]:
-    return workplace.runtime.culprits.read()
+    return workplace.runtime.running_notes.read()
 
 
 def test_while_a_sync_handler_runs_its_entry_is_noted(workplace: Workplace) -> None:

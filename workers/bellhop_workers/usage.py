@@ -1,7 +1,7 @@
 """What a worker has done and needs, and its leave, in memory that it shares with its pool.
 
 A worker leaves after `BELLHOP_MAX_EVENTS` runs of handlers, which it counts itself, or when its
-pool sees that it uses too much memory. Either takes the pool's one turn, so that one worker at a
+pool sees that it uses too much memory. Either takes the pool's one token, so that one worker at a
 time is being replaced. It finishes what is under way, gives the rest back, and ends in order.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bellhop.logs import get_logger
 
-_IDLE, _TURN, _LEAVES = range(3)
+_IDLE, _TOKEN, _LEAVES = range(3)
 _BYTES = 3 * 8
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -31,7 +31,7 @@ def resident_bytes(pid: int) -> int | None:
         return None
 
 
-class Turn:
+class ReplacementToken:
     """What a worker has to take before it leaves: there is one in a pool, made before the forks.
 
     At first the pool has it.
@@ -53,11 +53,11 @@ class Turn:
         os.write(self._writer, b".")
 
 
-class Wear:
+class Usage:
     """What one worker has done and needs. Made before the fork; each side sees what the other says.
 
-    most_runs: runs of handlers after which it leaves. turn: that of its pool. brings_turn: whether
-    it gives the turn when it is ready, for the worker that it replaces had it.
+    most_runs: runs of handlers after which it leaves. token: that of its pool. brings_token:
+    whether it gives the token back when it is ready: the worker that it replaces had it.
     """
 
     def __init__(
@@ -65,25 +65,25 @@ class Wear:
         worker: str = "",
         *,
         most_runs: int | None = None,
-        turn: Turn | None = None,
-        brings_turn: bool = False,
+        token: ReplacementToken | None = None,
+        brings_token: bool = False,
     ) -> None:
         self._worker = worker
         self._most = math.inf if most_runs is None else most_runs
-        self._turn = turn or Turn()
-        self._brings_turn = brings_turn
+        self._token = token or ReplacementToken()
+        self._brings_token = brings_token
         self._runs = itertools.count(1)  # one step of it is one step of Python, in any thread
         self._numbers = memoryview(mmap.mmap(-1, _BYTES)).cast("q")
-        self._numbers[_TURN] = brings_turn
+        self._numbers[_TOKEN] = brings_token
         self._asking = threading.Lock()
         self._left = False
 
     def is_ready(self) -> None:
         """Say, in the worker, that it is about to take mail."""
         self._numbers[_IDLE] = resident_bytes(os.getpid()) or 1
-        if self._brings_turn:
-            self._turn.give()
-            self._numbers[_TURN] = 0
+        if self._brings_token:
+            self._token.give()
+            self._numbers[_TOKEN] = 0
 
     @property
     def idle_bytes(self) -> int:
@@ -96,9 +96,9 @@ class Wear:
         return bool(self._numbers[_LEAVES])
 
     @property
-    def may_have_turn(self) -> bool:
-        """Whether it leaves, or is asking whether it may, or brings the turn."""
-        return bool(self._numbers[_TURN]) or self.leaves
+    def may_have_token(self) -> bool:
+        """Whether it leaves, or is asking whether it may, or brings the token."""
+        return bool(self._numbers[_TOKEN]) or self.leaves
 
     def count(self) -> None:
         """Count a run of a handler, in the main thread or on the event loop."""
@@ -106,7 +106,7 @@ class Wear:
             self._ask_to_leave()
 
     def leave(self) -> None:
-        """Have the worker leave at the next signal. Who calls this has taken the turn."""
+        """Have the worker leave at the next signal. Who calls this has taken the token."""
         self._numbers[_LEAVES] = 1
 
     def begins_to_leave(self) -> bool:
@@ -116,16 +116,17 @@ class Wear:
         return begins
 
     def _ask_to_leave(self) -> None:
-        """Leave if the turn can be had; else the next run asks again."""
+        """Leave if the token can be had; else the next run asks again."""
         if self.leaves or not self._asking.acquire(blocking=False):
             return
         try:
-            self._numbers[_TURN] = 1  # before it is taken: the pool replaces a turn that nobody has
-            if not self._turn.take():
+            # Before it is taken: the pool replaces a token that nobody has.
+            self._numbers[_TOKEN] = 1
+            if not self._token.take():
                 return
             self.leave()
         finally:
-            self._numbers[_TURN] = 0
+            self._numbers[_TOKEN] = 0
             self._asking.release()
         _log.info(f"a worker handled its {self._most} events and is replaced", worker=self._worker)
         os.kill(os.getpid(), signal.SIGTERM)

@@ -35,7 +35,7 @@ class Note:
         return bytes(self._memory[_LENGTH : _LENGTH + size]).decode(errors="replace")
 
 
-class Culprits:
+class RunningNotes:
     """The notes of a worker: for its main thread, its event loop, and why it ended itself."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ _AT_A_TIME = 16
 """Entries of one mailbox that are claimed together: each mailbox in hand has a price of its own."""
 
 
-class Pace:
+class RunTimes:
     """What each handler takes, as it was learnt, in seconds for an entry.
 
     `concurrency`: mailboxes of an async handler that may be at work at a time.

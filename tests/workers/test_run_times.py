@@ -7,18 +7,18 @@ import pytest
 from bellhop import Context, Registry, SeamEvent
 from bellhop.handler import Handler
 from bellhop.ledger import ClaimLimit
-from bellhop_workers.pace import BATCH, MOST_ENTRIES, SLOW, Pace
+from bellhop_workers.run_times import BATCH, MOST_ENTRIES, SLOW, RunTimes
 
 PLACES = 50
 NOTHING: dict[str, int] = {}
 
 
 class Claims:
-    """The pace of a worker with one handler of each kind, and what it claims for them."""
+    """The run times of a worker with one handler of each kind, and what it claims for them."""
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.pace = Pace(self.registry, PLACES)
+        self.run_times = RunTimes(self.registry, PLACES)
 
         @self.registry.on("*", name="sync")
         def sync(event: SeamEvent) -> None: ...
@@ -34,13 +34,16 @@ class Claims:
     def learn(self, name: str, seconds: float) -> None:
         """Let runs of the handler take that long, for long enough that nothing else is known."""
         for _ in range(40):
-            self.pace.learn(self.handler(name), seconds)
+            self.run_times.learn(self.handler(name), seconds)
 
     def limits(
         self, in_hand: dict[str, int] = NOTHING, at_work: dict[str, int] = NOTHING
     ) -> dict[str, ClaimLimit]:
         """Return what is claimed by handler, with so many entries and mailboxes of each in hand."""
-        limits = [*self.pace.sync_limits(at_work), *self.pace.async_limits(in_hand, at_work)]
+        limits = [
+            *self.run_times.sync_limits(at_work),
+            *self.run_times.async_limits(in_hand, at_work),
+        ]
         assert len({one.handler for one in limits}) == len(limits)
         return {one.handler: one for one in limits}
 
@@ -70,16 +73,16 @@ def test_one_slow_run_is_noticed_at_once_and_forgotten_after_a_few_quick_ones(
 ) -> None:
     claims.learn("sync", 0.001)
     before = claims.limits()["sync"].entries
-    claims.pace.learn(claims.handler("sync"), 1.0)
+    claims.run_times.learn(claims.handler("sync"), 1.0)
     assert claims.limits()["sync"].entries == 1
     for _ in range(12):
-        claims.pace.learn(claims.handler("sync"), 0.001)
+        claims.run_times.learn(claims.handler("sync"), 0.001)
     assert claims.limits()["sync"].entries > before / 2
 
 
 def test_runs_that_are_told_of_together_count_each(claims: Claims) -> None:
     for _ in range(40):
-        claims.pace.learn(claims.handler("sync"), 1.0, entries=100)
+        claims.run_times.learn(claims.handler("sync"), 1.0, entries=100)
     assert claims.limits()["sync"].entries == 25
 
 

@@ -8,18 +8,18 @@ from typing import cast
 import pytest
 import structlog
 
-from bellhop_workers import replacing, wear
+from bellhop_workers import replacing, usage
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.replacing import Replacing
-from bellhop_workers.wear import Turn, Wear, resident_bytes
+from bellhop_workers.usage import ReplacementToken, Usage, resident_bytes
 
 MIB = 1024**2
 
 
-def free_turn() -> Turn:
-    turn = Turn()
-    turn.give()
-    return turn
+def free_token() -> ReplacementToken:
+    token = ReplacementToken()
+    token.give()
+    return token
 
 
 @pytest.fixture
@@ -32,34 +32,34 @@ def asked() -> Iterator[list[int]]:
 
 
 def test_the_run_that_is_its_last_has_a_worker_leave_once(asked: list[int]) -> None:
-    wear = Wear("w", most_runs=3, turn=free_turn())
-    wear.count()
-    wear.count()
-    assert (wear.leaves, asked) == (False, [])
+    usage = Usage("w", most_runs=3, token=free_token())
+    usage.count()
+    usage.count()
+    assert (usage.leaves, asked) == (False, [])
     with structlog.testing.capture_logs() as lines:
-        wear.count()
-        wear.count()
+        usage.count()
+        usage.count()
     assert asked == [signal.SIGTERM]
-    assert wear.leaves
+    assert usage.leaves
     assert [line["event"] for line in lines] == ["a worker handled its 3 events and is replaced"]
-    assert [wear.begins_to_leave(), wear.begins_to_leave()] == [True, False]
+    assert [usage.begins_to_leave(), usage.begins_to_leave()] == [True, False]
 
 
-def test_one_leaves_only_when_it_has_the_turn(asked: list[int]) -> None:
-    turn = Turn()
-    wear = Wear("w", most_runs=1, turn=turn)
-    wear.count()
-    assert (wear.may_have_turn, asked) == (False, [])
-    turn.give()
-    wear.count()
-    assert (wear.leaves, asked) == (True, [signal.SIGTERM])
-    assert not turn.take()
+def test_one_leaves_only_when_it_has_the_token(asked: list[int]) -> None:
+    token = ReplacementToken()
+    usage = Usage("w", most_runs=1, token=token)
+    usage.count()
+    assert (usage.may_have_token, asked) == (False, [])
+    token.give()
+    usage.count()
+    assert (usage.leaves, asked) == (True, [signal.SIGTERM])
+    assert not token.take()
 
 
 def test_without_a_limit_none_leaves(asked: list[int]) -> None:
-    wear = Wear("w", turn=free_turn())
+    usage = Usage("w", token=free_token())
     for _ in range(1000):
-        wear.count()
+        usage.count()
     assert asked == []
 
 
@@ -77,14 +77,14 @@ def test_the_resident_memory_of_a_process_is_what_it_uses() -> None:
 class Worker:
     """Plays a worker of a pool that uses `used` MiB."""
 
-    def __init__(self, pid: int, wear: Wear) -> None:
+    def __init__(self, pid: int, usage: Usage) -> None:
         self.pid = pid
         self.name = f"w{pid}"
-        self.wear = wear
+        self.usage = usage
         self.used = 0
 
     def replace(self) -> None:
-        self.wear.leave()
+        self.usage.leave()
 
 
 class Pool:
@@ -98,7 +98,7 @@ class Pool:
         self.replacing = Replacing(workers, max_events, max_memory and max_memory * MIB)
 
     def start(self, pid: int) -> Worker:
-        self.living[pid] = worker = Worker(pid, self.replacing.wear_of(f"w{pid}"))
+        self.living[pid] = worker = Worker(pid, self.replacing.usage_of(f"w{pid}"))
         return worker
 
     def start_ready(self, pid: int, used: int = 100) -> Worker:
@@ -109,12 +109,12 @@ class Pool:
     def become_ready(self, worker: Worker, used: int = 100) -> None:
         worker.used = used
         self.own = [used * MIB]
-        worker.wear.is_ready()
+        worker.usage.is_ready()
 
     def look(self) -> list[str]:
         """Look at the workers, and return those that leave."""
         self.replacing.look(cast("list[WorkerProcess]", list(self.living.values())))
-        return [worker.name for worker in self.living.values() if worker.wear.leaves]
+        return [worker.name for worker in self.living.values() if worker.usage.leaves]
 
     def resident_bytes(self, pid: int) -> int:
         return self.living[pid].used * MIB if pid in self.living else self.own[0]
@@ -124,7 +124,7 @@ class Pool:
 def pool(monkeypatch: pytest.MonkeyPatch) -> Pool:
     """A pool for two workers that may run one handler, and use 200 MiB, each."""
     pool = Pool(2, max_memory=200, max_events=1)
-    for module in (wear, replacing):
+    for module in (usage, replacing):
         monkeypatch.setattr(module, "resident_bytes", pool.resident_bytes)
     return pool
 
@@ -153,30 +153,30 @@ def test_of_two_workers_that_did_enough_one_leaves_and_the_other_when_it_is_repl
 ) -> None:
     first, other = pool.start_ready(1), pool.start_ready(2)
     for worker in (first, other, other):
-        worker.wear.count()
+        worker.usage.count()
     assert pool.look() == ["w1"]
     del pool.living[1]
     assert pool.look() == []
-    other.wear.count()
+    other.usage.count()
     replacement = pool.start(3)
-    other.wear.count()
+    other.usage.count()
     assert pool.look() == []
     pool.become_ready(replacement)
-    other.wear.count()  # at once, before the pool looks again
+    other.usage.count()  # at once, before the pool looks again
     assert pool.look() == ["w2"]
     assert len(asked) == 2
 
 
 def test_the_turn_of_a_worker_that_died_with_it_is_not_lost(pool: Pool, asked: list[int]) -> None:
     first, other = pool.start_ready(1), pool.start_ready(2)
-    first.wear.count()
+    first.usage.count()
     del pool.living[1]
     pool.look()
     pool.start(3)
     del pool.living[3]  # before it was ready
     pool.look()
     pool.start_ready(4)
-    other.wear.count()
+    other.usage.count()
     assert pool.look() == ["w2"]
 
 
@@ -188,7 +188,7 @@ def test_while_a_worker_that_died_is_not_replaced_no_other_leaves(
     pool.look()
     del pool.living[1]
     pool.look()
-    other.wear.count()
+    other.usage.count()
     assert asked == []
 
 
@@ -208,7 +208,7 @@ def test_a_limit_below_what_an_idle_worker_needs_is_told_once_and_raised(pool: P
 
 
 def test_where_memory_cannot_be_seen_that_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (wear, replacing):
+    for module in (usage, replacing):
         monkeypatch.setattr(module, "resident_bytes", lambda _pid: None)
     with structlog.testing.capture_logs() as lines:
         pool = Pool(1, max_memory=200)
