@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from bellhop.handler_state import HandlerState
 from bellhop.ledger import Ledger, Recorded, Replay, keys
 from bellhop.ledger.handled import UNCOUNTED, attempts_made, shown_record
 from bellhop.ledger.steps import take
@@ -83,8 +84,8 @@ def plan(
 
 def _is_meant(before: str | None, only_failed: bool) -> bool:
     if only_failed:
-        return before == "dead"
-    return before not in ("retrying", "waiting", "replaying")
+        return before == HandlerState.DEAD
+    return before not in (HandlerState.RETRYING, HandlerState.WAITING, HandlerState.REPLAYING)
 
 
 def _check_open(event: Recorded) -> None:
@@ -194,5 +195,11 @@ def _replayed(read: str) -> str:
     attempts, made = record.get("attempts", []), attempts_made(record)
     kept = {name: record[name] for name in ("earlier", UNCOUNTED) if record.get(name)}
     return json.dumps(
-        {"state": "replaying", "attempts": attempts, **kept, "forgiven": made, "replay": made}
+        {
+            "state": HandlerState.REPLAYING,
+            "attempts": attempts,
+            **kept,
+            "forgiven": made,
+            "replay": made,
+        }
     )

@@ -10,6 +10,7 @@ import click
 from bellhop.errors import BellhopError
 from bellhop.events import Parsed, SeamEvent, masked, parse
 from bellhop.events.masking import printable
+from bellhop.handler_state import HandlerState
 from bellhop.tracebacks import first_line
 from bellhop.uuids import short_id
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from bellhop.ledger import Handled, Recorded
 
 _COLORS: Final[Mapping[str, str]] = {"dead": "red", "retrying": "yellow", "accepted": "cyan"}
+_WORDS: Final[Mapping[str, str]] = {
+    HandlerState.DEAD: "gave up",
+    HandlerState.DROPPED: "dropped it",
+}
 _STATE: Final = len("unhandled")
 _NOT_TOLD: Final = frozenset({"event_description", "event_id", "event_type"})
 _UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -134,17 +139,17 @@ def _facts(told: Mapping[str, object]) -> Iterator[str]:
 def outcome(handled: "Handled", event: "Recorded") -> str:
     """Return in a line what became of an event at one handler."""
     attempts = _tries(handled)
-    if handled.state == "skipped":
+    if handled.state == HandlerState.SKIPPED:
         return f"skipped{attempts}: {printable(handled.error or '')}"
     if not handled.attempts:
         return handled.state
     last = handled.attempts[-1]
-    if handled.state == "done":
+    if handled.state == HandlerState.DONE:
         ended = last.started_at + last.took - event.received_at
         when = "in a replay" if last.replay else f"{duration(ended)} after it came"
         return f"done in {duration(last.took)}, {when}{attempts}"
     why = printable(last.error or first_line(handled.error or ""))
-    word = {"dead": "gave up", "dropped": "dropped it"}.get(handled.state, handled.state)
+    word = _WORDS.get(handled.state, handled.state)
     return f"{word}{attempts}{': ' if why else ''}{why}"
 
 

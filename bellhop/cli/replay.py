@@ -11,6 +11,7 @@ import click
 from bellhop.cli.asking import about_options, asked, opened_record, time_options, type_argument
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
+from bellhop.handler_state import HandlerState
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.settings import load_settings
 
@@ -166,10 +167,10 @@ def _print_outcomes(record: "Record", planned: "Sequence[Planned]") -> None:
 
     states = outcomes(record.redis, planned)
     told = {
-        "retrying": "to be tried again: bellhop events --state retrying",
-        "waiting": "wait behind others: bellhop events --state retrying",
-        "skipped": "skipped: bellhop show EVENT_ID says why",
-        "dead": "given up: bellhop dead",
+        HandlerState.RETRYING: "to be tried again: bellhop events --state retrying",
+        HandlerState.WAITING: "wait behind others: bellhop events --state retrying",
+        HandlerState.SKIPPED: "skipped: bellhop show EVENT_ID says why",
+        HandlerState.DEAD: "given up: bellhop dead",
     }
     for state, words in told.items():
         if states[state]:

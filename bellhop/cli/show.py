@@ -13,6 +13,7 @@ from bellhop.cli.ids import whole_id
 from bellhop.cli.listing import json_text, listing, print_json
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
+from bellhop.handler_state import HandlerState
 from bellhop.times import shown
 from bellhop.tracebacks import without_libraries
 
@@ -133,7 +134,7 @@ def print_handled(
         if attempt.error:
             click.echo(f"     {printable(attempt.error)}")
         before = attempt.started_at + attempt.took
-    if handled.error and handled.state == "skipped":
+    if handled.error and handled.state == HandlerState.SKIPPED:
         click.echo(f"     {printable(handled.error)}")
     elif handled.error and "\n" in handled.error.strip():
         click.echo(printable_text(handled.error if full else without_libraries(handled.error)))

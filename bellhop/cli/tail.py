@@ -18,6 +18,7 @@ from bellhop.cli.asking import (
 from bellhop.cli.eventlines import Lines, opened, row
 from bellhop.cli.listing import listing, print_json
 from bellhop.events.subjects import subjects_of
+from bellhop.handler_state import HandlerState
 from bellhop.logs import get_logger
 from bellhop.routing import Pattern
 
@@ -89,7 +90,7 @@ class _Open:
                 del self._told[event_id]
                 continue
             for handled in event.handled():
-                skipped = handled.state == "skipped"
+                skipped = handled.state == HandlerState.SKIPPED
                 if not (skipped or handled.attempts):
                     continue
                 last = (handled.handler, None if skipped else handled.attempts[-1].started_at)

@@ -1,23 +1,14 @@
 -- What happens to the mail of a handler that is forgotten, or moved to another name; put in front of
 -- sweep, forget and move, behind subscribing.
 
--- Write into a handler's record that it never saw the event, or gave it up, and keep the rest of it.
--- Records are written by `bellhop.ledger.handled`; only their state is changed here.
-local function with_state(record, state)
-  if record == '' then
-    return '{"state": "' .. state .. '", "attempts": []}'
-  end
-  return (string.gsub(record, '"state": "%l+"', '"state": "' .. state .. '"', 1))
-end
-
--- One handler has an event before it no longer.
+-- One handler has an event before it no longer: that it never saw it, or gave it up, is on record.
 local function abandon(handler, event_id, retention)
   local event = key('event:' .. event_id)
   redis.call('SREM', key('replaying'), event_id .. ' ' .. handler)
   local about, open, dead, record =
     unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
   if about and record then
-    local fields = {'h:' .. handler, with_state(record, 'abandoned')}
+    local fields = {'h:' .. handler, with_state(record, STATE.ABANDONED)}
     close(event, math.max(number(open) - 1, 0), number(dead), fields, retention)
   end
 end
@@ -110,13 +101,10 @@ end
 
 -- Return the workers that hold mail of a handler.
 local function holders_of(handler)
-  local begin, found = handler .. ' ', {}
-  for _, worker in ipairs(redis.call('ZRANGE', key('leases'), 0, -1)) do
-    for _, box in ipairs(redis.call('HKEYS', key('held:' .. worker))) do
-      if string.sub(box, 1, #begin) == begin then
-        found[#found + 1] = worker
-        break
-      end
+  local found = {}
+  for _, held in ipairs(held_of(handler)) do
+    if held.worker ~= found[#found] then
+      found[#found + 1] = held.worker
     end
   end
   return found

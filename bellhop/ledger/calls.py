@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
 from bellhop.events import Drift
+from bellhop.handler_state import HandlerState
 from bellhop.hooks import END_OF_CALL
 from bellhop.ledger.entries import (
     About,
@@ -56,10 +57,11 @@ local LEASE = {milliseconds(LEASE)}
 local WORKER_GONE_AFTER = {milliseconds(WORKER_GONE_AFTER)}
 local FOREMAN_GONE_AFTER = {milliseconds(FOREMAN_GONE_AFTER)}
 local END_OF_CALL = '{END_OF_CALL}'
+local STATE = {{{", ".join(f"{one.name} = '{one}'" for one in HandlerState)}}}
 """
 """What scripts and this package must agree on, in front of every script."""
 
-_SHARED = ("calling", "common", "claim_limits", "mailboxes", "waking", "routes")
+_SHARED = ("calling", "common", "records", "claim_limits", "mailboxes", "waking", "routes")
 """What is in front of every script, each part behind those that it needs."""
 
 

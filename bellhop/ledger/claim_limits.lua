@@ -1,4 +1,4 @@
--- Of which handlers a worker may claim mail; put in front of every script, behind common.
+-- Of which handlers a worker may claim mail; put in front of every script, behind records.
 
 -- How many more mailboxes of a handler may be claimed: none while it is paused, else as many as its
 -- `concurrency` leaves.
@@ -53,4 +53,26 @@ end
 -- Whether a worker may claim mail of a handler, if there is some.
 local function may_claim(handler, set, worker)
   return free_places(handler) > 0 and (not is_slow(handler) or may_begin_slow(set, worker))
+end
+
+-- Return those of some handlers of which a worker may claim mail, if there is some.
+local function claimable(handlers, set, worker)
+  local found = {}
+  for _, handler in ipairs(handlers) do
+    if may_claim(handler, set, worker) then
+      found[#found + 1] = handler
+    end
+  end
+  return found
+end
+
+-- Whether any of these handlers has boxes on one of its lists of these kinds.
+local function any_listed(kinds, handlers)
+  local lists = {}
+  for _, kind in ipairs(kinds) do
+    for _, handler in ipairs(handlers) do
+      lists[#lists + 1] = key(kind .. handler)
+    end
+  end
+  return #lists > 0 and redis.call('EXISTS', unpack(lists)) > 0
 end

@@ -177,13 +177,12 @@ local function take(worker, set, wants, first)
     return 0
   end
   note_slow(wants)
-  local lists = {}
-  for _, want in ipairs(wants) do
-    if may_claim(want.handler, set, worker) then
-      lists[#lists + 1] = key('suspects:' .. want.handler)
-    end
+  local names = {}
+  for i, want in ipairs(wants) do
+    names[i] = want.handler
   end
-  if #lists > 0 and redis.call('EXISTS', unpack(lists)) > 0 then
+  names = claimable(names, set, worker)
+  if any_listed({'suspects:'}, names) then
     local draining = key('draining:' .. set)
     if redis.call('EXISTS', key('held:' .. worker)) == 0 then
       if take_suspect(worker, set, wants, first) then
@@ -196,21 +195,18 @@ local function take(worker, set, wants, first)
       return 1
     end
   end
-  local names = {}
-  for i, want in ipairs(wants) do
-    names[i] = want.handler
+  local is_ready, sync_ready = {}, 0
+  for i, exists in ipairs(which_exist('ready:', names)) do
+    is_ready[names[i]] = exists
   end
-  local ready, sync_ready = which_exist('ready:', names), 0
-  for i, want in ipairs(wants) do
-    ready[i] = ready[i] and may_claim(want.handler, set, worker)
-    if ready[i] and not want.is_async then
+  for _, want in ipairs(wants) do
+    if is_ready[want.handler] and not want.is_async then
       sync_ready = sync_ready + 1
     end
   end
   for i = 0, #wants - 1 do
-    local at = (first + i) % #wants + 1
-    local want = wants[at]
-    if ready[at] then
+    local want = wants[(first + i) % #wants + 1]
+    if is_ready[want.handler] then
       local entries = want.is_async and want.entries or math.ceil(want.entries / sync_ready)
       take_from(worker, want, entries)
     end

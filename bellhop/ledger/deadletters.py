@@ -8,6 +8,7 @@ from typing import Any
 
 from redis import Redis
 
+from bellhop.handler_state import HandlerState
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
 from bellhop.ledger.handled import Handled, attempts_made, opened, resealed, shown_record
@@ -104,13 +105,13 @@ class DeadLetter:
 
     def tried_again(self) -> Resolution:
         """Have the handler tried again: the attempts so far are kept, but no longer count."""
-        record = {**self._sealed, "state": "retrying", "forgiven": self.attempts}
+        record = {**self._sealed, "state": HandlerState.RETRYING, "forgiven": self.attempts}
         return Resolution("retry", self.event_id, self.handler, json.dumps(record))
 
     def dropped(self, reason: str) -> Resolution:
         """Be done with it for that reason."""
         said = self.vault.seal_text(reason, Kind.ERROR, self.event_id, self.handler)
-        record = {**self._sealed, "state": "dropped", "reason": said}
+        record = {**self._sealed, "state": HandlerState.DROPPED, "reason": said}
         return Resolution("drop", self.event_id, self.handler, json.dumps(record))
 
 

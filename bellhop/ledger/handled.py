@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bellhop.errors import BellhopError
+from bellhop.handler_state import HandlerState
 from bellhop.vault import CannotOpen, Kind, Vault
 
 _NEVER_MS = 10**14
@@ -24,7 +25,7 @@ def read_record(stored: bytes | str) -> dict[str, Any]:
     An empty one says that the event was given to the handler, which has not run yet.
     """
     if not stored:
-        return {"state": "waiting", "attempts": []}
+        return {"state": HandlerState.WAITING, "attempts": []}
     try:
         record: Any = json.loads(stored)  # an error's text may hold half a character
     except ValueError:
@@ -60,7 +61,7 @@ def shown_record(stored: bytes) -> dict[str, Any]:
     try:
         return read_record(stored)
     except UnreadableRecord as error:
-        return {"state": "unreadable", "attempts": [], "error": str(error)}
+        return {"state": HandlerState.UNREADABLE, "attempts": [], "error": str(error)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,37 @@ local function take_back(worker, box)
   note('held', box)
 end
 
+-- Workers that hold mail, once somebody asked for them; nil if a lease was added since.
+local holders
+local function all_holders()
+  holders = holders or redis.call('ZRANGE', key('leases'), 0, -1)
+  return holders
+end
+
+-- Return how many entries of a box were claimed by the worker that holds it, or nil if none does.
+local function held_entries(box)
+  for _, worker in ipairs(all_holders()) do
+    local entries = redis.call('HGET', key('held:' .. worker), box)
+    if entries then
+      return number(entries)
+    end
+  end
+end
+
+-- Return what workers hold of a handler, {worker, mailbox} for each of its boxes.
+local function held_of(handler)
+  local found = {}
+  for _, worker in ipairs(all_holders()) do
+    for _, box in ipairs(redis.call('HKEYS', key('held:' .. worker))) do
+      local of, mailbox = split_box(box)
+      if of == handler then
+        found[#found + 1] = {worker = worker, mailbox = mailbox}
+      end
+    end
+  end
+  return found
+end
+
 -- Extend the lease of a worker that holds mail, and forget that of one that holds none; and note whether
 -- it is busy with a slow handler.
 local function keep_lease(worker, set, now)

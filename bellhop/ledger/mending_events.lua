@@ -9,12 +9,6 @@ local MOST_WORK = 600
 
 local retention = ARGV[2]
 
-local OPEN = {waiting = true, retrying = true, replaying = true}
-
-local function state_of(record)
-  return record == '' and 'waiting' or string.match(record, '"state": "(%l+)"')
-end
-
 local function mend_entry(event_id, handler, mailbox)
   if redis.call('HEXISTS', key('moving'), handler) == 1 then
     return -- its mail is partly under another name
@@ -27,7 +21,7 @@ local function mend_entry(event_id, handler, mailbox)
     and not redis.call('ZSCORE', key('due'), event_id .. ' ' .. box) then
     if redis.call('RPUSH', mail, event_id) == 1 then
       looked_at[box] = nil
-      if not lists_of(handler) and not is_held(box) then
+      if not lists_of(handler) and not held_entries(box) then
         put_on('ready', handler, mailbox)
       end
     end
@@ -67,7 +61,7 @@ local function mend_event(event_id)
       is_open[#is_open + 1] = handlers[i]
     elseif not found then
       unreadable[#unreadable + 1] = handlers[i]
-    elseif found == 'dead'
+    elseif found == STATE.DEAD
       and redis.call('ZADD', key('dead'), 'NX', now, event_id .. ' ' .. handlers[i]) == 1 then
       note('letter', event_id .. ' ' .. handlers[i])
     end

@@ -8,17 +8,6 @@ local A_LOT = 250
 local now = clock(ARGV[1])
 local work = 0 -- what this call cost others so far, in entries of the log
 
-local holders = {}
-
-local function is_held(box)
-  for _, worker in ipairs(holders) do
-    if redis.call('HEXISTS', key('held:' .. worker), box) == 1 then
-      return true
-    end
-  end
-  return false
-end
-
 local function mend_workers(turn)
   local workers = redis.call('HGETALL', key('workers'))
   for i = 1, #workers, 2 do
@@ -28,7 +17,7 @@ local function mend_workers(turn)
       note('lease', worker)
     end
   end
-  holders = redis.call('ZRANGE', key('leases'), 0, -1)
+  holders = nil
   if #workers > 0 then
     local at = turn % (#workers / 2) * 2 + 1
     local is_own = membership(workers[at + 1])
@@ -40,7 +29,7 @@ local function mend_workers(turn)
   end
   for _, handler in ipairs(redis.call('HKEYS', key('limits'))) do
     for _, mailbox in ipairs(redis.call('SMEMBERS', key('working:' .. handler))) do
-      if not is_held(handler .. ' ' .. mailbox) then
+      if not held_entries(handler .. ' ' .. mailbox) then
         redis.call('SREM', key('working:' .. handler), mailbox)
         note('working', handler .. ' ' .. mailbox)
       end
@@ -106,7 +95,7 @@ local function mend_box(handler, mailbox)
   if redis.call('HEXISTS', key('subscriptions'), handler) == 0 then
     expect_handler(handler, now)
   end
-  if is_held(box) then
+  if held_entries(box) then
     if ready + suspects > 0 or parked then
       take_off(handler, mailbox)
       redis.call('ZREM', key('due'), ' ' .. box)

@@ -137,23 +137,13 @@ local function move_records(mailbox, first, most)
   return #event_ids
 end
 
--- Return how many entries of a box a worker has in hand, or nil if none has it.
-local function in_hand(box)
-  for _, worker in ipairs(redis.call('ZRANGE', key('leases'), 0, -1)) do
-    local entries = redis.call('HGET', key('held:' .. worker), box)
-    if entries then
-      return tonumber(entries)
-    end
-  end
-end
-
 -- Put the events of a box, whose records are moved, in front of those that wait for the new handler.
 -- Return whether a worker has that box in hand, and whether it had mail.
 local function join_box(mailbox)
   local from, to = key('mail:' .. old .. ' ' .. mailbox), key('mail:' .. new .. ' ' .. mailbox)
   local had_mail, held, begun = redis.call('EXISTS', to) == 1, nil, {}
   if had_mail then
-    held = in_hand(new .. ' ' .. mailbox)
+    held = held_entries(new .. ' ' .. mailbox)
     begun = held and held > 0 and redis.call('LPOP', to, held) or {}
     local own = redis.call('LRANGE', to, 0, -1)
     for first = 1, #own, AT_A_TIME do

@@ -17,15 +17,13 @@
 
 local now = clock(ARGV[1])
 
-local OPEN = {retrying = true, replaying = true}
-
 local function replay(event_id, handler, read, record)
   local event = key('event:' .. event_id)
   local entry = event_id .. ' ' .. handler
   local about, before, open, dead =
     unpack(redis.call('HMGET', event, 'about', 'h:' .. handler, 'open', 'dead'))
   -- An event that waits for its first worker has neither handlers nor a state.
-  local is_open = before == '' or (before and OPEN[string.match(before, '"state": "(%l+)"')])
+  local is_open = before and OPEN[state_of(before)]
   if not about or not read_about(about) or is_open or (before or '') ~= read
     or not (open or redis.call('HEXISTS', event, 'state') == 1) then
     return 0

@@ -23,13 +23,8 @@ end
 
 -- A handler is limited from now on: what workers hold of it takes its places.
 local function count_working(handler)
-  local begin = handler .. ' '
-  for _, worker in ipairs(redis.call('ZRANGE', key('leases'), 0, -1)) do
-    for _, box in ipairs(redis.call('HKEYS', key('held:' .. worker))) do
-      if string.sub(box, 1, #begin) == begin then
-        redis.call('SADD', key('working:' .. handler), string.sub(box, #begin + 1))
-      end
-    end
+  for _, held in ipairs(held_of(handler)) do
+    redis.call('SADD', key('working:' .. handler), held.mailbox)
   end
 end
 

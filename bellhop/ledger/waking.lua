@@ -2,14 +2,7 @@
 
 -- Whether a worker that holds nothing could claim anything. `handlers`: those of its set.
 local function has_mail(set, handlers)
-  local lists = {}
-  for _, handler in ipairs(handlers) do
-    if may_claim(handler, set, '') then
-      lists[#lists + 1] = key('ready:' .. handler)
-      lists[#lists + 1] = key('suspects:' .. handler)
-    end
-  end
-  return #lists > 0 and redis.call('EXISTS', unpack(lists)) > 0
+  return any_listed({'ready:', 'suspects:'}, claimable(handlers, set, ''))
 end
 
 -- Wake the most recently idle worker that has this set of handlers. Return whether there was one. It

@@ -18,6 +18,7 @@ from itertools import takewhile
 from typing import Any
 
 from bellhop.events import SeamEvent
+from bellhop.handler_state import HandlerState
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Outcome, Result
 from bellhop.ledger.handled import (
@@ -55,7 +56,7 @@ class Attempts:
     ) -> None:
         self._event_id = event_id
         self._vault = vault
-        self._read: dict[str, Any] = {"state": "waiting", "attempts": []}
+        self._read: dict[str, Any] = {"state": HandlerState.WAITING, "attempts": []}
         self._attempts: list[list[Any]] = []
         self._before = 0
         self._forgiven: int | None = None
@@ -125,11 +126,15 @@ class Attempts:
                 Result.DONE,
                 f'{{"state": "done", "attempts": [[{started_ms}, {took_ms:.2f}, null]]}}',
             )
-        return Outcome(Result.DONE, self._record(handler, "done", started_ms, took_ms, None))
+        return Outcome(
+            Result.DONE, self._record(handler, HandlerState.DONE, started_ms, took_ms, None)
+        )
 
     def dropped(self, handler: str, started_ms: int, took_ms: float, reason: str) -> Outcome:
         """The handler wants to be done with the event."""
-        return Outcome(Result.DONE, self._record(handler, "dropped", started_ms, took_ms, reason))
+        return Outcome(
+            Result.DONE, self._record(handler, HandlerState.DROPPED, started_ms, took_ms, reason)
+        )
 
     def retry(
         self,
@@ -146,7 +151,9 @@ class Attempts:
 
         counts: whether this was an attempt.
         """
-        record = self._record(handler, "retrying", started_ms, took_ms, error, summary, counts)
+        record = self._record(
+            handler, HandlerState.RETRYING, started_ms, took_ms, error, summary, counts
+        )
         # A retry may be late, but never early.
         return Outcome(Result.RETRY, record, max(0, math.ceil(wait.total_seconds() * 1000)))
 
@@ -156,7 +163,9 @@ class Attempts:
         for name in ("error", "since"):
             read.pop(name, None)
         said = self._vault.seal_text(reason, Kind.ERROR, self._event_id, handler)
-        return Outcome(Result.DONE, json.dumps({**read, "state": "skipped", "reason": said}))
+        return Outcome(
+            Result.DONE, json.dumps({**read, "state": HandlerState.SKIPPED, "reason": said})
+        )
 
     def dead(
         self,
@@ -169,13 +178,15 @@ class Attempts:
         counts: bool = True,
     ) -> Outcome:
         """The handler used up its attempts, or its time. `summary` and `counts` as of `retry`."""
-        record = self._record(handler, "dead", started_ms, took_ms, error, summary, counts)
+        record = self._record(
+            handler, HandlerState.DEAD, started_ms, took_ms, error, summary, counts
+        )
         return Outcome(Result.DEAD, record)
 
     def _record(
         self,
         handler: str,
-        state: str,
+        state: HandlerState,
         started_ms: int,
         took_ms: float,
         error: str | None,
@@ -198,7 +209,7 @@ class Attempts:
             record[UNCOUNTED] = uncounted
         if self._forgiven is not None:
             record["forgiven"] = self._forgiven
-        if self._is_by_hand and state == "retrying":
+        if self._is_by_hand and state is HandlerState.RETRYING:
             record["since"] = self._read.get("since", started_ms)
         if self.replay:
             record["replay"] = self._replayed
