@@ -84,7 +84,7 @@ INDEX = load("index")
 FETCH = load("fetch")
 REPLAY = load("subscribing", "replay")
 RESOLVE = load("subscribing", "resolve")
-SWEEP = load("subscribing", "abandoning", "sweep")
+SWEEP = load("subscribing", "abandoning", "freeing", "sweep")
 REPAIR = load("subscribing", "hooks", "mending_mailboxes", "mending_events", "repair")
 
 
@@ -193,7 +193,7 @@ def sweep(
     *,
     queues: str,
     alive: Sequence[str],
-    dead: Mapping[str, str],
+    dead: Mapping[str, str | None],
     forget_after: timedelta,
     alone: bool,
     jumped_ms: int,
@@ -209,7 +209,13 @@ def sweep(
         milliseconds(forget_after),
         RETRIES_A_SWEEP,
         queues,
-        to_json({"alive": list(alive), "dead": list(dead.items()), "alone": alone}),
+        to_json(
+            {
+                "alive": list(alive),
+                "dead": [_end_of_worker(*one) for one in dead.items()],
+                "alone": alone,
+            }
+        ),
     ]
 
     def read(answer: list[Any]) -> Swept:
@@ -220,6 +226,14 @@ def sweep(
         )
 
     return Call(SWEEP, arguments, read)
+
+
+def _end_of_worker(worker: str, entry: str | None) -> dict[str, str]:
+    if entry is None:
+        return {"worker": worker, "blamed": "nobody"}
+    if not entry:
+        return {"worker": worker, "blamed": "unknown"}
+    return {"worker": worker, "blamed": "entry", "entry": entry}
 
 
 def repair(retention: timedelta, now_ms: int | None) -> Call[Repaired]:

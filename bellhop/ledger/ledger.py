@@ -33,7 +33,7 @@ from bellhop.vault import NO_KEYS, Kind, Vault
 
 T = TypeVar("T")
 
-NOBODY: Mapping[str, str] = MappingProxyType({})
+NOBODY: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Ledger:
@@ -189,7 +189,7 @@ class Ledger:
         *,
         queues: str,
         alive: Sequence[str] = (),
-        dead: Mapping[str, str] = NOBODY,
+        dead: Mapping[str, str | None] = NOBODY,
         forget_after: timedelta = FORGET_AFTER,
         alone: bool = False,
         jumped_ms: int = 0,
@@ -199,7 +199,8 @@ class Ledger:
         """Bring due retries back, speak for workers that live, and free what dead ones held.
 
         `queues`: what the keys of RQ's queues of shifts begin with. `dead`: by the names of dead
-        workers, the entry under which each died, `event_id handler`, or "" if nobody knows.
+        workers, the entry under which each died, `event_id handler`, "" if nobody knows, or `None`
+        if no entry is to blame.
         `forget_after`: how long a handler stays subscribed that no worker has. `alone`: nobody else
         has workers, so one for which nothing waits is forgotten at once. `jumped_ms`: by how much
         the server's clock jumped, forward or back, since the caller last swept; `jumps`: how often

@@ -24,16 +24,21 @@ local function membership(set)
   end
 end
 
+-- Whether a worker died under an event, or may have.
+local function is_suspect(event, handler)
+  local deaths, interrupted =
+    unpack(redis.call('HMGET', event, 'deaths:' .. handler, 'interrupted:' .. handler))
+  return deaths or number(interrupted) >= INTERRUPTED_BEFORE_ALONE
+end
+
 -- Whether all that is held is one entry under which a worker died, or may have.
 local function is_alone(held)
   if #held ~= 2 or held[2] ~= '1' then
     return false
   end
   local handler = split_box(held[1]) or ''
-  local event = key('event:' .. (redis.call('LINDEX', key('mail:' .. held[1]), 0) or ''))
-  local deaths, interrupted =
-    unpack(redis.call('HMGET', event, 'deaths:' .. handler, 'interrupted:' .. handler))
-  return deaths or number(interrupted) >= INTERRUPTED_BEFORE_ALONE
+  local first = redis.call('LINDEX', key('mail:' .. held[1]), 0)
+  return first and is_suspect(key('event:' .. first), handler)
 end
 
 -- Take a box out of a worker's hands, and put it on its handler's list if it has mail.

@@ -9,11 +9,8 @@
 --    away: nobody could speak for a worker, so everyone gets a whole lease more. Or all pools were: the
 --    one that sweeps is the first that is back, so no handler is given up within the next ten minutes.
 -- 2. Retries that are due go to the end of their boxes, and boxes that were parked become ready.
--- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. If its pool knows
---    under which entry the worker died, or it held just one, that death is counted; if nobody knows,
---    each first entry that it held was interrupted. A box whose first entry has a death, or was interrupted
---    twice, is a suspect, and so is one with the entry that was just died under: what is first there is
---    run alone.
+-- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. Of one that is dead
+--    its pool may know who is to blame; of one whose lease has ended nobody does (see freeing).
 -- 4. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them at
 --    a time, and it is noted that a foreman is at work.
 -- 5. What came before anybody subscribed is given to the handlers, and the mail of a handler that no
@@ -26,8 +23,9 @@
 --
 -- ARGV: now, by how much the clock jumped (ms), number of jumps known, retention (ms), forget after (ms),
 --   most retries, beginning of the names of RQ's queues,
---   JSON {alive: [worker, …], dead: [[worker, event_id and handler that it died under, or ''], …],
---   alone: are there no other workers than those that are known now}
+--   JSON {alive: [worker, …],
+--     dead: [{worker, blamed: 'entry' | 'unknown' | 'nobody', entry: event_id and handler, if blamed}, …],
+--     alone: are there no other workers than those that are known now}
 -- Returns: {{set to enqueue a shift for, …}, number of retries, {worker whose mail was freed, …},
 --   {set that no worker has any more, …}, {handler that was abandoned, …}, whether there may be more to
 --   do (0 or 1): then call it again, now, number of jumps, {handler that nobody has, and for which
@@ -108,58 +106,15 @@ for _, entry in ipairs(due) do
   end
 end
 
--- Count what is known of a worker's end under these entries, and say whether the box is a suspect. What
--- was handled before the culprit may not be settled: so that need not be the first.
-local function blame(handler, in_hand, culprit)
-  for i, event_id in ipairs(in_hand) do
-    local event = key('event:' .. event_id)
-    if event_id .. ' ' .. handler == culprit and redis.call('EXISTS', event) == 1 then
-      redis.call('HINCRBY', event, 'deaths:' .. handler, 1)
-      return true
-    end
-  end
-  local first = key('event:' .. in_hand[1])
-  if redis.call('EXISTS', first) == 0 then
-    return false
-  end
-  if culprit == ''
-    and redis.call('HINCRBY', first, 'interrupted:' .. handler, 1) >= INTERRUPTED_BEFORE_ALONE then
-    return true
-  end
-  return redis.call('HEXISTS', first, 'deaths:' .. handler) == 1
-end
-
-local function free(worker, culprit)
-  local held = redis.call('HGETALL', key('held:' .. worker))
-  for i = 1, #held, 2 do
-    local handler, mailbox = split_box(held[i])
-    local mail, entries = key('mail:' .. held[i]), number(held[i + 1])
-    if handler and redis.call('EXISTS', mail) == 1 then
-      local in_hand = entries > 0 and redis.call('LRANGE', mail, 0, entries - 1) or {}
-      if #in_hand == 1 and #held == 2 and entries == 1 then
-        culprit = in_hand[1] .. ' ' .. handler
-      end
-      local list = #in_hand > 0 and blame(handler, in_hand, culprit) and 'suspects:' or 'ready:'
-      redis.call('LPUSH', key(list .. handler), mailbox)
-    end
-    if handler then
-      redis.call('SREM', key('working:' .. handler), mailbox)
-    end
-  end
-  redis.call('DEL', key('held:' .. worker), key('settled:' .. worker))
-  redis.call('ZREM', key('leases'), worker)
-  return #held > 0
-end
-
 local freed, silent = {}, redis.call('ZRANGE', key('alive'), '-inf', now - WORKER_GONE_AFTER, 'BYSCORE')
 for _, dead in ipairs(told.dead) do
-  if free(dead[1], dead[2]) then
-    freed[#freed + 1] = dead[1]
+  if free(dead.worker, dead.blamed, dead.entry) then
+    freed[#freed + 1] = dead.worker
   end
-  silent[#silent + 1] = dead[1]
+  silent[#silent + 1] = dead.worker
 end
 for _, worker in ipairs(redis.call('ZRANGE', key('leases'), '-inf', now, 'BYSCORE')) do
-  if free(worker, '') then
+  if free(worker, 'unknown') then
     freed[#freed + 1] = worker
   end
 end

@@ -76,12 +76,13 @@ def test_if_it_is_known_under_what_it_died_all_else_goes_straight_back(
     assert sorted(workplace.ready("note")) == [f"device:d{number}" for number in range(5)]
 
 
-def test_an_entry_that_was_all_that_the_worker_held_is_to_blame(
+def test_an_entry_that_was_all_that_the_worker_held_is_not_to_blame_for_that(
     workplace: Workplace, seen: list[str]
 ) -> None:
     workplace.deliver()
     die(workplace)
-    assert workplace.suspects("note") == ["device:front"]
+    assert workplace.suspects("note") == []
+    assert workplace.ready("note") == ["device:front"]
 
 
 def test_if_nobody_knows_one_death_makes_no_suspects(workplace: Workplace, seen: list[str]) -> None:

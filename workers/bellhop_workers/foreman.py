@@ -60,17 +60,19 @@ class Foreman:
         self._forget_after = forget_after
         self._alone = alone
         self._tidied = -math.inf
-        self._unreported: dict[str, str] = {}
+        self._unreported: dict[str, str | None] = {}
         self._outages = Outages(_log, "Redis is away")
         self._clock = ServerClock(ledger.redis)
         self._jumps = 0
 
-    def sweep(self, alive: Sequence[str] = (), dead: Mapping[str, str] | None = None) -> None:
+    def sweep(
+        self, alive: Sequence[str] = (), dead: Mapping[str, str | None] | None = None
+    ) -> None:
         """Sweep once.
 
         `alive`: workers for which we can speak. `dead`: others, with the entry that each died
-        under, or "". If Redis is away, they are remembered for the next time. Raises
-        `WrongVersion`.
+        under, "" if nobody knows, or `None` if no entry is to blame. If Redis is away, they are
+        remembered for the next time. Raises `WrongVersion`.
         """
         self._unreported.update(dead or {})
         try:

@@ -118,7 +118,8 @@ class Keeper:
         return bool(under_way)
 
     def _leave(self) -> None:
-        """Give all mail back, and end this worker while a handler runs."""
+        """Give all mail back, and end this worker while a handler runs, which is not to blame."""
+        self._runtime.running_notes.leave()
         try:
             self._batch.give_up()
         finally:

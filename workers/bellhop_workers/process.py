@@ -82,12 +82,18 @@ class WorkerProcess:
         self._starting = Starting()
         self._slow_after = _SLOW
         self._seen_stuck = 0
+        self._killed_at_stop = False
         self._process = forked(partial(self._work, settings, redis_url, loaded, only))(name)
         self.pid = self._process.pid
 
     @property
-    def culprit(self) -> str:
-        """The entry under which it died, `event_id handler`, or "" if that is not known."""
+    def culprit(self) -> str | None:
+        """The entry under which it died, `event_id handler`, or "" if that is not known.
+
+        `None` if none is to blame: it ended in order, or did not in the time that a stop may take.
+        """
+        if self._killed_at_stop or self._running_notes.leaves or self.poll() in ASKED_TO_END:
+            return None
         running = self._running_notes.read()
         return running[0] if len(running) == 1 else ""
 
@@ -110,7 +116,8 @@ class WorkerProcess:
         self._process.terminate()
 
     def kill(self) -> None:
-        """End it."""
+        """End it: it was asked to, and takes too long."""
+        self._killed_at_stop = True
         self._process.kill()
 
     def look_after(self) -> None:
@@ -164,7 +171,7 @@ class WorkerProcess:
             os.kill(self.pid, signal.SIGQUIT)
             time.sleep(_TO_SHOW_WHERE)
         if self._seen_stuck >= 2:
-            self.kill()
+            self._process.kill()
 
     def _what_does_not_end(self) -> str:
         match self._starting.step:
@@ -212,6 +219,7 @@ class WorkerProcess:
             _log.info("worker ready", worker=name, handlers=len(registry))
             loaded.tell_up(READY)
             worker.run()
+            self._running_notes.leave()
             self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
         except Terminated:
             pass  # asked to stop before it was ready

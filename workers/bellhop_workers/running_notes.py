@@ -1,7 +1,9 @@
 """What a worker runs at this moment, in memory that its pool can read when the worker has died.
 
 A note is written before a sync handler is called, and before each step of an async one. So if the
-worker dies, it is known which entry it died under; nobody else's is blamed.
+worker dies, it is known which entry it died under; nobody else's is blamed. While all async
+handlers wait for something, nothing is noted: who is to blame for a death then is found by running
+suspects alone.
 """
 
 import mmap
@@ -40,6 +42,16 @@ class RunningNotes:
 
     def __init__(self) -> None:
         self.main, self.loop, self.ended_by = Note(), Note(), Note()
+        self._leaves = mmap.mmap(-1, 1)
+
+    def leave(self) -> None:
+        """Note that the worker ends in order, whatever runs in it: no entry is to blame."""
+        self._leaves[0] = 1
+
+    @property
+    def leaves(self) -> bool:
+        """Whether the worker noted that it ends in order."""
+        return self._leaves[0] == 1
 
     def read(self) -> list[str]:
         """Return the entries that were being run, one or two, if any was.

@@ -78,11 +78,13 @@ def work() -> None:
         finally:  # whatever else fails: memory may be all used up
             os._exit(os.EX_SOFTWARE)
     if shift.fault:
+        _runtime.running_notes.leave()
         try:
             _log.critical(f"a worker's process is replaced: {shift.fault}")
         finally:
             os._exit(os.EX_SOFTWARE)
     if shift.sealed:
+        _runtime.running_notes.leave()
         try:
             _log.critical(
                 "no key to an event; ending the worker, its mail was given back",

@@ -18,7 +18,7 @@ from bellhop.ledger import (
     Mail,
 )
 from tests.bellhop.ledger.subscribing import Subscribing
-from tests.bellhop.ledger.values import Box, milliseconds, names_of
+from tests.bellhop.ledger.values import Box, Event, milliseconds, names_of
 
 INTERRUPTED_BEFORE_ALONE = 2
 MOST_ORDERS = 100
@@ -142,7 +142,10 @@ class Claiming(Subscribing):
         if list(held.values()) != [1]:
             return False
         ((handler, mailbox),) = held
-        event = self.events[self.mail[Box(handler, mailbox)][0]]
+        return self._is_suspect(self.events[self.mail[Box(handler, mailbox)][0]], handler)
+
+    def _is_suspect(self, event: Event, handler: str) -> bool:
+        """Say whether a worker died under an event, or may have."""
         interrupted = event.interrupted.get(handler, 0) >= INTERRUPTED_BEFORE_ALONE
         return handler in event.deaths or interrupted
 

@@ -121,7 +121,7 @@ class Desk:
     def sweep(
         self,
         *alive: str,
-        dead: Mapping[str, str] | None = None,
+        dead: Mapping[str, str | None] | None = None,
         queued: Sequence[str] = (),
         forget_after: timedelta = timedelta(days=1),
         jumped_ms: int = 0,
@@ -152,8 +152,8 @@ class Desk:
             swept.append(self.sweep(*alive))
         return swept
 
-    def die(self, worker: str = "w", under: str = "") -> None:
-        """Let a worker die, and its pool see it; perhaps it knows under which entry."""
+    def die(self, worker: str = "w", under: str | None = "") -> None:
+        """Let a worker die, and its pool see it; perhaps it knows under which entry, or none."""
         assert self.sweep(dead={worker: under}).freed == (worker,)
 
     def resolve(self, *resolutions: Resolution) -> Resolved:

@@ -210,7 +210,7 @@ class LedgerMachine(Workers):
     @precondition(lambda self: self._with_mail())
     @rule(chance=chances)
     def a_worker_dies(self, chance: Random) -> None:
-        """Its pool may see it, and know under which entry; or the whole machine is gone."""
+        """Its pool may see it, and know who is to blame; or the whole machine is gone."""
         suspected = [name for name in self._with_mail() if self._holds_a_suspect(name)]
         name = chance.choice(suspected or self._with_mail())
         in_hand = [
@@ -219,7 +219,7 @@ class LedgerMachine(Workers):
             for entry in lane.entries
         ]
         if chance.random() < 0.8:
-            self.sweep(dead={name: chance.choice([*in_hand, "", "", "e0 bell"])})
+            self.sweep(dead={name: chance.choice([*in_hand, "", "", None, "e0 bell"])})
 
     def sweep(self, **options: Any) -> Swept:
         options.setdefault("dead", {})

@@ -7,7 +7,6 @@ from typing import TypeVar
 from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
 from bellhop.ledger import Swept
 from bellhop.ledger.calls import milliseconds
-from tests.bellhop.ledger.claiming import INTERRUPTED_BEFORE_ALONE
 from tests.bellhop.ledger.settling import Settling
 from tests.bellhop.ledger.values import Box, names_of
 
@@ -28,7 +27,7 @@ class Sweeping(Settling):
         *,
         queues: str,
         alive: Sequence[str] = (),
-        dead: Mapping[str, str],
+        dead: Mapping[str, str | None],
         forget_after: timedelta,
         jumped_ms: int = 0,
         jumps: int = 0,
@@ -116,17 +115,19 @@ class Sweeping(Settling):
                 self.ready[box.handler].append(box.mailbox)
         return len(due)
 
-    def _free(self, worker: str, culprit: str) -> bool:
+    def _free(self, worker: str, culprit: str | None) -> bool:
         """Give back in front what a worker held, and blame an entry for its end, if any is known.
 
-        `culprit`: the entry under which it died, `event_id handler`, if its pool knows.
+        `culprit`: the entry under which it died, `event_id handler`, "" if nobody knows, or `None`
+        if none is to blame. A suspect that ran alone is known.
         """
+        alone = self._is_alone(worker)
         held = self.held.pop(worker, {})
         self.leases.pop(worker, None)
         self.last_settle.pop(worker, None)
         for box, entries in held.items():
             in_hand = self.mail[box][:entries]
-            if list(held.values()) == [1]:
+            if alone and culprit == "":
                 culprit = f"{in_hand[0]} {box.handler}"
             suspect = self._blame(box, in_hand, culprit)
             line = self.suspects if suspect else self.ready
@@ -134,7 +135,7 @@ class Sweeping(Settling):
             self.working[box.handler].discard(box.mailbox)
         return bool(held)
 
-    def _blame(self, box: Box, in_hand: Sequence[str], culprit: str) -> bool:
+    def _blame(self, box: Box, in_hand: Sequence[str], culprit: str | None) -> bool:
         """Count what is known of a worker's end, and say whether the box is to be run alone."""
         handler = box.handler
         for event_id in in_hand:
@@ -145,11 +146,9 @@ class Sweeping(Settling):
         if not in_hand:
             return False
         first = self.events[in_hand[0]]
-        if not culprit:
+        if culprit == "":
             first.interrupted[handler] = first.interrupted.get(handler, 0) + 1
-            if first.interrupted[handler] >= INTERRUPTED_BEFORE_ALONE:
-                return True
-        return handler in first.deaths
+        return self._is_suspect(first, handler)
 
     def _sets_with_late_mail(self, now: int) -> tuple[str, ...]:
         wanted = []

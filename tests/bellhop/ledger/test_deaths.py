@@ -1,5 +1,7 @@
 """What a dead worker held is free again, and what killed it is found out."""
 
+import pytest
+
 from tests.bellhop.ledger.conftest import (
     BELL,
     END,
@@ -71,7 +73,7 @@ def test_mail_for_a_mailbox_that_is_freed_stays_behind_what_was_there(desk: Desk
     desk.deliver("e1", "e2")
     desk.claim(entries=1)
     desk.deliver("e3")
-    desk.die()
+    desk.die(under="e1 bell")
     desk.deliver("e4")
 
     assert desk.found["mail"] == {"bell device:1": ["e1", "e2", "e3", "e4"]}
@@ -121,25 +123,45 @@ def test_only_the_handler_that_it_died_in_is_blamed(bare: Desk) -> None:
     assert bare.ready("bell") == ["device:1"]
 
 
-def test_an_entry_under_which_a_worker_died_alone_is_counted(desk: Desk) -> None:
+@pytest.mark.parametrize("in_order", [False, True], ids=["a machine's end", "an end in order"])
+def test_an_entry_that_was_all_a_worker_held_is_not_to_blame(desk: Desk, in_order: bool) -> None:
+    """A handler of half an hour, on machines that are taken away, is no poison."""
     desk.deliver("e1", "e2")
-    for number in (1, 2, 3):
+    for worker in ("w", "v"):
+        assert names(desk.claim(worker, entries=1).mail) == {"bell device:1": ["e1"]}
+        if in_order:
+            desk.die(worker, under=None)
+        else:
+            lost = desk.sweep_again_and_again(LEASE_MS // 1_000)[-1]
+            assert lost.freed == (worker,)
+
+    assert deaths(desk) == {}
+    assert interrupted(desk) == ({} if in_order else {"bell": 2})
+    assert desk.found["suspects"] == ({} if in_order else {"bell": ["device:1"]})
+
+
+def test_one_that_runs_alone_as_a_suspect_is_counted_three_times_and_no_more(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    for number in range(1, 6):
         desk.claim(f"w{number}", entries=1)
         desk.die(f"w{number}")
-        assert deaths(desk) == {"bell": number}
+        assert deaths(desk) == ({"bell": number - 2} if number > 2 else {})
 
     (mail,) = desk.claim("v").mail
     assert mail.entries[0].deaths == 3
     assert deaths(desk, "e2") == {}
 
 
-def test_a_death_under_the_last_of_several_entries_is_counted(desk: Desk) -> None:
-    desk.deliver("e1", "e2", "e3")
-    desk.claim()
-    desk.settle(box(KEEP, done("e1"), done("e2")))
-    desk.die()
+def test_a_suspect_stays_one_when_its_worker_ended_in_order(desk: Desk) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim("w")
+    desk.die("w", under="e1 bell")
+    assert desk.claim("v").mail[0].alone
+    desk.die("v", under=None)
 
-    assert deaths(desk, "e3") == {"bell": 1}
+    assert deaths(desk) == {"bell": 1}
+    assert interrupted(desk) == {}
+    assert desk.found["suspects"] == {"bell": ["device:1"]}
 
 
 def test_if_nobody_knows_what_a_worker_died_under_nobody_is_blamed_the_first_time(
@@ -175,7 +197,7 @@ def test_what_was_interrupted_twice_is_run_alone_and_then_counted(desk: Desk) ->
 def test_a_death_in_a_later_run_is_counted_with_the_earlier_ones(desk: Desk) -> None:
     desk.deliver("e1")
     desk.claim()
-    desk.die()
+    desk.die(under="e1 bell")
     desk.claim("v")
     desk.settle(box(END, failed("e1")), worker="v")
     desk.sweep("v")
@@ -191,7 +213,7 @@ def test_what_has_a_death_is_a_suspect_though_nobody_knows_who_killed_the_next_w
 ) -> None:
     desk.deliver("e1")
     desk.claim()
-    desk.die()
+    desk.die(under="e1 bell")
     desk.claim("v")
     desk.settle(box(END, failed("e1")), worker="v")
     desk.sweep("v")
@@ -220,7 +242,7 @@ def test_nothing_is_claimed_beside_a_suspect(desk: Desk) -> None:
     """Else a handler that kills its worker would never be found out while there is other mail."""
     desk.deliver("poison")
     desk.claim()
-    desk.die()
+    desk.die(under="poison bell")
     desk.deliver("e2", mailbox="device:2")
 
     claimed = desk.claim("v")
@@ -248,7 +270,7 @@ def test_a_worker_that_holds_mail_is_told_that_suspects_wait_and_gets_nothing(de
     desk.claim("w", mailboxes=1)
     desk.claim("v", mailboxes=1)
     desk.deliver("e3", mailbox="device:3")
-    desk.die("w")
+    desk.die("w", under="e1 bell")
 
     settled = desk.settle(worker="v", entries=9)
     assert (settled.ours, settled.mail, settled.suspects_wait) == (True, (), True)
@@ -273,19 +295,21 @@ def test_a_handler_that_kills_its_worker_is_found_out_though_there_is_other_mail
 ) -> None:
     """A worker with async handlers asks for more mail while one is under way."""
     desk.deliver("poison")
+    desk.claim("w")
+    desk.die("w")
     desk.claim("w0")
     for number in range(1, 4):
         desk.die(f"w{number - 1}")
         desk.deliver(f"e{number}", mailbox=f"device:{number + 1}")
         assert names(desk.claim(f"w{number}").mail) == {"bell device:1": ["poison"]}
 
-    assert deaths(desk, "poison") == {"bell": 3}
+    assert deaths(desk, "poison") == {"bell": 2}
 
 
 def test_a_suspect_that_was_handled_is_none_any_more(desk: Desk) -> None:
     desk.deliver("e1", "e2", "e3")
     desk.claim(entries=1)
-    desk.die()
+    desk.die(under="e1 bell")
     desk.claim("v")
     settled = desk.settle(box(END, done("e1")), worker="v", entries=9)
 

@@ -162,7 +162,7 @@ def test_workers_that_died_under_it_are_forgiven(desk: Desk) -> None:
     desk.handle("e1")
     desk.replay(AGAIN)
     desk.claim("a")
-    desk.die("a")
+    desk.die("a", under="e1 bell")
     assert desk.event("e1")["deaths"] == {"bell": 1}
     desk.claim("b")
     desk.settle(box(END, done("e1", again=True)), worker="b")

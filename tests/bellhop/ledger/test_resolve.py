@@ -129,7 +129,7 @@ def test_workers_that_died_under_it_are_forgiven(desk: Desk) -> None:
     desk.deliver("e1")
     for worker in ("a", "b"):
         desk.claim(worker)
-        desk.die(worker)
+        desk.die(worker, under="e1 bell")
     desk.claim()
     assert desk.event("e1")["deaths"] == {"bell": 2}
     desk.settle(box(END, dead("e1")))
