@@ -99,7 +99,12 @@ local function write_outcome(handler, mailbox, entry)
   local event_id, outcome = entry.event_id, entry.outcome
   local event = key('event:' .. event_id)
   local box = handler .. ' ' .. mailbox
-  local about, open, dead = unpack(redis.call('HMGET', event, 'about', 'open', 'dead'))
+  local about, open, dead, before =
+    unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
+  local state = before and state_of(before)
+  if state and not OPEN[state] then -- it was in the box twice, by somebody's hand
+    return
+  end
   local tried = outcome == 'retry' or outcome == 'park'
   if entry.occurred then
     see(handler, mailbox, entry.occurred)

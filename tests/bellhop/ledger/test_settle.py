@@ -52,6 +52,17 @@ def test_an_event_is_over_when_all_its_handlers_are_through(two: Desk) -> None:
     assert event["records"] == {"bell": DONE, "log": DONE}
 
 
+def test_an_event_that_was_twice_in_a_mailbox_is_over_for_its_handler_once(two: Desk) -> None:
+    two.redis.rpush(f"{keys.PREFIX}mail:bell device:1", "e1")
+    two.settle(box(KEEP, done("e1")), entries=9)
+    two.settle(box(END, dead("e1")), entries=9)
+
+    event = two.event("e1")
+    assert (event["state"], event["open"], event["dead"]) == ("accepted", 1, 0)
+    assert event["records"] == {"bell": DONE, "log": ""}
+    assert two.found["dead"] == {}
+
+
 def test_an_event_with_a_retry_is_kept_until_nothing_of_it_is_open(two: Desk) -> None:
     two.settle(box(END, failed("e1")), box(END, failed("e1"), handler="log"))
     event = two.event("e1")
