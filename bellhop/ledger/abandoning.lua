@@ -13,13 +13,13 @@ local function abandon(handler, event_id, retention)
   end
 end
 
--- Take boxes of a handler that are ready off its lists, and call `each_box(mailbox)` for them. Return how
--- many there were.
-local function take_off_lists(handler, most, each_box)
+-- Take mailboxes of a handler that are ready off its lists, and call `each_mailbox(mailbox)` for them.
+-- Return how many there were.
+local function take_off_lists(handler, most, each_mailbox)
   local count = 0
   for _, list in ipairs({'suspects:', 'ready:'}) do
     for _, mailbox in ipairs(redis.call('LPOP', key(list .. handler), most - count) or {}) do
-      each_box(mailbox)
+      each_mailbox(mailbox)
       count = count + 1
     end
     if count >= most then
@@ -29,7 +29,7 @@ local function take_off_lists(handler, most, each_box)
   return count
 end
 
--- What a handler has in `due`, from `cursor` of ZSCAN on: a list of {member, event_id ('' for a box that
+-- What a handler has in `due`, from `cursor` of ZSCAN on: a list of {member, event_id ('' for a mailbox that
 -- is parked), mailbox, when it is due}, and the next cursor.
 local function some_due(handler, cursor)
   local next_cursor, members = unpack(redis.call('ZSCAN', key('due'), cursor, 'COUNT', AT_A_TIME))
@@ -43,27 +43,27 @@ local function some_due(handler, cursor)
   return found, next_cursor
 end
 
--- Abandon the first events of a box that was taken off its list. Return how many.
-local function abandon_box(handler, mailbox, most, retention)
-  local box = handler .. ' ' .. mailbox
-  local events = redis.call('LPOP', key('mail:' .. box), math.max(most, 1)) or {}
+-- Abandon the first events of a mailbox that was taken off its list. Return how many.
+local function abandon_mailbox(handler, mailbox, most, retention)
+  local handler_mailbox = handler .. ' ' .. mailbox
+  local events = redis.call('LPOP', key('mail:' .. handler_mailbox), math.max(most, 1)) or {}
   for _, event_id in ipairs(events) do
     abandon(handler, event_id, retention)
   end
-  redis.call('DEL', key('retrying:' .. box))
-  if redis.call('EXISTS', key('mail:' .. box)) == 1 then
+  redis.call('DEL', key('retrying:' .. handler_mailbox))
+  if redis.call('EXISTS', key('mail:' .. handler_mailbox)) == 1 then
     redis.call('RPUSH', key('ready:' .. handler), mailbox)
   end
   return #events
 end
 
--- Abandon what is ready. Return how many boxes were, and how many events.
+-- Abandon what is ready. Return how many mailboxes were, and how many events.
 local function abandon_ready(handler, most, retention)
   local events = 0
-  local boxes = take_off_lists(handler, most, function(mailbox)
-    events = events + abandon_box(handler, mailbox, most - events, retention)
+  local handler_mailboxes = take_off_lists(handler, most, function(mailbox)
+    events = events + abandon_mailbox(handler, mailbox, most - events, retention)
   end)
-  return boxes, events
+  return handler_mailboxes, events
 end
 
 -- Abandon what is in `due`, from `cursor` on. Return how many events, and the next cursor.
@@ -74,7 +74,7 @@ local function abandon_some_due(handler, cursor, retention)
     local member, event_id, mailbox = unpack(one)
     redis.call('ZREM', key('due'), member)
     if event_id == '' then
-      events = events + abandon_box(handler, mailbox, AT_A_TIME, retention)
+      events = events + abandon_mailbox(handler, mailbox, AT_A_TIME, retention)
     else
       abandon(handler, event_id, retention)
       redis.call('DEL', key('retrying:' .. handler .. ' ' .. mailbox))
@@ -86,9 +86,9 @@ end
 
 -- Write down that a handler's mail is abandoned, some of it at a time. Return whether there may be more.
 local function abandon_mail(handler, most, retention)
-  local boxes, events = abandon_ready(handler, most, retention)
+  local handler_mailboxes, events = abandon_ready(handler, most, retention)
   local cursor = '0'
-  while boxes == 0 and events < most do
+  while handler_mailboxes == 0 and events < most do
     local some
     some, cursor = abandon_some_due(handler, cursor, retention)
     events = events + some
@@ -96,7 +96,7 @@ local function abandon_mail(handler, most, retention)
       break
     end
   end
-  return boxes + events > 0
+  return handler_mailboxes + events > 0
 end
 
 -- Return the workers that hold mail of a handler.
@@ -110,7 +110,7 @@ local function holders_of(handler)
   return found
 end
 
--- Return the workers that have a handler. If nobody spoke for any of them within half a minute, they are
+-- Return the workers that have a handler. If no pool reported any of them within half a minute, they are
 -- forgotten: one that lives all the same subscribes again when it asks for mail.
 local function workers_with(handler, now)
   local having, silent = {}, {}

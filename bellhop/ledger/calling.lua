@@ -21,7 +21,7 @@ local function failed(answer)
   return type(answer) == 'table' and answer.err
 end
 
-local function put_aside(name)
+local function rename_foreign(name)
   local aside = key('broken:' .. string.sub(name, #prefix + 1))
   -- A user of Redis that may not rename may delete. What is in there is not ours anyway.
   if failed(server.pcall('RENAME', name, aside)) then
@@ -43,13 +43,13 @@ end
 local function call_again(problem, command, ...)
   local name, field = ...
   if string.find(problem, 'WRONGTYPE', 1, true) then
-    put_aside(name)
+    rename_foreign(name)
     note('type', string.sub(name, #prefix + 1))
   elseif string.find(problem, 'not an integer', 1, true) then
     if command == 'HINCRBY' then
       server.call('HDEL', name, field)
     else
-      put_aside(name)
+      rename_foreign(name)
     end
     note('number', string.sub(name, #prefix + 1))
   end

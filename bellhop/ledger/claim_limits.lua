@@ -66,7 +66,7 @@ local function claimable(handlers, set, worker)
   return found
 end
 
--- Whether any of these handlers has boxes on one of its lists of these kinds.
+-- Whether any of these handlers has mailboxes on one of its lists of these kinds.
 local function any_listed(kinds, handlers)
   local lists = {}
   for _, kind in ipairs(kinds) do

@@ -1,6 +1,6 @@
 -- How mail gets into a worker's hands; put in front of claim and settle.
 --
--- What a worker is given: {mail, events}. mail: for each box
+-- What a worker is given: {mail, events}. mail: for each mailbox
 --   {handler, mailbox, alone (0 or 1), {orders of earlier events that are to be tried again},
 --    when the newest event occurred that the handler saw (ms, or ''),
 --    then for each entry: event_id, record of the handler, deaths}
@@ -57,8 +57,8 @@ local function open_entry(mail, handler, event_id)
   mail[#mail + 1] = fields[2] and number(fields[2]) or 0
 end
 
--- Return the beginning of what is given of a box. `past`: whether the handler wants to know of it.
-local function open_box(handler, mailbox, alone, past, has_retries)
+-- Return the beginning of what is given of a mailbox. `past`: whether the handler wants to know of it.
+local function open_mailbox(handler, mailbox, alone, past, has_retries)
   local orders, newest = {}, ''
   if past then
     newest = tonumber(redis.call('HGET', key('newest:' .. mailbox), handler)) or ''
@@ -80,17 +80,17 @@ local function take_suspect(worker, set, wants, first)
     local want = wants[(first + i) % #wants + 1]
     local handler = want.handler
     local mailbox, first
-    repeat -- a box without mail ought not to be there
+    repeat -- a mailbox without mail ought not to be there
       mailbox = may_claim(handler, set, worker) and redis.call('LPOP', key('suspects:' .. handler))
       first = mailbox and redis.call('LINDEX', key('mail:' .. handler .. ' ' .. mailbox), 0)
     until first or not mailbox
     if mailbox then
-      local box = handler .. ' ' .. mailbox
-      redis.call('HSET', key('held:' .. worker), box, 1)
+      local handler_mailbox = handler .. ' ' .. mailbox
+      redis.call('HSET', key('held:' .. worker), handler_mailbox, 1)
       if is_limited(handler) then
         redis.call('SADD', key('working:' .. handler), mailbox)
       end
-      local mail = open_box(handler, mailbox, 1, want.past, true)
+      local mail = open_mailbox(handler, mailbox, 1, want.past, true)
       open_entry(mail, handler, first)
       given.mail[#given.mail + 1] = mail
       return true
@@ -114,11 +114,11 @@ local function take_from(worker, want, entries)
     -- As many as it will take, at one go, if the next ones hold as much as those before.
     local most = math.min(count, math.ceil(entries / expected), AT_A_TIME)
     local names = redis.call('LPOP', ready, most)
-    local boxes, holding = {}, {}
+    local handler_mailboxes, holding = {}, {}
     for i, mailbox in ipairs(names) do
-      boxes[i] = handler .. ' ' .. mailbox
+      handler_mailboxes[i] = handler .. ' ' .. mailbox
     end
-    local have_retries = want.past and which_exist('retrying:', boxes) or {}
+    local have_retries = want.past and which_exist('retrying:', handler_mailboxes) or {}
     local before = entries
     count = count - #names
     for i, mailbox in ipairs(names) do
@@ -129,10 +129,10 @@ local function take_from(worker, want, entries)
         count = 0
         break
       end
-      local mail = open_box(handler, mailbox, 0, want.past, have_retries[i])
+      local mail = open_mailbox(handler, mailbox, 0, want.past, have_retries[i])
       local taken = 0
       local last = math.min(share, entries) - 1
-      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. boxes[i]), 0, last)) do
+      for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. handler_mailboxes[i]), 0, last)) do
         if given.room <= 0 then
           break
         end
@@ -141,7 +141,7 @@ local function take_from(worker, want, entries)
       end
       entries = entries - taken
       if taken > 0 then
-        holding[#holding + 1] = boxes[i]
+        holding[#holding + 1] = handler_mailboxes[i]
         holding[#holding + 1] = taken
         given.mail[#given.mail + 1] = mail
         if is_limited(handler) then
@@ -223,12 +223,12 @@ local function give_held(worker, set, wants)
     past[want.handler] = want.past
   end
   for i = 1, #held, 2 do
-    local handler, mailbox = split_box(held[i])
+    local handler, mailbox = split_handler_mailbox(held[i])
     local entries = tonumber(held[i + 1])
     if not (handler and entries and is_own(handler)) then
-      take_back(worker, held[i])
+      release_foreign(worker, held[i])
     elseif entries > 0 then
-      local mail = open_box(handler, mailbox, alone, past[handler], true)
+      local mail = open_mailbox(handler, mailbox, alone, past[handler], true)
       for _, event_id in ipairs(redis.call('LRANGE', key('mail:' .. held[i]), 0, entries - 1)) do
         open_entry(mail, handler, event_id)
       end

@@ -150,15 +150,15 @@ def _settled_entry(entry: SettledEntry) -> dict[str, Any]:
 
 
 def _read_mail(answer: list[Any]) -> tuple[Mail, ...]:
-    boxes, flat = answer
+    mailboxes, flat = answer
     events = {
         event_id: ClaimedEvent(_read_text(event_id), About.read(about), body, 0)
         for event_id, about, body in zip(flat[::3], flat[1::3], flat[2::3], strict=True)
     }
-    return tuple(_read_box(events, *one) for one in boxes)
+    return tuple(_read_mailbox(events, *one) for one in mailboxes)
 
 
-def _read_box(
+def _read_mailbox(
     events: Mapping[bytes, ClaimedEvent],
     handler: bytes,
     mailbox: bytes,

@@ -40,8 +40,8 @@ local function words(text)
   return found
 end
 
-local function split_box(box)
-  return string.match(box, '^(%S+) (.*)$')
+local function split_handler_mailbox(handler_mailbox)
+  return string.match(handler_mailbox, '^(%S+) (.*)$')
 end
 
 -- Say of each name whether there is such a key. Most often there is none of them, or all are there:

@@ -110,15 +110,15 @@ def _score(first: Sequence[tuple[bytes, float]]) -> datetime | None:
 def _oldest_mail(redis: Redis, handlers: Sequence[str]) -> datetime | None:
     asked: Any = redis.pipeline(transaction=False)
     asked.lindex(keys.UNROUTED, 0)
-    boxes = list(_boxes(redis, handlers))
-    for handler, mailbox in boxes:
+    mailboxes = list(_mailboxes(redis, handlers))
+    for handler, mailbox in mailboxes:
         asked.lindex(keys.mail(handler, mailbox), 0)
     unrouted, *first = asked.execute()
     if unrouted:
         asked.hmget(
             keys.event(unrouted.decode(errors="surrogateescape")), "about", "no such handler"
         )
-    for (handler, _), event_id in zip(boxes, first, strict=True):
+    for (handler, _), event_id in zip(mailboxes, first, strict=True):
         if event_id:
             asked.hmget(
                 keys.event(event_id.decode(errors="surrogateescape")), "about", f"h:{handler}"
@@ -129,7 +129,7 @@ def _oldest_mail(redis: Redis, handlers: Sequence[str]) -> datetime | None:
     return _time(min(times)) if times else None
 
 
-def _boxes(redis: Redis, handlers: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _mailboxes(redis: Redis, handlers: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield handlers and mailboxes with mail, those first that wait longest."""
     for handler in handlers:
         for name in (keys.suspects(handler), keys.ready(handler)):
@@ -138,8 +138,8 @@ def _boxes(redis: Redis, handlers: Sequence[str]) -> Iterator[tuple[str, str]]:
     workers: Any = redis.zrange(keys.LEASES, 0, _LOOKED_AT - 1)
     for worker in workers:
         held: Any = redis.hkeys(keys.held(worker.decode(errors="surrogateescape")))
-        for box in held[:_LOOKED_AT]:
-            handler, _, mailbox = box.decode(errors="surrogateescape").partition(" ")
+        for handler_mailbox in held[:_LOOKED_AT]:
+            handler, _, mailbox = handler_mailbox.decode(errors="surrogateescape").partition(" ")
             yield handler, mailbox
 
 

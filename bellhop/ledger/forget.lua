@@ -24,8 +24,8 @@ if #having > 0 then
   return {'had', 0, '0', having}
 end
 unroute(handler, now)
-local boxes, events = abandon_ready(handler, AT_A_TIME, retention)
-if boxes > 0 then
+local handler_mailboxes, events = abandon_ready(handler, AT_A_TIME, retention)
+if handler_mailboxes > 0 then
   return {'more', events, cursor, {}}
 end
 local holders = holders_of(handler)

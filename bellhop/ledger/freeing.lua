@@ -5,10 +5,10 @@
 --   'unknown': nobody knows, as when a whole machine is gone. Each first entry was interrupted. But if
 --     the worker held nothing beside one entry that was a suspect, it died under that.
 --   'nobody': the worker ended in order, and could not give its mail back.
--- A box whose first entry has a death, or was interrupted twice, is a suspect, and so is one with the
+-- A mailbox whose first entry has a death, or was interrupted twice, is a suspect, and so is one with the
 -- entry that was just died under: what is first there is run alone.
 
--- Count what is known of a worker's end under these entries, and say whether the box is a suspect. What
+-- Count what is known of a worker's end under these entries, and say whether the mailbox is a suspect. What
 -- was handled before the culprit may not be settled: so that need not be the first.
 local function blame(handler, in_hand, blamed, entry)
   for _, event_id in ipairs(in_hand) do
@@ -32,11 +32,11 @@ end
 local function free(worker, blamed, entry)
   local held = redis.call('HGETALL', key('held:' .. worker))
   if blamed == 'unknown' and is_alone(held) then
-    local handler = split_box(held[1])
+    local handler = split_handler_mailbox(held[1])
     blamed, entry = 'entry', redis.call('LINDEX', key('mail:' .. held[1]), 0) .. ' ' .. handler
   end
   for i = 1, #held, 2 do
-    local handler, mailbox = split_box(held[i])
+    local handler, mailbox = split_handler_mailbox(held[i])
     local mail, entries = key('mail:' .. held[i]), number(held[i + 1])
     if handler and redis.call('EXISTS', mail) == 1 then
       local in_hand = entries > 0 and redis.call('LRANGE', mail, 0, entries - 1) or {}

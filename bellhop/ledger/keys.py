@@ -27,7 +27,7 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `routes`                | hash       | for types that came, which handlers get them              |
 | `unrouted`              | list       | events that came before anybody subscribed                |
 | `workers`               | hash       | for each worker, the fingerprint of its set of handlers   |
-| `alive`                 | sorted set | workers, by when their pool last spoke for them (ms)      |
+| `alive`                 | sorted set | workers, by when their pool last reported them (ms)       |
 | `sets`                  | hash       | for each set of handlers, their names                     |
 | `set:<set>`             | string     | JSON {since (ms), handlers: [{name, patterns, hook,       |
 |                         |            | concurrency}, …], only: [pattern of names, …]}: since     |

@@ -196,7 +196,7 @@ class Ledger:
         jumps: int = 0,
         now_ms: int | None = None,
     ) -> Swept:
-        """Bring due retries back, speak for workers that live, and free what dead ones held.
+        """Bring due retries back, renew leases of workers that live, and free what dead ones held.
 
         `queues`: what the keys of RQ's queues of shifts begin with. `dead`: by the names of dead
         workers, the entry under which each died, `event_id handler`, "" if nobody knows, or `None`

@@ -1,10 +1,11 @@
 -- Mailboxes, and the workers that hold them; put in front of every script, behind claim_limits.
 --
--- A `box` is a mailbox of one handler, written `handler mailbox`: names of handlers hold no spaces.
+-- A mailbox is that of a device, say, for one handler. In keys it is written `handler mailbox`, since names
+-- of handlers hold no spaces; scripts name this text `handler_mailbox`, and its second part `mailbox`.
 -- It has mail if and only if it is on the handler's ready list once, or held by one worker, or
 -- parked in `due` until its first event is tried again.
 
--- Put an event at the end of a box. One that was empty becomes ready; one that was not is ready,
+-- Put an event at the end of a mailbox. One that was empty becomes ready; one that was not is ready,
 -- held or parked already.
 local function post(handler, mailbox, event_id)
   if redis.call('RPUSH', key('mail:' .. handler .. ' ' .. mailbox), event_id) == 1 then
@@ -36,27 +37,27 @@ local function is_alone(held)
   if #held ~= 2 or held[2] ~= '1' then
     return false
   end
-  local handler = split_box(held[1]) or ''
+  local handler = split_handler_mailbox(held[1]) or ''
   local first = redis.call('LINDEX', key('mail:' .. held[1]), 0)
   return first and is_suspect(key('event:' .. first), handler)
 end
 
--- Take a box out of a worker's hands, and put it on its handler's list if it has mail.
-local function release(worker, box)
-  local handler, mailbox = split_box(box)
-  redis.call('HDEL', key('held:' .. worker), box)
+-- Take a mailbox out of a worker's hands, and put it on its handler's list if it has mail.
+local function release(worker, handler_mailbox)
+  local handler, mailbox = split_handler_mailbox(handler_mailbox)
+  redis.call('HDEL', key('held:' .. worker), handler_mailbox)
   if handler then
     redis.call('SREM', key('working:' .. handler), mailbox)
-    if redis.call('EXISTS', key('mail:' .. box)) == 1 then
+    if redis.call('EXISTS', key('mail:' .. handler_mailbox)) == 1 then
       redis.call('LPUSH', key('ready:' .. handler), mailbox)
     end
   end
 end
 
--- Release a box that is not the worker's to hold.
-local function take_back(worker, box)
-  release(worker, box)
-  note('held', box)
+-- Release a mailbox that is not the worker's to hold.
+local function release_foreign(worker, handler_mailbox)
+  release(worker, handler_mailbox)
+  note('held', handler_mailbox)
 end
 
 -- Workers that hold mail, once somebody asked for them; nil if a lease was added since.
@@ -66,22 +67,22 @@ local function all_holders()
   return holders
 end
 
--- Return how many entries of a box were claimed by the worker that holds it, or nil if none does.
-local function held_entries(box)
+-- Return how many entries of a mailbox were claimed by the worker that holds it, or nil if none does.
+local function held_entries(handler_mailbox)
   for _, worker in ipairs(all_holders()) do
-    local entries = redis.call('HGET', key('held:' .. worker), box)
+    local entries = redis.call('HGET', key('held:' .. worker), handler_mailbox)
     if entries then
       return number(entries)
     end
   end
 end
 
--- Return what workers hold of a handler, {worker, mailbox} for each of its boxes.
+-- Return what workers hold of a handler, {worker, mailbox} for each of its mailboxes.
 local function held_of(handler)
   local found = {}
   for _, worker in ipairs(all_holders()) do
-    for _, box in ipairs(redis.call('HKEYS', key('held:' .. worker))) do
-      local of, mailbox = split_box(box)
+    for _, handler_mailbox in ipairs(redis.call('HKEYS', key('held:' .. worker))) do
+      local of, mailbox = split_handler_mailbox(handler_mailbox)
       if of == handler then
         found[#found + 1] = {worker = worker, mailbox = mailbox}
       end
@@ -101,8 +102,8 @@ local function keep_lease(worker, set, now)
   end
   is_slow('')
   local busy = false
-  for _, box in ipairs(next(slow) and redis.call('HKEYS', held) or {}) do
-    busy = busy or is_slow(split_box(box) or '')
+  for _, handler_mailbox in ipairs(next(slow) and redis.call('HKEYS', held) or {}) do
+    busy = busy or is_slow(split_handler_mailbox(handler_mailbox) or '')
   end
   redis.call(busy and 'SADD' or 'SREM', key('busy:' .. set), worker)
 end

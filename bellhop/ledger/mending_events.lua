@@ -3,7 +3,7 @@
 local MOST_EVENTS = 500
 local MOST_CALLS = 5000
 local MOST_ENTRIES = 1000
--- What a call may cost others: so many entries of the log, or a third of that of boxes, at some
+-- What a call may cost others: so many entries of the log, or a third of that of mailboxes, at some
 -- microseconds each.
 local MOST_WORK = 600
 
@@ -13,21 +13,21 @@ local function mend_entry(event_id, handler, mailbox)
   if redis.call('HEXISTS', key('moving'), handler) == 1 then
     return -- its mail is partly under another name
   end
-  local box = handler .. ' ' .. mailbox
-  local mail = key('mail:' .. box)
+  local handler_mailbox = handler .. ' ' .. mailbox
+  local mail = key('mail:' .. handler_mailbox)
   local length = redis.call('LLEN', mail)
   work = work + 2 + math.min(length, MOST_ENTRIES) / A_LOT
   if length <= MOST_ENTRIES and not redis.call('LPOS', mail, event_id)
-    and not redis.call('ZSCORE', key('due'), event_id .. ' ' .. box) then
+    and not redis.call('ZSCORE', key('due'), event_id .. ' ' .. handler_mailbox) then
     if redis.call('RPUSH', mail, event_id) == 1 then
-      looked_at[box] = nil
-      if not lists_of(handler) and not held_entries(box) then
+      looked_at[handler_mailbox] = nil
+      if not lists_of(handler) and not held_entries(handler_mailbox) then
         put_on('ready', handler, mailbox)
       end
     end
     note('entry', event_id .. ' ' .. handler)
   end
-  mend_box(handler, mailbox)
+  mend_mailbox(handler, mailbox)
 end
 
 local function mend_event(event_id)
@@ -99,8 +99,8 @@ end
 -- Calls of hooks are in no log, but are numbered: some of the last thousands are looked at.
 local function mend_calls(turn)
   local last = number(redis.call('GET', key('calls')))
-  local first = last - turn * MOST_BOXES % MOST_CALLS
-  for at = first, math.max(first - MOST_BOXES + 1, 1), -1 do
+  local first = last - turn * MOST_MAILBOXES % MOST_CALLS
+  for at = first, math.max(first - MOST_MAILBOXES + 1, 1), -1 do
     mend_event(call_id(at))
   end
 end

@@ -1,6 +1,6 @@
 -- Mending of workers and their mailboxes, points 2 and 3 of repair; put in front of it, behind subscribing.
 
-local MOST_BOXES = 50
+local MOST_MAILBOXES = 50
 local MOST_LISTED = 2000
 -- To read or compare as many names as a LOT costs about the same as one.
 local A_LOT = 250
@@ -21,9 +21,9 @@ local function mend_workers(turn)
   if #workers > 0 then
     local at = turn % (#workers / 2) * 2 + 1
     local is_own = membership(workers[at + 1])
-    for _, box in ipairs(redis.call('HKEYS', key('held:' .. workers[at]))) do
-      if not is_own(split_box(box)) then
-        take_back(workers[at], box)
+    for _, handler_mailbox in ipairs(redis.call('HKEYS', key('held:' .. workers[at]))) do
+      if not is_own(split_handler_mailbox(handler_mailbox)) then
+        release_foreign(workers[at], handler_mailbox)
       end
     end
   end
@@ -39,7 +39,7 @@ end
 
 local lists = {}
 
--- Return the boxes on both lists of a handler, and how often each is on which; or nothing if there are
+-- Return the mailboxes on both lists of a handler, and how often each is on which; or nothing if there are
 -- too many.
 local function lists_of(handler)
   if lists[handler] == nil then
@@ -76,43 +76,43 @@ end
 
 local looked_at = {}
 
-local function mend_box(handler, mailbox)
-  local box = handler .. ' ' .. mailbox
+local function mend_mailbox(handler, mailbox)
+  local handler_mailbox = handler .. ' ' .. mailbox
   local listed = lists_of(handler)
-  if looked_at[box] or not listed then
+  if looked_at[handler_mailbox] or not listed then
     return
   end
-  looked_at[box] = true
+  looked_at[handler_mailbox] = true
   local ready, suspects = listed.ready[mailbox] or 0, listed.suspects[mailbox] or 0
-  local parked = redis.call('ZSCORE', key('due'), ' ' .. box)
-  if redis.call('EXISTS', key('mail:' .. box)) == 0 then
+  local parked = redis.call('ZSCORE', key('due'), ' ' .. handler_mailbox)
+  if redis.call('EXISTS', key('mail:' .. handler_mailbox)) == 0 then
     if ready + suspects > 0 then
       take_off(handler, mailbox)
-      note('empty', box)
+      note('empty', handler_mailbox)
     end
     return
   end
   if redis.call('HEXISTS', key('subscriptions'), handler) == 0 then
     expect_handler(handler, now)
   end
-  if held_entries(box) then
+  if held_entries(handler_mailbox) then
     if ready + suspects > 0 or parked then
       take_off(handler, mailbox)
-      redis.call('ZREM', key('due'), ' ' .. box)
-      note('twice', box)
+      redis.call('ZREM', key('due'), ' ' .. handler_mailbox)
+      note('twice', handler_mailbox)
     end
   elseif parked then
     if ready + suspects > 0 then
       take_off(handler, mailbox)
-      note('twice', box)
+      note('twice', handler_mailbox)
     end
   elseif ready + suspects == 0 then
     put_on('ready', handler, mailbox)
-    note('lost', box)
+    note('lost', handler_mailbox)
   elseif ready + suspects > 1 then
     take_off(handler, mailbox)
     put_on(suspects > 0 and 'suspects' or 'ready', handler, mailbox)
-    note('twice', box)
+    note('twice', handler_mailbox)
   end
 end
 
@@ -127,9 +127,9 @@ local function mend_lists(turn)
   if not listed then
     return
   end
-  local parts = math.max(math.ceil(#listed.names / MOST_BOXES), 1)
-  local first = math.floor(turn / #handlers) % parts * MOST_BOXES
-  for i = first + 1, math.min(first + MOST_BOXES, #listed.names) do
-    mend_box(handler, listed.names[i])
+  local parts = math.max(math.ceil(#listed.names / MOST_MAILBOXES), 1)
+  local first = math.floor(turn / #handlers) % parts * MOST_MAILBOXES
+  for i = first + 1, math.min(first + MOST_MAILBOXES, #listed.names) do
+    mend_mailbox(handler, listed.names[i])
   end
 end

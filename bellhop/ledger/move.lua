@@ -3,10 +3,10 @@
 -- 1. While a worker has the old one, nothing is done: it would go on with it, and be given more.
 -- 2. With the first call, nothing new is given to the old one. A new one that nobody has subscribed gets
 --    its patterns, and is paused if it was: so what comes before its first worker is not lost.
--- 3. The records of events go from one name to the other, box by box, a thousand events at a time. An
+-- 3. The records of events go from one name to the other, mailbox by mailbox, a thousand events at a time. An
 --    event that the new handler was given itself is not given to it twice: the old one abandons it.
--- 4. When all records of a box are moved, its events go in front of those that wait for the new handler
---    in the same mailbox, but behind those that a worker has in hand. The box is ready, a suspect, or
+-- 4. When all records of a mailbox are moved, its events go in front of those that wait for the new handler
+--    in the same mailbox, but behind those that a worker has in hand. The mailbox is ready, a suspect, or
 --    parked as it was.
 -- 5. What a worker still holds, which died or is about to stop, comes back within half a minute: until
 --    then, the caller asks again.
@@ -120,8 +120,8 @@ local function move_newest(mailbox)
   end
 end
 
--- Move the records of a box, from `first` on (0 is the first one), up to `most` of them. Those that the
--- new handler has leave an empty place in the box. Return how many there were.
+-- Move the records of a mailbox, from `first` on (0 is the first one), up to `most` of them. Those that the
+-- new handler has leave an empty place in the mailbox. Return how many there were.
 local function move_records(mailbox, first, most)
   local mail = key('mail:' .. old .. ' ' .. mailbox)
   local event_ids = redis.call('LRANGE', mail, first, first + most - 1)
@@ -137,9 +137,9 @@ local function move_records(mailbox, first, most)
   return #event_ids
 end
 
--- Put the events of a box, whose records are moved, in front of those that wait for the new handler.
--- Return whether a worker has that box in hand, and whether it had mail.
-local function join_box(mailbox)
+-- Put the events of a mailbox, whose records are moved, in front of those that wait for the new handler.
+-- Return whether a worker has that mailbox in hand, and whether it had mail.
+local function join_mailbox(mailbox)
   local from, to = key('mail:' .. old .. ' ' .. mailbox), key('mail:' .. new .. ' ' .. mailbox)
   local had_mail, held, begun = redis.call('EXISTS', to) == 1, nil, {}
   if had_mail then
@@ -157,15 +157,15 @@ local function join_box(mailbox)
   return held ~= nil, had_mail
 end
 
--- Move a box whose records are moved; its place is `list`, or it is parked until `due`.
-local function move_box(mailbox, list, due)
+-- Move a mailbox whose records are moved; its place is `list`, or it is parked until `due`.
+local function move_mailbox(mailbox, list, due)
   local mail = key('mail:' .. old .. ' ' .. mailbox)
   redis.call('LREM', mail, 0, '')
   move_newest(mailbox)
   if redis.call('EXISTS', mail) == 0 then
     return
   end
-  local is_held, had_mail = join_box(mailbox)
+  local is_held, had_mail = join_mailbox(mailbox)
   if is_held then
     return
   end
@@ -207,7 +207,7 @@ local function move_ready()
       end
       if offset >= redis.call('LLEN', key('mail:' .. old .. ' ' .. mailbox)) then
         redis.call('LPOP', key(list .. old))
-        move_box(mailbox, list)
+        move_mailbox(mailbox, list)
         place, offset = '', 0
       end
       if left <= 0 then
@@ -218,7 +218,7 @@ local function move_ready()
   return left < AT_A_TIME
 end
 
--- Move what is in `due`, from the cursor on. A box that is parked is moved as a whole.
+-- Move what is in `due`, from the cursor on. A mailbox that is parked is moved as a whole.
 local function move_some_due()
   local found, next_cursor = some_due(old, cursor)
   for _, one in ipairs(found) do
@@ -234,7 +234,7 @@ local function move_some_due()
     redis.call('ZREM', key('due'), member)
     if event_id == '' then
       move_records(mailbox, 0, redis.call('LLEN', key('mail:' .. old .. ' ' .. mailbox)))
-      move_box(mailbox, 'due', due)
+      move_mailbox(mailbox, 'due', due)
     else
       move_newest(mailbox)
       if move_record(event_id, mailbox, true) then

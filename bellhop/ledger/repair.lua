@@ -7,16 +7,16 @@
 --    and subscribes again. What a set of a live worker has is subscribed;
 -- 2. a worker that holds mail has a lease; one worker in its turn holds what is its own to hold, and
 --    what counts as at work of a limited handler is held by somebody;
--- 3. of one handler in its turn fifty boxes of its lists are looked at;
--- 4. the log is walked on, 500 events, or as many as have about 200 boxes with mail, and from its end to
+-- 3. of one handler in its turn fifty mailboxes of its lists are looked at;
+-- 4. the log is walked on, 500 events, or as many as have about 200 mailboxes with mail, and from its end to
 --    its beginning again: with a million events on record, each is looked at in 35 minutes; and some of
---    the last 5,000 calls of hooks. An event that
---    a handler is not through with is in that handler's box, or in `due`, else it goes there; its box is
---    looked at; its dead letters are among the dead; and its record says how many handlers are left.
--- A box that is looked at is on a list once, or held, or parked, if it has mail, and else nowhere. Of a
--- list of more than 2,000 boxes, or a box of more than 1,000 entries, that is not known: they are looked
--- at when they are shorter. The log, which has all events of the retention, costs the
--- others nothing; a set of the boxes with mail would have to be written for each event.
+--    the last 5,000 calls of hooks. An event that a handler is not through with is in
+--    that handler's mailbox, or in `due`, else it goes there; its mailbox is looked at; its dead letters are
+--    among the dead; and its record says how many handlers are left.
+-- A mailbox that is looked at is on a list once, or held, or parked, if it has mail, and else nowhere. Of a
+-- list of more than 2,000 mailboxes, or a mailbox of more than 1,000 entries, that is not known: they are
+-- looked at when they are shorter. The log, which has all events of the retention, costs the others
+-- nothing; a set of the mailboxes with mail would have to be written for each event.
 --
 -- ARGV: now, retention (ms)
 -- Returns: {{what was repaired and where, since the last time, …}, {set to enqueue a shift for, …}}

@@ -9,18 +9,18 @@ from redis import Redis
 
 from bellhop.ledger import keys
 
-_BOX = ("handler", "mailbox")
+_MAILBOX = ("handler", "mailbox")
 _ENTRY = ("event_id", "handler")
 
 _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "type": ("a key of another type was put aside", ("key",)),
     "number": ("what was to be a number was none, and counts as missing", ("key",)),
-    "lost": ("a mailbox with mail was on no list; it is again", _BOX),
-    "twice": ("a mailbox was there for more than one worker; it is no more", _BOX),
-    "empty": ("a mailbox without mail was on a list; it is no more", _BOX),
-    "held": ("a worker held a mailbox that was not its to hold; it is free", _BOX),
+    "lost": ("a mailbox with mail was on no list; it is again", _MAILBOX),
+    "twice": ("a mailbox was there for more than one worker; it is no more", _MAILBOX),
+    "empty": ("a mailbox without mail was on a list; it is no more", _MAILBOX),
+    "held": ("a worker held a mailbox that was not its to hold; it is free", _MAILBOX),
     "lease": ("a worker held mail without a lease; it has one", ("worker",)),
-    "working": ("a mailbox counted as at work that nobody held; it does no more", _BOX),
+    "working": ("a mailbox counted as at work that nobody held; it does no more", _MAILBOX),
     "entry": ("an event was in no mailbox of a handler that is to see it; it is again", _ENTRY),
     "letter": ("an event that a handler gave up was no dead letter; it is again", _ENTRY),
     "replaying": ("an entry counted as replayed that waits nowhere; it does no more", _ENTRY),

@@ -76,7 +76,7 @@ local function close(event, open, dead, fields, retention)
   end
 end
 
--- Give an event to its handlers: note in its record which they are, and put it into a box of each.
+-- Give an event to its handlers: note in its record which they are, and put it into a mailbox of each.
 -- It was given to none before.
 local function give(event, event_id, mailbox, handlers, retention)
   local fields = {'open', #handlers}

@@ -4,13 +4,13 @@
 --    written twice, and the answer is the mail that the worker holds. One that is not the next writes
 --    nothing: a later one is written already, and it was held up on the way; or the one before is not.
 -- 1. If the worker's lease was taken away, others have its mail: nothing is written.
--- 2. An entry whose handler is through with the event leaves its box. When no handler of the event is
+-- 2. An entry whose handler is through with the event leaves its mailbox. When no handler of the event is
 --    left, the event's state is final. If the handler gave it up, the hooks are called that want to know,
 --    but for what a hook gave up.
--- 3. One that is to be tried again leaves its box, too, and comes back from `due`. In strict order
---    ('park') it stays first in its box, and the box itself waits in `due`. No replay waits for what is
---    in there.
--- 4. A box that is given back goes to the end of the ready list if it still has mail (to the front if
+-- 3. One that is to be tried again leaves its mailbox, too, and comes back from `due`. In strict order
+--    ('park') it stays first in its mailbox, and the mailbox itself waits in `due`. No replay waits for what
+--    is in there.
+-- 4. A mailbox that is given back goes to the end of the ready list if it still has mail (to the front if
 --    the worker had not begun with it); one left empty is always given up.
 -- 5. The next mail is claimed in the same call.
 --
@@ -65,16 +65,16 @@ local function see(handler, mailbox, occurred)
   redis.call('PEXPIRE', newest, retention)
 end
 
--- Take the events that are through out of their box, and return how many were in it. They are the first
+-- Take the events that are through out of their mailbox, and return how many were in it. They are the first
 -- ones there, but that is not relied on.
-local function take_out(box, entries)
+local function take_out(handler_mailbox, entries)
   local ids = {}
   for i, entry in ipairs(entries) do
     if entry.outcome ~= 'park' then
       ids[#ids + 1] = entry.event_id
     end
   end
-  local mail = key('mail:' .. box)
+  local mail = key('mail:' .. handler_mailbox)
   if #ids > 1 then
     local first = redis.call('LRANGE', mail, 0, #ids - 1)
     local same = #first == #ids
@@ -98,11 +98,11 @@ local given_up = {}
 local function write_outcome(handler, mailbox, entry)
   local event_id, outcome = entry.event_id, entry.outcome
   local event = key('event:' .. event_id)
-  local box = handler .. ' ' .. mailbox
+  local handler_mailbox = handler .. ' ' .. mailbox
   local about, open, dead, before =
     unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
   local state = before and state_of(before)
-  if state and not OPEN[state] then -- it was in the box twice, by somebody's hand
+  if state and not OPEN[state] then -- it was in the mailbox twice, by somebody's hand
     return
   end
   local tried = outcome == 'retry' or outcome == 'park'
@@ -113,10 +113,10 @@ local function write_outcome(handler, mailbox, entry)
     redis.call('SREM', key('replaying'), event_id .. ' ' .. handler)
   end
   if entry.again and not tried then
-    redis.call('ZREM', key('retrying:' .. box), event_id)
+    redis.call('ZREM', key('retrying:' .. handler_mailbox), event_id)
   end
   if outcome == 'retry' then
-    redis.call('ZADD', key('due'), now + entry.delay, event_id .. ' ' .. box)
+    redis.call('ZADD', key('due'), now + entry.delay, event_id .. ' ' .. handler_mailbox)
   end
   if not about then
     return
@@ -124,7 +124,7 @@ local function write_outcome(handler, mailbox, entry)
   local fields = {'h:' .. handler, entry.record}
   if tried then
     if entry.wants_retries then
-      redis.call('ZADD', key('retrying:' .. box), number(read_about(about)), event_id)
+      redis.call('ZADD', key('retrying:' .. handler_mailbox), number(read_about(about)), event_id)
     end
     redis.call('HSET', event, 'h:' .. handler, entry.record, 'state', 'retrying')
     return
@@ -141,8 +141,8 @@ local function write_outcome(handler, mailbox, entry)
   close(event, math.max(number(open) - 1, 0), dead, fields, retention)
 end
 
-local function end_replays(handler, box)
-  local ids = redis.call('LRANGE', key('mail:' .. box), 0, -1)
+local function end_replays(handler, handler_mailbox)
+  local ids = redis.call('LRANGE', key('mail:' .. handler_mailbox), 0, -1)
   for first = 1, #ids, AT_A_TIME do
     local entries = {}
     for i = first, math.min(first + AT_A_TIME - 1, #ids) do
@@ -156,39 +156,39 @@ local left_hand = {}
 
 local function give_back(result, taken, has_mail)
   local handler, mailbox, where = result.handler, result.mailbox, result.give_back
-  local box = handler .. ' ' .. mailbox
+  local handler_mailbox = handler .. ' ' .. mailbox
   if has_mail and where == 'keep' then
-    if taken > 0 and redis.call('HEXISTS', held, box) == 1 then
-      redis.call('HINCRBY', held, box, -taken)
+    if taken > 0 and redis.call('HEXISTS', held, handler_mailbox) == 1 then
+      redis.call('HINCRBY', held, handler_mailbox, -taken)
     end
     return
   end
   -- One that was left empty before, and given up, may be somebody else's by now.
-  if has_mail and redis.call('HEXISTS', held, box) == 1 then
+  if has_mail and redis.call('HEXISTS', held, handler_mailbox) == 1 then
     if where == 'park' then
-      redis.call('ZADD', key('due'), now + result.delay, ' ' .. box)
+      redis.call('ZADD', key('due'), now + result.delay, ' ' .. handler_mailbox)
       if some_replayed then
-        end_replays(handler, box)
+        end_replays(handler, handler_mailbox)
       end
     else
       redis.call(where == 'front' and 'LPUSH' or 'RPUSH', key('ready:' .. handler), mailbox)
     end
   end
-  left_hand[#left_hand + 1] = box
-  if is_limited(handler) and redis.call('HEXISTS', held, box) == 1 then
+  left_hand[#left_hand + 1] = handler_mailbox
+  if is_limited(handler) and redis.call('HEXISTS', held, handler_mailbox) == 1 then
     redis.call('SREM', key('working:' .. handler), mailbox)
   end
 end
 
-local boxes, taken = {}, {}
+local handler_mailboxes, taken = {}, {}
 for i, result in ipairs(results) do
-  boxes[i] = result.handler .. ' ' .. result.mailbox
-  taken[i] = take_out(boxes[i], result.entries)
+  handler_mailboxes[i] = result.handler .. ' ' .. result.mailbox
+  taken[i] = take_out(handler_mailboxes[i], result.entries)
   for _, entry in ipairs(result.entries) do
     write_outcome(result.handler, result.mailbox, entry)
   end
 end
-local have_mail = which_exist('mail:', boxes)
+local have_mail = which_exist('mail:', handler_mailboxes)
 for i, result in ipairs(results) do
   give_back(result, taken[i], have_mail[i])
 end
@@ -196,7 +196,7 @@ for first = 1, #left_hand, AT_A_TIME do
   redis.call('HDEL', held, unpack(left_hand, first, math.min(first + AT_A_TIME - 1, #left_hand)))
 end
 
--- Not before: what is put into a box that was just left empty makes it ready, and it would be so twice.
+-- Not before: what is put into a mailbox that was just left empty makes it ready, and it would be so twice.
 for _, one in ipairs(given_up) do
   local about = {event_id = one.event_id, handler = one.handler}
   local call = call_hooks('dead', one.handler, one.mailbox, about, now, retention)

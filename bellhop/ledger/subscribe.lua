@@ -1,7 +1,7 @@
 -- subscribe: a worker says which handlers it has, before it claims anything.
 --
 -- 1. A handler that is new is subscribed from this moment on: what is accepted from now on, and fits its
---    patterns, is put into a box of its own.
+--    patterns, is put into a mailbox of its own.
 -- 2. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
 --    time: the foreman goes on with the rest.
 --

@@ -76,7 +76,7 @@ local function subscribe_all(now)
   forget_routes()
 end
 
--- Subscribe a handler that no worker has (yet) to nothing, so that mail which is put into its boxes by
+-- Subscribe a handler that no worker has (yet) to nothing, so that mail which is put into its mailboxes by
 -- hand is seen and, in the end, abandoned.
 local function expect_handler(handler, now)
   if redis.call('HEXISTS', key('subscriptions'), handler) == 0 then

@@ -125,7 +125,7 @@ def read_live_sets(redis: Redis) -> list[LiveSet]:
 
 
 def workers_alive(redis: Redis) -> list[str]:
-    """Return the names of the workers that somebody spoke for lately. Raises `RedisError`."""
+    """Return the names of the workers that their pools reported lately. Raises `RedisError`."""
     seconds, _ = redis.time()
     since = (seconds - WORKER_GONE_AFTER.total_seconds()) * 1000
     alive: Any = redis.zrange(keys.ALIVE, f"({since:.0f}", "+inf", byscore=True)

@@ -4,11 +4,11 @@
 --    knows it by its own clock, and how many jumps there were when it last swept: so each jump is made up
 --    for once, however many foremen there are.
 -- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
---    handlers were seen. A worker that nobody spoke for within half a minute is forgotten, and so is its
+--    handlers were seen. A worker that no pool reported within half a minute is forgotten, and so is its
 --    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
---    away: nobody could speak for a worker, so everyone gets a whole lease more. Or all pools were: the
+--    away: no pool could report a worker, so everyone gets a whole lease more. Or all pools were: the
 --    one that sweeps is the first that is back, so no handler is given up within the next ten minutes.
--- 2. Retries that are due go to the end of their boxes, and boxes that were parked become ready.
+-- 2. Retries that are due go to the end of their mailboxes, and mailboxes that were parked become ready.
 -- 3. What a worker held that is dead, or whose lease has ended, goes back to the front. Of one that is dead
 --    its pool may know who is to blame; of one whose lease has ended nobody does (see freeing).
 -- 4. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them at
@@ -55,7 +55,7 @@ if jumped ~= 0 and jumps == tonumber(ARGV[3]) then
   redis.call('SET', key('swept'), now)
 end
 
--- Nobody was spoken for in the future: there the clock was, before it was set back and no foreman knew.
+-- No worker was reported in the future: there the clock was, before it was set back and no foreman knew.
 local function cut_to(name, latest)
   for _, worker in ipairs(redis.call('ZRANGE', key(name), '(' .. whole(latest), '+inf', 'BYSCORE')) do
     redis.call('ZADD', key(name), latest, worker)
@@ -170,7 +170,7 @@ local function handlers_of_workers()
 end
 
 -- Those that no worker had for too long. One whose workers live is not among them, though Redis was away
--- for so long and nobody could speak for them yet.
+-- for so long and no pool could report them yet.
 local function forgotten_handlers()
   local unseen = redis.call('ZRANGE', key('seen'), '-inf', now - tonumber(ARGV[5]), 'BYSCORE')
   if #unseen == 0 then

@@ -6,7 +6,7 @@
 -- 1. 'collect': the mailboxes are noted that the lists, the shifts' hands and the retries name, and dead
 --    letters of events that no handler could be given are events again that wait.
 -- 2. 'mailboxes': a hundred of them are emptied. What is to be tried again by one handler goes into that
---    handler's box, in strict order with what waits behind it, and the box is parked until its first
+--    handler's mailbox, in strict order with what waits behind it, and the mailbox is parked until its first
 --    retry is due. An event that is to be given to all of its handlers is noted by its order.
 -- 3. 'events': a thousand of those go to `unrouted`, in their order: the first worker that subscribes gets
 --    them, but for handlers that are through with them. Records, states, retries, dead letters, the log
@@ -61,21 +61,21 @@ local function collect()
   end
 end
 
--- Put what a handler takes in strict order into its box: what is to be tried again, and what waits.
+-- Put what a handler takes in strict order into its mailbox: what is to be tried again, and what waits.
 local function keep_order(handler, mailbox)
-  local box = handler .. ' ' .. mailbox
+  local handler_mailbox = handler .. ' ' .. mailbox
   local first_due
-  for i, event_id in ipairs(redis.call('ZRANGE', key('unfinished:' .. box), 0, -1)) do
-    local due = redis.call('ZSCORE', key('due'), event_id .. ' ' .. box)
+  for i, event_id in ipairs(redis.call('ZRANGE', key('unfinished:' .. handler_mailbox), 0, -1)) do
+    local due = redis.call('ZSCORE', key('due'), event_id .. ' ' .. handler_mailbox)
     if i == 1 then
       first_due = due
     end
-    redis.call('ZREM', key('due'), event_id .. ' ' .. box)
-    redis.call('RPUSH', key('mail:' .. box), event_id)
+    redis.call('ZREM', key('due'), event_id .. ' ' .. handler_mailbox)
+    redis.call('RPUSH', key('mail:' .. handler_mailbox), event_id)
   end
   if first_due then
-    redis.call('ZADD', key('due'), first_due, ' ' .. box)
-  elseif redis.call('EXISTS', key('mail:' .. box)) == 1 then
+    redis.call('ZADD', key('due'), first_due, ' ' .. handler_mailbox)
+  elseif redis.call('EXISTS', key('mail:' .. handler_mailbox)) == 1 then
     redis.call('RPUSH', key('ready:' .. handler), mailbox)
   end
   expect_handler(handler, now)
@@ -84,14 +84,14 @@ end
 local function empty(mailbox)
   local is_ordered = {}
   for _, handler in ipairs(redis.call('SMEMBERS', key('open:' .. mailbox))) do
-    local box = handler .. ' ' .. mailbox
-    if redis.call('EXISTS', key('behind:' .. box)) == 1 then
+    local handler_mailbox = handler .. ' ' .. mailbox
+    if redis.call('EXISTS', key('behind:' .. handler_mailbox)) == 1 then
       is_ordered[handler] = true
       keep_order(handler, mailbox)
     else
-      redis.call('ZUNIONSTORE', key('retrying:' .. box), 1, key('unfinished:' .. box))
+      redis.call('ZUNIONSTORE', key('retrying:' .. handler_mailbox), 1, key('unfinished:' .. handler_mailbox))
     end
-    redis.call('DEL', key('unfinished:' .. box), key('behind:' .. box))
+    redis.call('DEL', key('unfinished:' .. handler_mailbox), key('behind:' .. handler_mailbox))
   end
   for _, entry in ipairs(redis.call('LRANGE', key('mail:' .. mailbox), 0, -1)) do
     local event_id, handler = string.match(entry, '^(%S+) (%S+)$')

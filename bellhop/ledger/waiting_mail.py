@@ -39,10 +39,10 @@ def read_waiting(redis: Redis, handlers: Sequence[str]) -> dict[str, WaitingMail
             mailboxes[name] += len(page)
             events[name] += _count_events(redis, [(name, mailbox) for mailbox in page])
     wanted = set(handlers)
-    elsewhere = [box for box in _held(redis) if box[0] in wanted]
+    elsewhere = [held for held in _held(redis) if held[0] in wanted]
     for member, _ in redis.zscan_iter(keys.DUE, count=_PAGE):
-        event_id, _, box = member.decode().partition(" ")
-        name, _, mailbox = box.partition(" ")
+        event_id, _, handler_mailbox = member.decode().partition(" ")
+        name, _, mailbox = handler_mailbox.partition(" ")
         if name not in wanted:
             continue
         if event_id:
@@ -50,9 +50,9 @@ def read_waiting(redis: Redis, handlers: Sequence[str]) -> dict[str, WaitingMail
         else:
             elsewhere.append((name, mailbox))
     for name in wanted:
-        boxes = [box for box in elsewhere if box[0] == name]
-        for start in range(0, len(boxes), _PAGE):
-            events[name] += _count_events(redis, boxes[start:][:_PAGE])
+        of_handler = [one for one in elsewhere if one[0] == name]
+        for start in range(0, len(of_handler), _PAGE):
+            events[name] += _count_events(redis, of_handler[start:][:_PAGE])
     return {name: WaitingMail(mailboxes[name], events[name], retries[name]) for name in handlers}
 
 
@@ -69,14 +69,14 @@ def _ready(redis: Redis, handler: str) -> Iterator[list[str]]:
 def _held(redis: Redis) -> Iterator[tuple[str, str]]:
     workers: Any = redis.zrange(keys.LEASES, 0, -1)
     for worker in workers:
-        boxes: Any = redis.hkeys(keys.held(worker.decode()))
-        for box in boxes:
-            handler, _, mailbox = box.decode().partition(" ")
+        held: Any = redis.hkeys(keys.held(worker.decode()))
+        for handler_mailbox in held:
+            handler, _, mailbox = handler_mailbox.decode().partition(" ")
             yield handler, mailbox
 
 
-def _count_events(redis: Redis, boxes: Sequence[tuple[str, str]]) -> int:
+def _count_events(redis: Redis, mailboxes: Sequence[tuple[str, str]]) -> int:
     asked: Any = redis.pipeline(transaction=False)
-    for handler, mailbox in boxes:
+    for handler, mailbox in mailboxes:
         asked.llen(keys.mail(handler, mailbox))
     return sum(asked.execute())

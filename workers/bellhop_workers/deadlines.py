@@ -16,7 +16,7 @@ _TO_START_A_THREAD = 5.0
 _LONGEST_SILENCE = 60.0
 """Seconds of a shift in which its main thread neither comes round nor runs a handler.
 
-For as long as the pool speaks for the worker, nobody else gets its mail.
+For as long as the pool reports the worker, nobody else gets its mail.
 """
 
 
