@@ -7,6 +7,7 @@ for it. Whoever stops half-way leaves the rest as it was, and may begin again.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from bellhop.errors import BellhopError
@@ -42,13 +43,13 @@ def forget(
     ledger: Ledger,
     handler: str,
     *,
-    free_mail: Callable[[], object],
+    free_mail: Callable[[timedelta], object],
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
     """Abandon all that waits for a handler, and forget it.
 
-    `free_mail` is called while dead workers hold mail of it, to have that freed. Raises
-    `StillInUse`, `NotSubscribed` and `RedisError`.
+    `free_mail` is called while dead workers hold mail of it, to have that freed, with how long this
+    has waited for it. Raises `StillInUse`, `NotSubscribed` and `RedisError`.
     """
     place = START
 
@@ -67,7 +68,7 @@ def move(
     new: str,
     *,
     enqueue_shifts: Callable[[Sequence[str]], None],
-    free_mail: Callable[[], object],
+    free_mail: Callable[[timedelta], object],
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
     """Give all that waits for a handler to another, and forget the old one. Raises as `forget`."""
@@ -92,10 +93,10 @@ def move(
 def _steps(
     handler: str,
     step: Callable[[], Step],
-    free_mail: Callable[[], object],
+    free_mail: Callable[[timedelta], object],
     pause: Callable[[float], None],
 ) -> Iterator[Progress]:
-    events, had = 0, 0
+    events, had, waited = 0, 0, 0.0
     while True:
         done = step()
         events, had = events + done.events, had + done.had
@@ -108,8 +109,9 @@ def _steps(
         if done.state is StepState.OVER:
             return
         if done.state is StepState.HELD:
-            free_mail()
+            free_mail(timedelta(seconds=waited))
             pause(_HELD_PAUSE)
+            waited += _HELD_PAUSE
 
 
 def in_use(handler: str, workers: Sequence[str]) -> str:

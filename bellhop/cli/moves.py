@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -59,12 +60,16 @@ class _Handlers:
 
         enqueue_shifts(self.ledger.redis, sets)
 
-    def free_mail(self) -> None:
-        """Have the mail freed of workers that died: perhaps no foreman is left to do it."""
-        from bellhop.queue import queue_keys
-
-        swept = self.ledger.sweep(queues=queue_keys(), forget_after=self.settings.forget_after)
-        self.enqueue_shifts(swept.wake)
+    def free_mail(self, waited: timedelta) -> None:
+        """Have the mail freed of workers that are gone, if no foreman is left to do it."""
+        freed = self.ledger.free(waited)
+        for worker in freed.workers:
+            click.echo(
+                f"bellhop: {printable(worker)} is gone, and so is every `bellhop worker`; the mail "
+                "that it held is free",
+                err=True,
+            )
+        self.enqueue_shifts(freed.wake)
 
 
 @click.command()

@@ -21,6 +21,7 @@ from bellhop.ledger.entries import (
     About,
     Arrival,
     FetchTask,
+    Freed,
     Quarantined,
     Receipt,
     Replay,
@@ -85,6 +86,7 @@ FETCH = load("fetch")
 REPLAY = load("subscribing", "replay")
 RESOLVE = load("subscribing", "resolve")
 SWEEP = load("subscribing", "abandoning", "freeing", "sweep")
+FREE = load("freeing", "free")
 REPAIR = load("subscribing", "hooks", "mending_mailboxes", "mending_events", "repair")
 
 
@@ -226,6 +228,15 @@ def sweep(
         )
 
     return Call(SWEEP, arguments, read)
+
+
+def free(waited: timedelta, now_ms: int | None) -> Call[Freed]:
+    """Free the mail of workers whose lease has ended, if no foreman is there to do it."""
+    return Call(
+        FREE,
+        [moment(now_ms), milliseconds(waited)],
+        lambda answer: Freed(read_names(answer[0]), read_names(answer[1])),
+    )
 
 
 def _end_of_worker(worker: str, entry: str | None) -> dict[str, str]:

@@ -182,6 +182,16 @@ class Replayed(NamedTuple):
     wake: tuple[str, ...]
 
 
+class Freed(NamedTuple):
+    """What was freed of workers that are gone.
+
+    `wake`: sets of handlers for which to put a shift into RQ's queue. `workers`: whose mail it was.
+    """
+
+    wake: tuple[str, ...]
+    workers: tuple[str, ...]
+
+
 class Swept(NamedTuple):
     """What a sweep found.
 

@@ -15,6 +15,7 @@ from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import (
     Arrival,
     FetchTask,
+    Freed,
     Quarantined,
     Receipt,
     Replay,
@@ -219,6 +220,14 @@ class Ledger:
                 now_ms=now_ms,
             )
         )
+
+    def free(self, waited: timedelta, *, now_ms: int | None = None) -> Freed:
+        """Free the mail of workers whose lease has ended, if no foreman is there to do it.
+
+        `waited`: how long the caller has waited for that: a foreman that comes back has as much
+        time to renew the leases of its workers as a lease lasts.
+        """
+        return self._run(calls.free(waited, now_ms))
 
     def pause(
         self, handler: str, *, resume: bool = False, now_ms: int | None = None

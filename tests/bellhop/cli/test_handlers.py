@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+import threading
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bellhop import moving
 from bellhop.ledger import (
     ClaimLimit,
     GiveBack,
@@ -18,6 +22,7 @@ from bellhop.ledger import (
     SettledMail,
     Subscription,
     keys,
+    read_condition,
     read_subscriptions,
 )
 from bellhop.ledger import (
@@ -277,16 +282,41 @@ def test_mail_in_the_hands_of_a_worker_that_died_is_waited_for(run: Run, ledger:
     deploy = Deploy(ledger, audit())
     accept(ledger, "e1", "e2")
     ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 1)])
-    # Its machine is gone: nobody speaks for it, and its lease is about to end.
+    # Its machine is gone: nobody speaks for it, and its lease has ended.
     ledger.redis.zadd(keys.ALIVE, {"w-1": 1})
+    ledger.redis.zadd(keys.LEASES, {"w-1": 1})
     seconds, _ = ledger.redis.time()
-    ledger.redis.zadd(keys.LEASES, {"w-1": (seconds + 1) * 1000})
-    ledger.redis.set(keys.SWEPT, seconds * 1000)
+    ledger.redis.set(keys.SWEPT, (seconds + 1) * 1000)
+    sweep = partial(ledger.sweep, queues="rq:queue:bellhop:")
+    foreman = threading.Timer(1.0, sweep)  # that of another machine
+    foreman.start()
 
     moved = run("handlers", "move", "doors.audit", "doors.log", "--yes")
+    foreman.join()
     assert moved.exit_code == 0, moved.output
     assert "waiting for mail of doors.audit that is in the hands of w-1" in moved.stderr
+    assert "is gone" not in moved.stderr
     assert mail(ledger, "doors.log") == ["e1", "e2"]
+
+
+def test_it_is_freed_without_a_foreman_though_nobody_takes_this_command_for_one(
+    run: Run, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy = Deploy(ledger, audit())
+    accept(ledger, "e1", "e2")
+    ledger.claim("w-1", deploy.handlers, [ClaimLimit("doors.audit", 9, 1)])
+    ledger.redis.zadd(keys.ALIVE, {"w-1": 1})
+    ledger.redis.zadd(keys.LEASES, {"w-1": 1})
+    ledger.redis.set(keys.SWEPT, 5)
+    assert moving.forget.__kwdefaults__
+    monkeypatch.setitem(moving.forget.__kwdefaults__, "pause", lambda _seconds: None)
+
+    forgotten = run("handlers", "forget", "doors.audit", "--yes")
+    assert forgotten.exit_code == 0, forgotten.output
+    assert "bellhop: w-1 is gone, and so is every `bellhop worker`" in forgotten.stderr
+    assert "2 events abandoned" in forgotten.stdout
+    assert ledger.redis.get(keys.SWEPT) == b"5"
+    assert read_condition(ledger.redis).swept_at == datetime.fromtimestamp(0.005, UTC)
 
 
 def test_a_dead_letter_is_tried_again_under_the_new_name(run: Run, ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,7 @@ from bellhop.ledger import (
     Arrival,
     Claimed,
     ClaimLimit,
+    Freed,
     GiveBack,
     HandlerSet,
     Ledger,
@@ -53,6 +55,9 @@ class Post:
 
     def sweep(self, **options: Any) -> Any:
         return self.ledger.sweep(queues=QUEUES, now_ms=self.now, **options)
+
+    def free(self, waited: timedelta) -> Freed:
+        return self.ledger.free(waited, now_ms=self.now)
 
     def accept(self, count: int = 1, mailbox: str = "device:1") -> list[str]:
         ids = [f"e{self._events + number}" for number in range(1, count + 1)]

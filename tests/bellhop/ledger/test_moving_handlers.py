@@ -277,7 +277,7 @@ def test_what_handlers_said_can_be_read_under_the_new_name(redis: Redis) -> None
     post.end("w")
 
     woken: list[Sequence[str]] = []
-    *_, last = move(post.ledger, "old", "new", enqueue_shifts=woken.append, free_mail=post.sweep)
+    *_, last = move(post.ledger, "old", "new", enqueue_shifts=woken.append, free_mail=post.free)
 
     assert last.events == 3
     assert post.mail("new") == ["e3", "e1"]
