@@ -2,11 +2,14 @@
 
 import os
 import signal
+import time
 from collections import Counter
 from uuid import uuid4
 
 import pytest
+from redis import Redis
 
+from bellhop.ledger import read_subscriptions
 from tests.slack import slack
 from tests.system.conftest import House, descendants, eventually
 
@@ -103,6 +106,45 @@ def test_two_programs_on_one_redis_see_all_events_each(house: House) -> None:
     assert Counter(house.lines()) == Counter(
         f"{name} {one}" for name in ("kept", "gone") for one in events
     )
+
+
+@pytest.mark.long
+def test_a_program_that_was_down_under_load_handles_all_of_it_when_it_is_back(
+    house: House, redis: Redis
+) -> None:
+    """Down for 40 s, which is the same as for five minutes.
+
+    A worker that is silent for 30 s is forgotten, and with it its set of handlers. From then on
+    nothing changes until the handler itself is forgotten, after a day.
+    """
+    house.start("receiver")
+    house.await_ready()
+    house.handlers(KEPT)
+    house.start("worker", "-n", "1")
+    eventually(lambda: "worker ready" in house.output(), "the first is ready")
+    house.handlers(GONE)
+    down = house.start("worker", "-n", "1")
+    eventually(lambda: house.output().count("worker ready") == 2, "both are ready")
+
+    events = [post(house) for _ in range(20)]
+    for pid in (down.pid, *descendants(down.pid)):
+        os.kill(pid, signal.SIGKILL)
+    ends = time.monotonic() + 40
+    for left in range(380, 0, -1):
+        events.append(post(house))
+        time.sleep(max(0.0, (ends - time.monotonic()) / left))
+    [found] = [one for one in read_subscriptions(redis) if one.name == "gone"]
+    assert not found.workers
+    assert found.mailboxes > 300
+
+    house.start("worker", "-n", "1")
+    expected = {f"{name} {one}" for name in ("kept", "gone") for one in events}
+    eventually(lambda: expected <= set(house.lines()), "each has all 400", shown=house.output)
+    assert len(events) == 400
+    assert set(house.lines()) == expected
+    # What it was at when it was killed may have been handled twice, but nothing of the other's.
+    kept = Counter(line for line in house.lines() if line.startswith("kept"))
+    assert set(kept.values()) == {1}
 
 
 LONG = """
