@@ -17,13 +17,27 @@ class Case:
             self.deliveries[delivery.event_id].append(delivery)
         self.runs: dict[tuple[str, str], list[Run]] = defaultdict(list)
         for run in sorted(history.runs, key=lambda one: one.began):
-            self.runs[run.event_id, run.handler].append(run)
+            self.runs[run.event_id, self._given_to(run)].append(run)
         self.accepted = {
             event_id: min(fine)
             for event_id, deliveries in self.deliveries.items()
             if (fine := [one.answered for one in deliveries if one.answer in FINE])
         }
         """When each accepted event was first answered with a 2xx."""
+
+    def _given_to(self, run: Run) -> str:
+        """Return under which name an event was given to the handler of a run, in the end.
+
+        What waited for a handler that was renamed has been moved to its other name.
+        """
+        record = self.history.records.get(run.event_id)
+        if record is None or run.handler in record.handlers:
+            return run.handler
+        for names in self.history.renamed.items():
+            for one, other in (names, names[::-1]):
+                if run.handler == one and other in record.handlers:
+                    return other
+        return run.handler
 
     def mailboxes(self) -> list[list[str]]:
         """Return the events of each device, in the order in which the ledger accepted them."""

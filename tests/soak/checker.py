@@ -6,46 +6,15 @@ it; each violation names the events, so that their lines can be found in the fil
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
 from itertools import pairwise
 
 from tests.soak.case import Case
 from tests.soak.history import FINE, UNSURE, Delivery, History, Run
+from tests.soak.subscribed import given, in_time, paused, told
 from tests.soak.turns import overtakings
+from tests.soak.violation import Clause, Violation, described
 
 _DONE = ("done", "dropped")
-
-
-class Clause(Enum):
-    """A clause of the promise, or of what must hold so that it can be judged."""
-
-    KEPT = "accepted means kept"
-    ONCE_IN = "once in"
-    HANDLED = "at least once out"
-    ONCE_OUT = "handled again only if its worker was killed under it"
-    APART = "handlers are apart"
-    ORDER = "in order for a device"
-    TURN = "nothing overtakes an event that is open, if in_order=True"
-    AGAIN = "a dead letter that is tried again is handled again"
-    ALONE = "one event of a device at a time"
-    STRANGE = "nothing is thrown away for being strange"
-    INVENTED = "nothing is handled that was not accepted"
-    EXPLAINED = "a run ends, unless its worker was killed"
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """How a clause was broken, by which events, in which handler."""
-
-    clause: Clause
-    events: tuple[str, ...]
-    handler: str
-    what: str
-
-    def __str__(self) -> str:
-        where = f" [{self.handler}]" if self.handler else ""
-        return f"{self.clause.value}: {' '.join(self.events)}{where}: {self.what}"
 
 
 def check(history: History) -> list[Violation]:
@@ -94,6 +63,8 @@ def _handled(case: Case) -> Iterator[Violation]:
             continue
         for handler in case.history.sent[event_id].handlers:
             written = record.handlers.get(handler)
+            if written is None and handler in case.history.comes_and_goes:
+                continue  # whether it was to be given to it is another clause
             runs = case.runs.get((event_id, handler), [])
             state = written.state if written else "open"
             if written and state in _DONE:
@@ -108,11 +79,20 @@ def _handled(case: Case) -> Iterator[Violation]:
                 ):
                     what = "dead, but it never failed"
                     yield Violation(Clause.HANDLED, (event_id,), handler, what)
+            elif _is_anothers(case, event_id, handler, state):
+                pass
             elif case.history.drained:
                 apart = not runs and case.another_failed(event_id, handler, float("inf"))
                 clause = Clause.APART if apart else Clause.HANDLED
                 what = f"neither done nor dead, but {state} after {len(runs)} runs"
                 yield Violation(clause, (event_id,), handler, what)
+
+
+def _is_anothers(case: Case, event_id: str, handler: str, state: str) -> bool:
+    """Say whether it was to be moved to the handler's other name, which had it already."""
+    names = case.history.names_that_change
+    given_to = case.history.records[event_id].handlers.keys()
+    return state == "abandoned" and handler in names and bool((names - {handler}) & given_to)
 
 
 def _once_out(case: Case) -> Iterator[Violation]:
@@ -125,16 +105,20 @@ def _once_out(case: Case) -> Iterator[Violation]:
             apart = run.outcome == "done" and case.another_failed(
                 event_id, handler, following.began
             )
-            what = f"{_described(run)} was followed by {_described(following)}"
+            what = f"{described(run)} was followed by {described(following)}"
             clause = Clause.APART if apart else Clause.ONCE_OUT
             yield Violation(clause, (event_id,), handler, what)
 
 
 def _order(case: Case) -> Iterator[Violation]:
-    """In the order that the ledger says, which must be the order that senders have seen."""
+    """In the order that the ledger says, which must be the order that senders have seen.
+
+    A handler that was renamed is given what waits under its other name when it had later ones.
+    """
     for events in case.mailboxes():
         yield from _order_of_acceptance(case, events)
-        for handler in {name for one in events for name in case.history.sent[one].handlers}:
+        handlers = {name for one in events for name in case.history.sent[one].handlers}
+        for handler in handlers - case.history.names_that_change:
             yield from _order_of_handling(case, events, handler)
 
 
@@ -166,9 +150,7 @@ def _turns(case: Case) -> Iterator[Violation]:
         for handler in case.history.in_order:
             line = [case.runs.get((event_id, handler), []) for event_id in events]
             for run, following, between in overtakings(line, case.history.resumed, case.excuses):
-                what = (
-                    f"{_described(between)} between {_described(run)} and {_described(following)}"
-                )
+                what = f"{described(between)} between {described(run)} and {described(following)}"
                 yield Violation(Clause.TURN, (run.event_id, between.event_id), handler, what)
 
 
@@ -188,9 +170,9 @@ def _again(case: Case) -> Iterator[Violation]:
 
 def _alone(case: Case) -> Iterator[Violation]:
     lines: dict[tuple[str, str], list[Run]] = defaultdict(list)
-    for (event_id, handler), runs in case.runs.items():
-        if event_id in case.history.sent:
-            lines[case.history.sent[event_id].mailbox, handler] += runs
+    for run in case.history.runs:
+        if run.event_id in case.history.sent:
+            lines[case.history.sent[run.event_id].mailbox, run.handler].append(run)
     for (_, handler), runs in lines.items():
         runs.sort(key=lambda run: run.began)
         latest: tuple[Run, float] | None = None
@@ -198,7 +180,7 @@ def _alone(case: Case) -> Iterator[Violation]:
             if latest and run.began < latest[1]:
                 before = latest[0]
                 if not case.excuses.adrift(before) and not case.excuses.adrift(run):
-                    what = f"{_described(before)} was not over when {_described(run)} began"
+                    what = f"{described(before)} was not over when {described(run)} began"
                     yield Violation(Clause.ALONE, (before.event_id, run.event_id), handler, what)
             ended = _end(case, run)
             if ended is not None and (latest is None or ended > latest[1]):
@@ -228,9 +210,16 @@ def _invented(case: Case) -> Iterator[Violation]:
             yield Violation(Clause.INVENTED, (event_id,), "", "the ledger has a record of it")
     for (event_id, handler), runs in case.runs.items():
         if not _may_be_accepted(case, event_id, runs[0].began):
-            yield Violation(Clause.INVENTED, (event_id,), handler, _described(runs[0]))
+            yield Violation(Clause.INVENTED, (event_id,), handler, described(runs[0]))
         elif handler not in case.history.sent[event_id].handlers:
             yield Violation(Clause.INVENTED, (event_id,), handler, "the handler does not match it")
+        elif (
+            event_id in case.history.records
+            and handler not in case.history.records[event_id].handlers
+        ):
+            yield Violation(
+                Clause.INVENTED, (event_id,), handler, "it was not given to the handler"
+            )
 
 
 def _may_be_accepted(case: Case, event_id: str, by: float) -> bool:
@@ -250,25 +239,24 @@ def _explained(case: Case) -> Iterator[Violation]:
         if run.ended is None and case.history.drained:
             if case.excuses.death(run) or case.excuses.adrift(run):
                 continue
-            what = f"{_described(run)}, and its worker was not killed"
+            what = f"{described(run)}, and its worker was not killed"
             yield Violation(Clause.EXPLAINED, (run.event_id,), run.handler, what)
-
-
-def _described(run: Run) -> str:
-    end = "had no end" if run.ended is None else f"{run.outcome} at {run.ended:.3f}"
-    return f"attempt {run.attempt} (process {run.pid}, began {run.began:.3f}, {end})"
 
 
 _CLAUSES: tuple[Callable[[Case], Iterator[Violation]], ...] = (
     _kept,
     _once_in,
+    given,
     _handled,
     _once_out,
+    in_time,
     _order,
     _turns,
     _again,
     _alone,
     _strange,
+    told,
+    paused,
     _invented,
     _explained,
 )

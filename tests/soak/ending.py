@@ -1,10 +1,13 @@
 """What the ledger says in the end, and whether it is the end."""
 
+import math
+import time
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
 
-from bellhop.ledger import Quarantine, keys
+from bellhop.ledger import Quarantine, keys, read_subscriptions
 from bellhop.ledger.handled import read_record
 from tests.soak.history import Record, Written
 
@@ -42,6 +45,19 @@ def read_records(redis: Redis) -> dict[str, Record]:
                 pipeline.hgetall(keys.event(name))
             for name, fields in zip(names, pipeline.execute(), strict=True):
                 records[name] = _record(len(records), fields)
+
+
+def read_since(redis: Redis, handlers: Iterable[str]) -> dict[str, float]:
+    """Return since when handlers are subscribed, on the monotonic clock; never, if they are not."""
+    offset = time.time() - time.monotonic()
+    known = {one.name: one.since.timestamp() - offset for one in read_subscriptions(redis)}
+    return {name: known.get(name, math.inf) for name in handlers}
+
+
+def have_workers(redis: Redis, handlers: Iterable[str]) -> bool:
+    """Say whether each of these handlers is subscribed, and a worker has it."""
+    had = {one.name for one in read_subscriptions(redis) if one.workers}
+    return had >= set(handlers)
 
 
 def read_quarantine(redis: Redis) -> frozenset[str]:

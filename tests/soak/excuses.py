@@ -16,6 +16,7 @@ Stopping a worker with SIGTERM, killing its pool, a receiver or Redis, and pause
 excuse nothing.
 """
 
+import math
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator
@@ -41,7 +42,9 @@ class Excuses:
 
     def __init__(self, history: History) -> None:
         self._timeout = history.timeout
-        self._patience = min(history.lease, history.timeout + KILL_AFTER) - SETTLED_WITHIN
+        self._timeouts = history.timeouts
+        shortest = min(history.timeout, *history.timeouts.values(), math.inf)
+        self._patience = min(history.lease, shortest + KILL_AFTER) - SETTLED_WITHIN
         self._deaths: dict[int, list[Killed]] = defaultdict(list)
         for death in sorted(history.killed, key=lambda death: death.since):
             self._deaths[death.pid].append(death)
@@ -54,6 +57,10 @@ class Excuses:
     def redis_was_away(self, since: float, until: float) -> bool:
         """Say whether Redis was away at any time in between."""
         return any(begin <= until and end >= since for begin, end in self._of_all)
+
+    def was_away(self, pid: int, since: float, until: float) -> bool:
+        """Say whether a worker was paused, or all were away, at any time in between."""
+        return any(begin <= until and end >= since for begin, end in self._away(pid))
 
     def death(self, run: Run) -> Killed | None:
         """Return how the run's worker was killed, if it was."""
@@ -81,7 +88,7 @@ class Excuses:
         """Say whether the time of a run was up in the moment when it was through."""
         if run.ended is None:
             return False
-        up = run.began + self._timeout
+        up = run.began + self._timeouts.get(run.handler, self._timeout)
         return run.ended + _MOMENT >= up or any(
             since <= run.ended + _MOMENT and until >= up for since, until in self._away(run.pid)
         )

@@ -8,9 +8,12 @@ from random import Random
 from zlib import crc32
 
 TIMEOUT = 10.0
-"""Seconds that each handler may take: so a lease of the soak is 25 s."""
+"""Seconds that each handler may take."""
 
-HANDLES = {
+HANGS_FOR = 8.0
+"""Seconds that those may take that hang."""
+
+FRONT = {
     "audit": "",
     "doors": "lock.",
     "codes": "access_code.",
@@ -18,11 +21,35 @@ HANDLES = {
     "upkeep": "device.",
     "frail": "device.",
     "strict": "lock.",
+    "stuck": "noise_sensor.",
 }
-"""The handlers, and how the types that they handle begin."""
+"""The handlers of the first program, and how the types that they handle begin."""
+
+OLD = {"greet": "lock.", "parting": "thermostat."}
+"""Those that only its old version has."""
+
+NEW = {"welcome": "lock.", "added": "access_code."}
+"""Those that only its new version has."""
+
+RENAMED = {"greet": "welcome"}
+"""A handler of the old version that has another name in the new one. Neither ever fails."""
+
+DESK = {"copy": "", "clings": "noise_sensor.", "leaks": "device."}
+"""The handlers of the second program."""
+
+HANDLES = {**FRONT, **OLD, **NEW, **DESK}
 
 IN_ORDER = frozenset({"strict"})
 """Those with `in_order=True`."""
+
+HANG = frozenset({"stuck", "clings"})
+"""Those that hang."""
+
+QUICK = frozenset({"audit", "copy"})
+"""Those that get every event, are quick, and so must not be late because another hangs."""
+
+NOISE = "noise_sensor.noise_threshold_triggered"
+"""The type of which the events hang in some handlers. There are few, so that others have time."""
 
 TYPES = (
     "lock.unlocked",
@@ -34,9 +61,13 @@ TYPES = (
     "device.connected",
     "device.disconnected",
 )
+"""The types of all other events."""
 
 ATTEMPTS = 4
 """How often the failing handlers are tried."""
+
+HANG_ATTEMPTS = 2
+"""How often the hanging ones are tried."""
 
 NEVER = 99
 """More often than anything is tried."""
@@ -49,7 +80,8 @@ class Fate:
     `takes`: seconds. `fails`: how many attempts fail, before one succeeds; they raise `Retry` after
     `again` seconds, or, without it, an error; what fails `ATTEMPTS` times is a dead letter, and
     done when it is tried again by hand. `kills`: how many runs kill their process, by a
-    signal or, if `exits`, by leaving it.
+    signal or, if `exits`, by leaving it. `hangs`: how many attempts do not come to their end.
+    `clings`: the first of them cannot be interrupted. `leaks`: MiB that are never freed.
     """
 
     takes: float = 0.0
@@ -57,6 +89,9 @@ class Fate:
     again: float | None = None
     kills: int = 0
     exits: bool = False
+    hangs: int = 0
+    clings: bool = False
+    leaks: int = 0
 
 
 def fate(event_id: str, handler: str) -> Fate:
@@ -78,9 +113,14 @@ def fate(event_id: str, handler: str) -> Fate:
         case "frail" if dice < 0.004:
             kills = NEVER if dice < 0.0005 else 1
             return Fate(takes=chance.uniform(0.0, 0.1), kills=kills, exits=chance.random() < 0.5)
+        case "stuck" | "clings":
+            hangs = NEVER if dice < 0.2 else 1
+            return Fate(hangs=hangs, clings=handler == "clings" and dice > 0.7)
+        case "leaks" if dice < 0.5:
+            return Fate(leaks=2)
     return Fate()
 
 
 def handlers_of(event_type: str) -> tuple[str, ...]:
-    """Return the handlers that an event of this type is for."""
+    """Return the handlers that an event of this type is for, of all programs and versions."""
     return tuple(name for name, prefix in HANDLES.items() if event_type.startswith(prefix))

@@ -1,7 +1,8 @@
 """What goes wrong in a soak: by chance, from a seed, and written down for the checker.
 
-The kinds are dealt from a deck that is shuffled again when it is used up, so that a run of a minute
-meets nearly all of them. A fault whose target is down already is passed over.
+The kinds are dealt from a deck that is shuffled again when it is used up. The first deck has one of
+each kind, so that a run of a minute meets nearly all of them. A fault whose target is down already
+comes later.
 """
 
 import signal
@@ -14,12 +15,13 @@ from datetime import timedelta
 from random import Random
 
 import psutil
+from redis.exceptions import RedisError
 
 from bellhop.embedded import EmbeddedRedisFailed
 from bellhop.ledger import DeadLetters, Ledger
 from bellhop.queue import enqueue_shifts
 from tests.soak.fates import fate
-from tests.soak.history import Away, Killed, Resumed
+from tests.soak.history import Away, Broken, Killed, Resumed
 from tests.soak.stage import Part, Stage, signalled
 
 DECK = {
@@ -37,12 +39,16 @@ DECK = {
     "kill redis": 2,
     "pause redis": 2,
     "stop redis": 1,
+    "fill redis": 1,
     "retry dead letters": 3,
 }
 """The kinds of faults, with how many there are of each in a deck."""
 
-EVERY = 2.5
+EVERY = 2.2
 """Seconds from one fault to the next, on average."""
+
+_OTHER_AFTER = 0.3
+"""Seconds until another fault is tried instead of one that could not be done."""
 
 _RETENTION = timedelta(days=14)
 """The receivers' and workers', which is the default."""
@@ -52,9 +58,10 @@ _LETTERS = 20
 
 
 class Faults:
-    """Breaks the stage, a little at a time: call `step` often. `longest`: seconds of a lease."""
+    """Breaks the stage, a little at a time: call `step` often. `lease`: seconds."""
 
     def __init__(self, stage: Stage, seed: int, lease: float) -> None:
+        self.broken: list[Broken] = []
         self.done: Counter[str] = Counter()
         self.killed: list[Killed] = []
         self.away: list[Away] = []
@@ -62,7 +69,8 @@ class Faults:
         self._stage = stage
         self._lease = lease
         self._chance = Random(f"faults {seed}")
-        self._deck: list[str] = []
+        self._deck = list(DECK)
+        self._chance.shuffle(self._deck)
         self._next = time.monotonic() + EVERY
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._paused: dict[int, tuple[psutil.Process, float]] = {}
@@ -70,10 +78,11 @@ class Faults:
         self._mending: threading.Thread | None = None
         self._failure: Exception | None = None
 
-    def step(self) -> None:
+    def step(self, *, calm: bool) -> None:
         """End the pauses that are over, and inject the next fault if it is time for it.
 
-        Raises what went wrong with starting Redis again.
+        `calm`: nothing more is to be broken for now. Raises what went wrong with starting Redis
+        again.
         """
         if self._failure:
             raise self._failure
@@ -81,12 +90,17 @@ class Faults:
         for entry in [entry for entry in self._later if entry[0] <= now]:
             self._later.remove(entry)
             entry[1]()
-        if now >= self._next:
-            self._next = now + min(self._chance.expovariate(1 / EVERY), 3 * EVERY)
+        if now >= self._next and not calm:
+            self._next = now + EVERY * self._chance.uniform(0.4, 1.6)
             if not self._deck:
                 self._deck = list(Counter(DECK).elements())
                 self._chance.shuffle(self._deck)
-            self._inject(self._deck.pop())
+            kind = self._deck.pop()
+            if self._inject(kind):
+                self.note(kind)
+            else:
+                self._deck.insert(0, kind)
+                self._next = now + _OTHER_AFTER
 
     def finish(self) -> None:
         """Let everything go on that was paused, and wait until Redis is back."""
@@ -98,21 +112,28 @@ class Faults:
         if self._failure:
             raise self._failure
 
-    def _inject(self, kind: str) -> None:
+    def _inject(self, kind: str) -> bool:
+        """Do it, and return whether it could be done."""
         verb, _, target = kind.partition(" ")
         if verb == "retry":
-            done = self._retry_dead_letters()
-        elif target == "redis":
-            done = self._break_redis(verb)
-        elif target.startswith("a worker"):
-            done = self._break_worker(verb, beyond="beyond" in target)
-        elif "receiver" in target:
-            done = self._break_part(verb, self._chance.choice(self._stage.receivers))
-        else:
-            pool = self._chance.choice(self._stage.pools)
-            done = self._break_part(verb, pool, whole="workers" in target)
-        if done:
-            self.done[kind] += 1
+            return self._retry_dead_letters()
+        if target == "redis":
+            return self._break_redis(verb)
+        if target.startswith("a worker"):
+            return self._break_worker(verb, beyond="beyond" in target)
+        if "receiver" in target:
+            return self._break_part(verb, self._chance.choice(self._stage.receivers))
+        pool = self._chance.choice(self._stage.pools)
+        return self._break_part(verb, pool, whole="workers" in target)
+
+    def note(self, kind: str) -> None:
+        """Write down that something was broken, or done."""
+        self.done[kind] += 1
+        self.broken.append(Broken(time.monotonic(), kind))
+
+    def stop(self, part: Part) -> bool:
+        """Ask a part to stop, unless that would end it at once; return whether it was asked."""
+        return self._break_part("stop", part)
 
     def _break_worker(self, verb: str, *, beyond: bool) -> bool:
         workers = [
@@ -162,7 +183,7 @@ class Faults:
         return done
 
     def _retry_dead_letters(self) -> bool:
-        """Have some tried again, as `bellhop dead retry` does; none that kills its worker."""
+        """Have some tried again, as `bellhop dead retry` does; none that hangs or kills."""
         if self._mending and self._mending.is_alive():
             return False
         since = time.monotonic()
@@ -170,7 +191,7 @@ class Faults:
             letters = [
                 letter
                 for letter in DeadLetters(redis)
-                if not fate(letter.event_id, letter.handler).kills
+                if not (doomed := fate(letter.event_id, letter.handler)).kills and not doomed.hangs
             ]
             letters = self._chance.sample(letters, min(len(letters), _LETTERS))
             letters.sort(key=lambda letter: letter.order)
@@ -196,7 +217,12 @@ class Faults:
         redis = self._stage.redis
         try:
             process = psutil.Process(self._stage.redis_pid)
-            if verb == "pause":
+            if verb == "fill":
+                with self._stage.client() as client:
+                    client.config_set("maxmemory", 1)
+                    time.sleep(seconds)
+                    client.config_set("maxmemory", 0)
+            elif verb == "pause":
                 process.suspend()
                 time.sleep(seconds)
                 process.resume()
@@ -209,7 +235,7 @@ class Faults:
                 time.sleep(seconds)
                 redis.start()
             self._stage.know_redis()
-        except (psutil.Error, EmbeddedRedisFailed) as error:
+        except (psutil.Error, RedisError, EmbeddedRedisFailed) as error:
             self._failure = error
         finally:
             self.away.append(Away(None, since, time.monotonic(), "redis"))

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from tests.soak.checker import Clause
 from tests.soak.excuses import SETTLED_WITHIN
 from tests.soak.histories import HANDLERS, Story
 from tests.soak.history import Away, Delivery, History, Record, Run, Written
+from tests.soak.violation import Clause
 
 T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]

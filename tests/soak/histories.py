@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from tests.soak.checker import Clause, check
+from tests.soak.checker import check
 from tests.soak.history import (
     Answer,
     Away,
@@ -17,6 +17,7 @@ from tests.soak.history import (
     Sent,
     Written,
 )
+from tests.soak.violation import Clause
 
 HANDLERS = ("left", "right")
 """The handlers that every event of these histories is for."""

@@ -4,8 +4,8 @@ Times are seconds on the machine's monotonic clock, which all its processes shar
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +98,31 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """A time in which a handler was paused, by hand, as far as whoever did it knows."""
+
+    handler: str
+    since: float
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Something that was broken, or done, at some moment. `what`: in words."""
+
+    at: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """What the doctor said while a handler of the old version had no worker any more."""
+
+    exit_code: int
+    without_worker: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Written:
     """What the ledger says in the end of a handler and an event."""
 
@@ -118,10 +143,15 @@ class Record:
 class History:
     """All of it.
 
-    `timeout`: seconds that a handler may take. `lease`: seconds that a worker may be silent before
-    its mail is given to others. `in_order`: the handlers that were to take the events of a device
-    strictly in turn. `drained`: everything had the time to come to its end, so nothing
-    may be open any more.
+    `timeout`: seconds that a handler may take; `timeouts`: of those that may take others. `lease`:
+    seconds that a worker may be silent before its mail is given to others. `in_order`: the handlers
+    that were to take the events of a device strictly in turn. `drained`: everything had the time to
+    come to its end, so nothing may be open any more.
+
+    `subscribed`: since when handlers are, of those that not all versions have. `renamed`: of these,
+    the new name of each that has another one in the new version. `calm`: times in which nothing was
+    broken. `quick`: the handlers that must not be late then. `told`: what hooks were called about,
+    `handler event_id` or a svix-id; without it there were no hooks.
     """
 
     sent: Mapping[str, Sent]
@@ -136,54 +166,97 @@ class History:
     lease: float
     in_order: frozenset[str]
     drained: bool = True
+    timeouts: Mapping[str, float] = field(default_factory=dict)
+    subscribed: Mapping[str, float] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    calm: tuple[tuple[float, float], ...] = ()
+    quick: frozenset[str] = frozenset()
+    told: frozenset[str] | None = None
+    paused: tuple[Paused, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    doctor: Doctor | None = None
+
+    @property
+    def names_that_change(self) -> frozenset[str]:
+        """The old and the new names of handlers that were renamed."""
+        return frozenset(self.renamed) | frozenset(self.renamed.values())
+
+    @property
+    def comes_and_goes(self) -> frozenset[str]:
+        """The handlers that not all versions have."""
+        return frozenset(self.subscribed) | self.names_that_change
 
     def with_runs(self, runs: Iterable[Run]) -> "History":
         """Return the same history with other runs."""
         return replace(self, runs=tuple(runs))
 
 
+_LINES = {
+    "deliveries": Delivery,
+    "runs": Run,
+    "killed": Killed,
+    "away": Away,
+    "resumed": Resumed,
+    "paused": Paused,
+    "broken": Broken,
+}
+"""What has a file of its own, by its name in a history."""
+
+
 def save(history: History, directory: Path) -> None:
     """Write a history into a directory, a file for each kind of thing, a line for each thing."""
     directory.mkdir(parents=True, exist_ok=True)
     _write(directory / "sent.jsonl", map(asdict, history.sent.values()))
-    for name in ("deliveries", "runs", "killed", "away", "resumed"):
+    for name in _LINES:
         _write(directory / f"{name}.jsonl", map(asdict, getattr(history, name)))
     records = ({"event_id": name, **asdict(one)} for name, one in history.records.items())
     _write(directory / "records.jsonl", records)
     rest = {
         "quarantined": sorted(history.quarantined),
         "timeout": history.timeout,
+        "timeouts": dict(history.timeouts),
         "lease": history.lease,
         "in_order": sorted(history.in_order),
         "drained": history.drained,
+        "subscribed": dict(history.subscribed),
+        "renamed": dict(history.renamed),
+        "calm": history.calm,
+        "quick": sorted(history.quick),
+        "told": None if history.told is None else sorted(history.told),
+        "doctor": None if history.doctor is None else asdict(history.doctor),
     }
     _write(directory / "rest.jsonl", [rest])
 
 
 def load(directory: Path) -> History:
     """Read a history that `save` wrote."""
-    sent = [Sent(**_with_tuple(line)) for line in _read(directory / "sent.jsonl")]
+    sent = [Sent(**_with_tuple(line, "handlers")) for line in _read(directory / "sent.jsonl")]
     records = {}
     for line in _read(directory / "records.jsonl"):
         handlers = {name: Written(**one) for name, one in line["handlers"].items()}
         records[line["event_id"]] = Record(line["place"], line["state"], handlers)
     [rest] = _read(directory / "rest.jsonl")
+    told, doctor = rest.pop("told"), rest.pop("doctor")
     return History(
         sent={one.event_id: one for one in sent},
-        deliveries=tuple(Delivery(**line) for line in _read(directory / "deliveries.jsonl")),
-        runs=tuple(Run(**line) for line in _read(directory / "runs.jsonl")),
-        killed=tuple(Killed(**line) for line in _read(directory / "killed.jsonl")),
-        away=tuple(Away(**line) for line in _read(directory / "away.jsonl")),
-        resumed=tuple(Resumed(**line) for line in _read(directory / "resumed.jsonl")),
         records=records,
         quarantined=frozenset(rest.pop("quarantined")),
         in_order=frozenset(rest.pop("in_order")),
+        calm=tuple((since, until) for since, until in rest.pop("calm")),
+        quick=frozenset(rest.pop("quick")),
+        told=None if told is None else frozenset(told),
+        doctor=None if doctor is None else Doctor(**_with_tuple(doctor, "without_worker")),
+        **{name: _read_all(directory / f"{name}.jsonl", kind) for name, kind in _LINES.items()},
         **rest,
     )
 
 
-def _with_tuple(line: dict[str, Any]) -> dict[str, Any]:
-    return {**line, "handlers": tuple(line["handlers"])}
+def _read_all(path: Path, kind: Callable[..., Any]) -> Any:
+    return tuple(kind(**line) for line in _read(path))
+
+
+def _with_tuple(line: dict[str, Any], name: str) -> dict[str, Any]:
+    return {**line, name: tuple(line[name])}
 
 
 def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -1,5 +1,6 @@
 """The lines that the handlers write, read while they are written."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ class Lines:
         self._read = 0
         self._runs: dict[str, Run] = {}
         self.deaths: list[Killed] = []
+        self.told: set[str] = set()
+        """What hooks were called about."""
 
     @property
     def runs(self) -> list[Run]:
@@ -25,6 +28,13 @@ class Lines:
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def hung(self, handlers: Collection[str], seconds: float) -> int:
+        """Return how often one of these handlers hung until its time, so many seconds, was up."""
+        return sum(
+            run.handler in handlers and run.ended is not None and run.ended - run.began >= seconds
+            for run in self._runs.values()
+        )
 
     def update(self) -> None:
         """Read what was written since the last time."""
@@ -47,3 +57,5 @@ class Lines:
             case ["dies", time, name]:
                 pid = self._runs[name].pid
                 self.deaths.append(Killed(pid, float(time), float(time) + _DYING))
+            case ["told", *about]:
+                self.told.add(" ".join(about))

@@ -19,7 +19,7 @@ from random import Random
 from bellhop.samples import sample
 from bellhop.signature import sign
 from tests.conftest import SECRET
-from tests.soak.fates import TYPES, handlers_of
+from tests.soak.fates import NOISE, TYPES, handlers_of
 from tests.soak.history import FINE, Answer, Delivery, Sent
 
 THREADS = 12
@@ -27,6 +27,9 @@ PATIENCE = 6.0
 """Seconds that a sender waits for an answer. Svix waits 15, but a soak is short."""
 
 _FORGED = "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCwgbm90IG91cnM="
+_NOISE_EVERY = 12.0
+"""Seconds from one event that hangs to the next."""
+
 _DEVICES = 60
 _HOT = 4
 """So many devices have a third of all events."""
@@ -64,7 +67,10 @@ class Senders:
         ]
         self._maker = threading.Thread(target=self._make_up, daemon=True)
         now = datetime.now(UTC)
-        self._bodies = {name: sample(name, {}, now=now, new_id=lambda: "new") for name in TYPES}
+        self._noise_due = 0.0
+        self._bodies = {
+            name: sample(name, {}, now=now, new_id=lambda: "new") for name in (*TYPES, NOISE)
+        }
 
     def start(self) -> None:
         """Begin to send."""
@@ -83,12 +89,14 @@ class Senders:
         while not self._over.wait(max(0.0, due - time.monotonic())):
             burst = 30 if self._chance.random() < 0.005 else 1
             for _ in range(burst):
-                self._make_one()
+                self._make_one(self._chance.choice(TYPES))
+            if due >= self._noise_due:
+                self._noise_due = due + _NOISE_EVERY
+                self._make_one(NOISE)
             due += self._chance.expovariate(self._rate / 1.145)  # 0.005 bursts of 30
 
-    def _make_one(self) -> None:
+    def _make_one(self, event_type: str) -> None:
         number = next(self._numbers)
-        event_type = self._chance.choice(TYPES)
         few = self._chance.random() < 0.33
         device = f"door{self._chance.randrange(_HOT if few else _DEVICES)}"
         event_id = f"e{self._seed}-{number}"

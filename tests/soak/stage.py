@@ -1,4 +1,8 @@
-"""The processes of a soak: one Redis, two receivers, and two pools with three workers."""
+"""The processes of a soak: one Redis, two receivers, and two programs, which have three pools.
+
+The first program has two versions, and a pool that is restarted comes back with the one that it was
+given meanwhile.
+"""
 
 import http.client
 import os
@@ -9,7 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 
@@ -39,6 +43,7 @@ class Part:
     process: psutil.Popen | None = None
     resting: float = 0.0
     asked: bool = False
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def alive(self) -> bool:
@@ -60,10 +65,10 @@ class Stage:
             Part(f"receiver-{number}", ("receiver", "--port", str(port)), port)
             for number, port in enumerate(ports, 1)
         ]
-        self.pools = [
-            Part("pool-1", ("worker", "-n", "2")),
-            Part("pool-2", ("worker", "-n", "1")),
-        ]
+        self.front = [_pool("pool-1", 2), _pool("pool-2", 1)]
+        desk = _pool("desk", 2)
+        desk.environment |= {"BELLHOP_HANDLERS": "tests.soak.desk", "BELLHOP_MAX_MEMORY": "128MiB"}
+        self.pools = [*self.front, desk]
         self._seen: dict[int, psutil.Process] = {}
         self._environment = {
             **without_settings(),
@@ -89,6 +94,27 @@ class Stage:
         self.know_redis()
         for part in self.parts:
             self._start(part)
+
+    def add_old(self) -> None:
+        """Start another pool, with the old version of the first program."""
+        self.pools.append(_pool("pool-old", 1))
+        self._start(self.pools[-1])
+
+    def run(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start a command of Bellhop's, of which the output can be read."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "bellhop.cli", *arguments],
+            cwd=self.directory,
+            env=self._environment | self.pools[0].environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def replaced(self) -> int:
+        """Return how many workers were replaced because of their memory."""
+        logs = (self.directory / f"{pool.name}.log" for pool in self.pools)
+        return sum(log.read_text(errors="replace").count("and is replaced") for log in logs)
 
     def client(self) -> Redis:
         """Return a client of Redis."""
@@ -143,11 +169,16 @@ class Stage:
             part.process = psutil.Popen(
                 [sys.executable, "-m", "bellhop.cli", *part.arguments],
                 cwd=self.directory,
-                env=self._environment,
+                env=self._environment | part.environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+
+def _pool(name: str, workers: int) -> Part:
+    """Return a pool of the first program, in its old version."""
+    return Part(name, ("worker", "-n", str(workers)), environment={"SOAK_VERSION": "old"})
 
 
 def _is_ready(receiver: Part) -> bool:

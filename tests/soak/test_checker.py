@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.soak.checker import Clause, Violation, check
+from tests.soak.checker import check
 from tests.soak.histories import found, good_story
 from tests.soak.history import Away, Delivery, Killed, Run, Written, load, save
+from tests.soak.violation import Clause, Violation
 
 
 def test_a_history_in_which_much_goes_wrong_but_nothing_that_may_not_is_fine() -> None:

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tests.soak.checker import Clause
 from tests.soak.excuses import RECOVERY, SETTLED_WITHIN
 from tests.soak.histories import found, good_story
 from tests.soak.history import Away
+from tests.soak.violation import Clause
 
 
 def test_an_event_is_not_handled_again_without_a_reason() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.soak.checker import Clause
 from tests.soak.excuses import SETTLED_WITHIN
 from tests.soak.histories import IN_ORDER, Story, found, good_story
 from tests.soak.history import Away
+from tests.soak.violation import Clause
 
 
 def two_events() -> Story:
