@@ -33,5 +33,7 @@ keep_lease(worker, set, now)
 local last = number(redis.call('GET', key('settled:' .. worker)))
 if #given.mail > 0 and settles > 0 and settles >= last then
   redis.call('SET', key('settled:' .. worker), settles)
+elseif #given.mail == 0 then -- what it held may be on its list again, with mail that came since
+  redis.call('PEXPIRE', key('settled:' .. worker), LEASE)
 end
 return {1, sets_to_wake(now), answer()}

@@ -120,6 +120,17 @@ def test_the_last_settle_of_a_worker_is_forgotten_some_day(desk: Desk) -> None:
     assert 0 < desk.redis.pttl(SETTLED_BY_W) <= LEASE_MS
 
 
+def test_it_is_forgotten_even_if_a_claim_lets_go_of_all_that_the_worker_kept(desk: Desk) -> None:
+    """A mailbox of which a worker has nothing in hand is free when it asks again."""
+    desk.deliver("e1", "e2")
+    desk.claim(entries=1)
+    desk.settle(box(KEEP, done("e1")))
+    desk.claim(entries=0)
+
+    assert desk.ready() == ["device:1"]
+    assert 0 < desk.redis.pttl(SETTLED_BY_W) <= LEASE_MS
+
+
 def test_a_settle_of_another_number_is_written(desk: Desk) -> None:
     desk.deliver("e1", "e2")
     desk.claim()
