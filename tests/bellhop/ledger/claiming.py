@@ -18,7 +18,7 @@ from bellhop.ledger import (
     Mail,
 )
 from tests.bellhop.ledger.subscribing import Subscribing
-from tests.bellhop.ledger.values import Box, Event, milliseconds, names_of
+from tests.bellhop.ledger.values import Box, Event, milliseconds
 
 INTERRUPTED_BEFORE_ALONE = 2
 MOST_ORDERS = 100
@@ -51,8 +51,8 @@ class Claiming(Subscribing):
             self.waiting.pop(fingerprint, None)
         mail = self._mail_in_hand(worker, limits)
         if not mail:
-            mail, _ = self._take(worker, limits, settles)
-        self._keep_lease(worker, now_ms)
+            mail, _ = self._take(worker, fingerprint, limits, settles)
+        self._keep_lease(worker, fingerprint, now_ms)
         if mail and settles:
             self.last_settle[worker] = max(settles, self.last_settle.get(worker, 0))
         return Claimed(True, mail, self._sets_to_wake(now_ms))
@@ -61,13 +61,13 @@ class Claiming(Subscribing):
         """Let a worker be woken, unless there is mail."""
         self.wakes.discard(worker)
         fingerprint = handlers.fingerprint
-        if self.workers.get(worker) != fingerprint or self._has_mail(names_of(handlers)):
+        if self.workers.get(worker) != fingerprint or self._has_mail(fingerprint):
             return True
         self.idle_until[fingerprint][worker] = now_ms + milliseconds(duration)
         return False
 
     def _take(
-        self, worker: str, limits: Sequence[ClaimLimit], first: int
+        self, worker: str, fingerprint: str, limits: Sequence[ClaimLimit], first: int
     ) -> tuple[tuple[Mail, ...], bool]:
         """Take mail of these handlers. Return also whether suspects wait for empty hands.
 
@@ -75,11 +75,13 @@ class Claiming(Subscribing):
         worker of each set empties its hands for that.
         """
         past = {one.handler: one.past for one in limits}
-        allowed = [one for one in limits if self._free_places(one.handler) > 0]
+        for one in limits:
+            if one.slow is not None:
+                (self.slow.add if one.slow else self.slow.discard)(one.handler)
+        allowed = [one for one in limits if self._may_claim(one.handler, fingerprint, worker)]
         in_turn = [limits[(first + place) % len(limits)] for place in range(len(limits))]
         for limit in in_turn:
             if self.suspects[limit.handler] and limit in allowed:
-                fingerprint = self.workers[worker]
                 if self.held.get(worker):
                     if self.draining.setdefault(fingerprint, worker) == worker:
                         return (), True
@@ -196,10 +198,16 @@ class Claiming(Subscribing):
         is_so = str(self.dead.get(f"{event_id} {handler}")) == call["at"]
         return [call, int(is_so), about, event.body, event.records[handler].encode()]
 
-    def _keep_lease(self, worker: str, now: int) -> None:
-        """Extend the lease of a worker that holds something, and forget one that holds nothing."""
+    def _keep_lease(self, worker: str, fingerprint: str, now: int) -> None:
+        """Extend the lease of a worker that holds something, and forget one that holds nothing.
+
+        Note also whether it is busy with a slow handler.
+        """
         if self.held.get(worker):
             self.leases[worker] = now + milliseconds(LEASE)
         else:
             self.held.pop(worker, None)
             self.leases.pop(worker, None)
+        is_busy = any(box.handler in self.slow for box in self.held.get(worker, ()))
+        busy = self.busy[fingerprint]
+        (busy.add if is_busy else busy.discard)(worker)

@@ -5,8 +5,8 @@ attributes; `snapshot` lays both out alike. What the server's own clock does is 
 nothing expires, and an event that may be forgotten is only marked as such.
 
 To be read in this order: `values` and `state` hold what there is, `subscribing` says who wants it,
-`claiming` and `settling` what workers do with it, `sweeping` what the foreman does; here is what
-receivers do.
+`claiming` and `settling` what workers do with it, `sweeping` what the foreman does, `moving` what
+people do with handlers; here is what receivers do.
 
 What it promises:
 
@@ -18,18 +18,21 @@ What it promises:
 4. A settle is written once, however often it comes, and never for a worker that lost its lease.
 5. A worker is given mail of handlers that it has, and nothing beside an entry that may kill it.
 6. Whoever makes mail ready is told to enqueue a shift, unless one waits or an idle worker is woken.
-7. What waits for a handler that no worker has stays, and is abandoned when that is too long so.
+7. What waits for a handler that no worker has stays, and is abandoned when that is too long so, or
+   moved to another handler.
+8. Of a set with two workers or more, one is left for handlers that are not slow.
+9. What somebody else damages is repaired, and nothing else is repaired.
 """
 
 from collections.abc import Sequence
 
 from bellhop.events import Drift
 from bellhop.ledger import Arrival, Quarantined, Receipt
-from tests.bellhop.ledger.sweeping import Sweeping
+from tests.bellhop.ledger.moving import Moving
 from tests.bellhop.ledger.values import RETENTION_MS, Event, SeenDrift
 
 
-class LedgerModel(Sweeping):
+class LedgerModel(Moving):
     """The ledger, in memory."""
 
     # accept

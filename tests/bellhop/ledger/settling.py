@@ -41,7 +41,7 @@ class Settling(Claiming):
         last = self.last_settle.get(worker, 0)
         if number == last:
             mail, suspects_wait = self._mail_in_hand(worker, limits), False
-            self._keep_lease(worker, now_ms)
+            self._keep_lease(worker, handlers.fingerprint, now_ms)
         elif number == last + 1 and (last or worker in self.leases):
             for result in results:
                 for entry in result.entries:
@@ -50,9 +50,9 @@ class Settling(Claiming):
                 self._give_back(worker, result, now_ms)
             for result in results:
                 self._tell_of_dead(result, now_ms)
-            mail, suspects_wait = self._take(worker, limits, number)
+            mail, suspects_wait = self._take(worker, handlers.fingerprint, limits, number)
             self.last_settle[worker] = number
-            self._keep_lease(worker, now_ms)
+            self._keep_lease(worker, handlers.fingerprint, now_ms)
         else:
             return Settled(False, (), ())
         return Settled(True, mail, self._sets_to_wake(now_ms), suspects_wait)

@@ -39,12 +39,15 @@ def empty() -> dict[str, Any]:
     """Return what an empty ledger looks like."""
     one = (*_NUMBERS, "quarantine", "drift", "subscriptions", "routes", "workers", "sets")
     for_each = (*_NUMBERS_FOR_EACH, *_LISTS_FOR_EACH)
-    nested = ("events", "indexes", "last settle", "working", "waiting", "draining", "told")
+    nested = (
+        *("events", "indexes", "last settle", "working", "busy", "moving", "waiting", "draining"),
+        "told",
+    )
     return {
         **{name: {} for name in (*one, *for_each, *nested)},
         **{name: [] for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted")},
         "repairs": [],
-        **{name: set() for name in ("paused", "replaying", "wake")},
+        **{name: set() for name in ("paused", "slow", "replaying", "wake")},
         "calls": 0,
         "jumps": 0,
         "swept": None,
@@ -116,13 +119,13 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind] = {one: text.decode().split() for one, text in _pairs(value).items()}
             case "set":
                 told[rest] = [one["name"] for one in json.loads(value)["handlers"]]
-            case "workers":
+            case "workers" | "moving":
                 found[kind] = {one: text.decode() for one, text in _pairs(value).items()}
             case "unrouted":
                 found[kind] = [one.decode() for one in value]
-            case "paused" | "replaying":
+            case "paused" | "slow" | "replaying":
                 found[kind] = {one.decode() for one in value}
-            case "working":
+            case "working" | "busy":
                 found[kind][rest] = {one.decode() for one in value}
             case "wake":
                 assert lives_ms > 0, f"{name} stays for ever"

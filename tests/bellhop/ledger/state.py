@@ -1,7 +1,7 @@
 """What the ledger's model keeps, and what several of its operations do with it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -36,6 +36,10 @@ class LedgerState:
         self.subscriptions: dict[str, Subscribed] = {}
         self.limits: dict[str, int] = {}
         self.paused: set[str] = set()
+        self.slow: set[str] = set()
+        """Handlers that keep a worker for long."""
+        self.moving: dict[str, str] = {}
+        """Handlers that are given what waits for another, half-way."""
         self.workers: dict[str, str] = {}
         self.alive: dict[str, int] = {}
         self.sets: dict[str, HandlerSet] = {}
@@ -47,6 +51,8 @@ class LedgerState:
         self.held: dict[str, dict[Box, int]] = {}
         """For each worker that holds mail, how many entries of each mailbox it has in hand."""
         self.leases: dict[str, int] = {}
+        self.busy: defaultdict[str, set[str]] = defaultdict(set)
+        """For each set, the workers that were given mail of slow handlers."""
         self.last_settle: dict[str, int] = {}
         self.due: dict[tuple[str, Box], int] = {}
         """Retries by event and box; a parked box has no event."""
@@ -123,10 +129,22 @@ class LedgerState:
     def _is_limited(self, handler: str) -> bool:
         return handler in self.limits
 
-    def _has_mail(self, handlers: Iterable[str]) -> bool:
+    def _may_claim(self, handler: str, fingerprint: str, worker: str = "") -> bool:
+        """Say whether a worker of a set, or one that holds nothing, may claim for a handler.
+
+        One of two workers or more begins with no slow handler: quick ones are not to wait.
+        """
+        if self._free_places(handler) <= 0:
+            return False
+        workers = list(self.workers.values()).count(fingerprint)
+        busy = [one for one in self.busy[fingerprint] - {worker} if one in self.leases]
+        return handler not in self.slow or workers < 2 or len(busy) < workers - 1
+
+    def _has_mail(self, fingerprint: str) -> bool:
+        """Say whether a worker of a set that holds nothing could claim anything."""
         return any(
-            self._free_places(name) > 0 and (self.ready[name] or self.suspects[name])
-            for name in handlers
+            (self.ready[name] or self.suspects[name]) and self._may_claim(name, fingerprint)
+            for name in names_of(self.sets[fingerprint])
         )
 
     def _wake(self, fingerprint: str, now: int) -> bool:
@@ -143,9 +161,9 @@ class LedgerState:
     def _sets_to_wake(self, now: int) -> tuple[str, ...]:
         """Return the sets for which the caller is to enqueue a shift."""
         wanted = []
-        for fingerprint, handlers in self.sets.items():
+        for fingerprint in self.sets:
             if (
-                self._has_mail(names_of(handlers))
+                self._has_mail(fingerprint)
                 and not self._wake(fingerprint, now)
                 and fingerprint not in self.waiting
             ):
@@ -198,6 +216,8 @@ class LedgerState:
             "seen": {name: one.seen for name, one in subscribed},
             "limits": self.limits,
             "paused": self.paused,
+            "slow": self.slow,
+            "moving": self.moving,
             "workers": self.workers,
             "alive": self.alive,
             "sets": {one: names_of(handlers) for one, handlers in self.sets.items()},
@@ -207,6 +227,7 @@ class LedgerState:
             "working": {name: boxes for name, boxes in self.working.items() if boxes},
             "held": {worker: _written(held) for worker, held in self.held.items() if held},
             "leases": self.leases,
+            "busy": {one: workers for one, workers in self.busy.items() if workers},
             "last settle": {
                 # It is forgotten some day after the worker has given everything back.
                 worker: (number, not self.held.get(worker))

@@ -73,11 +73,13 @@ class Subscribing(LedgerState):
             if fingerprint := self.workers.pop(worker, None):
                 gone.add(fingerprint)
                 self.idle_until[fingerprint].pop(worker, None)
+                self.busy[fingerprint].discard(worker)
         dropped = sorted(gone - set(self.workers.values()))
         for fingerprint in dropped:
             for name in names_of(self.sets.pop(fingerprint)):
                 self.subscriptions[name].seen = now
             self.idle_until.pop(fingerprint, None)
+            self.busy.pop(fingerprint, None)
             self.waiting.pop(fingerprint, None)
             self.draining.pop(fingerprint, None)
         if dropped:
@@ -102,12 +104,16 @@ class Subscribing(LedgerState):
             if self._abandon_mail(name):
                 more = True
                 continue
-            del self.subscriptions[name]
-            self.limits.pop(name, None)
-            self.paused.discard(name)
-            self.working.pop(name, None)
+            self._forget(name)
             forgotten.append(name)
         return forgotten, more
+
+    def _forget(self, handler: str) -> None:
+        del self.subscriptions[handler]
+        self.limits.pop(handler, None)
+        self.paused.discard(handler)
+        self.slow.discard(handler)
+        self.working.pop(handler, None)
 
     def _abandon_mail(self, handler: str) -> bool:
         """Abandon what waits for a handler; what is held stays. Return whether there was any."""

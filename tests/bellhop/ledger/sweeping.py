@@ -152,8 +152,8 @@ class Sweeping(Settling):
 
     def _sets_with_late_mail(self, now: int) -> tuple[str, ...]:
         wanted = []
-        for fingerprint, handlers in self.sets.items():
-            if not self._has_mail(names_of(handlers)):
+        for fingerprint in self.sets:
+            if not self._has_mail(fingerprint):
                 continue
             since = self.waiting.get(fingerprint)
             if fingerprint in self.queued:

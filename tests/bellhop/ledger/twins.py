@@ -112,6 +112,8 @@ class Twins(RuleBasedStateMachine):
         """Of these, the ones that the handler had an outcome for, or that were abandoned."""
         self.ended: defaultdict[Box, list[str]] = defaultdict(list)
         """Those that it is through with, without those that were given to it again."""
+        self.reordered: set[Box] = set()
+        """Boxes that were put in another order: by a move, or by a repair."""
         self.outcomes: dict[tuple[str, str], list[str]] = {}
         """All records that were written since it was given, by event and handler."""
         self.runs: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -194,7 +196,11 @@ class Twins(RuleBasedStateMachine):
 
     def note_abandoned(self) -> None:
         """Take note of what was given up because no worker had the handler."""
-        for (event_id, handler), written in self.outcomes.items():
+        in_order = ((one, box.handler) for box, events in self.given.items() for one in events)
+        for event_id, handler in dict.fromkeys((*in_order, *self.outcomes)):
+            written = self.outcomes.get((event_id, handler), [])
+            if not written:  # it is another handler's now
+                continue
             event = self.found["events"][event_id]
             found = event["records"][handler]
             if state_of(found) == "abandoned" != state_of(written[-1]):
@@ -235,7 +241,7 @@ def comparable(answer: Any) -> Any:
     """Return an answer with all that the scripts have in any order in one: sets, and JSON."""
     if type(answer) is tuple:
         return tuple(sorted(answer))
-    for name in ("wake", "dropped"):
+    for name in ("wake", "dropped", "workers"):
         if hasattr(answer, name):
             answer = answer._replace(**{name: tuple(sorted(getattr(answer, name)))})
     for mail in getattr(answer, "mail", ()):

@@ -45,8 +45,9 @@ class Workers(Twins):
         for name in names_of(self.workers[worker].handlers):
             mailboxes, entries = chance.choice([(0, 0), (1, 1), (1, 9), (2, 4), (3, 3), (4, 9)])
             share, is_async = chance.choice([1, 2, 16]), chance.random() < 0.3
+            slow = False if is_async else chance.choice([None, None, True, True, False])
             limits.append(
-                ClaimLimit(name, mailboxes, entries, share, is_async, past=name in WITH_PAST)
+                ClaimLimit(name, mailboxes, entries, share, is_async, name in WITH_PAST, slow)
             )
         return limits if chance.random() < 0.9 else []
 
