@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bellhop import Registry
 from bellhop.ledger import HandlerSet, Ledger, Subscription, keys, read_condition
 from tests.bellhop.cli.conftest import Run
 from tests.bellhop.ledger.conftest import arrival
@@ -20,6 +21,7 @@ def _a_place_with_handlers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     (tmp_path / f"{name}.py").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("BELLHOP_HANDLERS", name)
+    monkeypatch.setattr("bellhop.cli.doctor.registry", Registry())  # without those of other tests
 
 
 def now_ms(ledger: Ledger) -> int:
