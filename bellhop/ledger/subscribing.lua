@@ -38,6 +38,11 @@ local function limit(handler, concurrency)
   end
 end
 
+-- An empty list of patterns, which a hook has, is not to be the empty object that cjson takes it for.
+local function encoded(kinds)
+  return (string.gsub(cjson.encode(kinds), '"patterns":{}', '"patterns":[]'))
+end
+
 -- Work out all subscriptions again from the sets that live. Of different limits the lowest counts.
 local function subscribe_all(now)
   local found, order = {}, {}
@@ -68,7 +73,7 @@ local function subscribe_all(now)
     local before = redis.call('HGET', key('subscriptions'), name)
     local since = before and tonumber(decoded(before).since) or now
     merged.kinds.since = whole(since)
-    redis.call('HSET', key('subscriptions'), name, cjson.encode(merged.kinds))
+    redis.call('HSET', key('subscriptions'), name, encoded(merged.kinds))
     redis.call('ZADD', key('seen'), now, name)
     limit(name, merged.concurrency)
   end

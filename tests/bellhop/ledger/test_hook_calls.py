@@ -1,11 +1,12 @@
 """Hooks are given calls, as handlers are given events: about dead letters, and the quarantine."""
 
+import json
 from typing import Any
 
 import pytest
 
 from bellhop.hooks import END_OF_CALL, Hook
-from bellhop.ledger import Quarantined, Resolution, Subscription
+from bellhop.ledger import Quarantined, Resolution, Subscription, keys
 from tests.bellhop.ledger.conftest import (
     BELL,
     DEAD,
@@ -144,6 +145,14 @@ def test_a_hooks_patterns_are_of_no_types_of_events(bare: Desk) -> None:
 
     assert bare.event("e1")["state"] == "unhandled"
     assert bare.found["mail"] == {}
+
+
+def test_the_patterns_of_a_hook_are_a_list_of_none(bare: Desk) -> None:
+    strange = Subscription("on.call", ['"patterns":{}', "{}"], hook=Hook.DEAD)
+    bare.subscribe("v", strange)
+
+    stored = json.loads(bare.redis.hget(keys.SUBSCRIPTIONS, "on.call") or "")
+    assert stored == {"patterns": [], "dead": list(strange.patterns), "since": str(bare.now)}
 
 
 def test_a_name_that_is_a_handler_here_and_a_hook_there_is_both(bare: Desk) -> None:
