@@ -6,7 +6,7 @@
 --    it, until that list is empty. It is noted by what it is to be found: `index` does that for many at a
 --    time. Where it differs from Seam's schema is counted as drift.
 -- 3. A signed body that is no Seam event is stored in quarantine, and the hooks are called that want to
---    know.
+--    know: before anybody has subscribed, when somebody does.
 -- 4. One that is read as an event after all is released from quarantine, once, and then is like 2.
 -- 5. If there is mail now, an idle worker is woken; if there is none, and no shift waits in RQ's queue,
 --    the caller is told to enqueue one.
@@ -128,10 +128,7 @@ local function quarantine(delivery, first)
     -- Those of one millisecond, or of a clock that was set back, keep their order, too.
     local last = redis.call('ZRANGE', key('quarantine'), -1, -1, 'WITHSCORES')[2] or 0
     redis.call('ZADD', key('quarantine'), math.max(now, last + 1), delivery)
-    local call = call_hooks('quarantined', '', 'quarantine', {delivery_id = delivery}, now, retention)
-    if call then
-      redis.call('HSET', key('quarantined:' .. delivery), 'told', call)
-    end
+    tell_of_quarantined(delivery, now, retention)
   end
   return first
 end

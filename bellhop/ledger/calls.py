@@ -85,7 +85,7 @@ INDEX = load("index")
 FETCH = load("fetch")
 REPLAY = load("subscribing", "replay")
 RESOLVE = load("subscribing", "resolve")
-SWEEP = load("subscribing", "abandoning", "freeing", "sweep")
+SWEEP = load("subscribing", "hooks", "abandoning", "freeing", "sweep")
 FREE = load("freeing", "free")
 REPAIR = load("subscribing", "hooks", "mending_mailboxes", "mending_events", "repair")
 

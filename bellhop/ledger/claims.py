@@ -21,7 +21,7 @@ from bellhop.ledger.mail import (
     SettledMail,
 )
 
-SUBSCRIBE = load("subscribing", "subscribe")
+SUBSCRIBE = load("subscribing", "hooks", "subscribe")
 CLAIM = load("claiming", "claim")
 SETTLE = load("claiming", "hooks", "settle")
 IDLE = load("idle")

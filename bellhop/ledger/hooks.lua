@@ -1,5 +1,5 @@
 -- Hooks: handlers that are called about a dead letter, or about a body in quarantine; put in front of
--- accept, settle and repair.
+-- accept, settle, repair, subscribe and sweep.
 --
 -- Such a call is an event of its own, given to the hooks as events are to handlers: so it is claimed,
 -- tried again and given up like any. Its id ends with a character that no id of Seam's can have, it is
@@ -28,4 +28,31 @@ local function call_hooks(kind, name, mailbox, about, at, retention)
     'about', whole(at) .. '-0 ' .. cjson.encode({'', mailbox, ''}))
   give(event, id, mailbox, hooks, retention)
   return id
+end
+
+-- Call the hooks about a body that is in quarantine. Before anybody has subscribed it waits for that.
+local function tell_of_quarantined(delivery, now, retention)
+  if not has_subscribers() then
+    redis.call('RPUSH', key('untold'), delivery)
+    return
+  end
+  local about = {delivery_id = delivery}
+  local call = call_hooks('quarantined', '', 'quarantine', about, now, retention)
+  if call then
+    redis.call('HSET', key('quarantined:' .. delivery), 'told', call)
+  end
+end
+
+-- Call the hooks about bodies that came before anybody had subscribed, and are still in quarantine. Return
+-- how many are left.
+local function tell_of_waiting(most, now, retention)
+  if redis.call('EXISTS', key('untold')) == 0 or not has_subscribers() then
+    return 0
+  end
+  for _, delivery in ipairs(redis.call('LPOP', key('untold'), most) or {}) do
+    if redis.call('EXISTS', key('quarantined:' .. delivery)) == 1 then
+      tell_of_quarantined(delivery, now, retention)
+    end
+  end
+  return redis.call('LLEN', key('untold'))
 end

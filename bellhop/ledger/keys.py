@@ -26,6 +26,7 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `moving`                | hash       | handlers that are given the mail of others, with those    |
 | `routes`                | hash       | for types that came, which handlers get them              |
 | `unrouted`              | list       | events that came before anybody subscribed                |
+| `untold`                | list       | bodies that came into quarantine before anybody did       |
 | `workers`               | hash       | for each worker, the fingerprint of its set of handlers   |
 | `alive`                 | sorted set | workers, by when their pool last reported them (ms)       |
 | `sets`                  | hash       | for each set of handlers, their names                     |
@@ -168,6 +169,7 @@ SEEN = f"{PREFIX}seen"
 LIMITS = f"{PREFIX}limits"
 PAUSED = f"{PREFIX}paused"
 UNROUTED = f"{PREFIX}unrouted"
+UNTOLD = f"{PREFIX}untold"
 WORKERS = f"{PREFIX}workers"
 ALIVE = f"{PREFIX}alive"
 SETS = f"{PREFIX}sets"

@@ -30,7 +30,7 @@ local SIZE_OF = {
     'drift', 'alarms'},
   HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'repaired'},
   SCARD = {'paused', 'replaying', 'slow'},
-  LLEN = {'unrouted', 'unindexed'},
+  LLEN = {'unrouted', 'unindexed', 'untold'},
   XLEN = {'log', 'attempts'},
   GET = {'jumps', 'order', 'calls', 'fetched_to', 'swept', 'sealed'},
 }

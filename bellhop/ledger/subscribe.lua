@@ -3,7 +3,7 @@
 -- 1. A handler that is new is subscribed from this moment on: what is accepted from now on, and fits its
 --    patterns, is put into a mailbox of its own.
 -- 2. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
---    time: the foreman goes on with the rest.
+--    time: the foreman goes on with the rest. So are hooks called about what is in quarantine since then.
 --
 -- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …],
 --   JSON [pattern of names, …]: it takes no other handlers, if there are any
@@ -24,5 +24,6 @@ if redis.call('HEXISTS', key('sets'), set) == 0 then
   redis.call('HSET', key('sets'), set, table.concat(names, ' '))
   subscribe_all(now)
 end
-route_waiting(1000, ARGV[2])
+route_waiting(AT_A_TIME, ARGV[2])
+tell_of_waiting(AT_A_TIME, now, ARGV[2])
 return sets_to_wake(now)

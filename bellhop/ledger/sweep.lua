@@ -13,7 +13,7 @@
 --    its pool may know who is to blame; of one whose lease has ended nobody does (see freeing).
 -- 4. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them at
 --    a time, and it is noted that a foreman is at work.
--- 5. What came before anybody subscribed is given to the handlers, and the mail of a handler that no
+-- 5. What came before anybody subscribed is given to the handlers, or told to hooks, and the mail of a handler that no
 --    worker had for too long is abandoned, some of it at a time. If all workers are known, a handler that
 --    none of them has, and for which nothing waits, is forgotten at once.
 -- 6. If there is mail for a set of handlers and RQ's queue is empty, an idle worker is woken, or the caller
@@ -155,7 +155,7 @@ end
 
 redis.call('SET', key('swept'), now)
 
-if route_waiting(MOST_CUT, retention) > 0 then
+if route_waiting(MOST_CUT, retention) + tell_of_waiting(MOST_CUT, now, retention) > 0 then
   more = true
 end
 

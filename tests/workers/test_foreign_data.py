@@ -181,9 +181,9 @@ DONE: dict[str, Spoil] = {
 """What is spoilt, though the event is handled all the same."""
 
 KEYS = (
-    "deliveries", "seen", "limits", "paused", "routes", "unrouted", "workers", "alive", "sets",
-    "leases", "due", "jumps", "order", "replaying", "log", "unindexed", "created", "attempts",
-    "unfetched", "fetched_to", "dead", "quarantine", "drift", "swept", "subscriptions",
+    "deliveries", "seen", "limits", "paused", "routes", "unrouted", "untold", "workers", "alive",
+    "sets", "leases", "due", "jumps", "order", "replaying", "log", "unindexed", "created",
+    "attempts", "unfetched", "fetched_to", "dead", "quarantine", "drift", "swept", "subscriptions",
     "working:strict", "held:w", "settled:w", f"newest:{BOX}", f"retrying:strict {BOX}", "repairs",
     "index:event_type lock.unlocked",
 )  # fmt: skip

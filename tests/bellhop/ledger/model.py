@@ -57,9 +57,7 @@ class LedgerModel(Moving):
         self.deliveries[item.delivery_id] = now
         if isinstance(item, Quarantined):
             self.quarantine[item.delivery_id] = (item.body, item.problems, item.headers, now)
-            about = {"delivery_id": item.delivery_id}
-            if call := self._call_hooks("quarantined", "", "quarantine", about, now):
-                self.told[item.delivery_id] = call
+            self._tell_of_quarantined(item.delivery_id, now)
             return True
         if item.event_id in self.events:
             return False

@@ -45,7 +45,10 @@ def empty() -> dict[str, Any]:
     )
     return {
         **{name: {} for name in (*one, *for_each, *nested)},
-        **{name: [] for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted")},
+        **{
+            name: []
+            for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted", "untold")
+        },
         "repairs": [],
         **{name: set() for name in ("paused", "slow", "replaying", "wake")},
         "calls": 0,
@@ -121,7 +124,7 @@ def of(redis: Redis) -> dict[str, Any]:
                 told[rest] = [one["name"] for one in json.loads(value)["handlers"]]
             case "workers" | "moving":
                 found[kind] = {one: text.decode() for one, text in _pairs(value).items()}
-            case "unrouted":
+            case "unrouted" | "untold":
                 found[kind] = [one.decode() for one in value]
             case "paused" | "slow" | "replaying":
                 found[kind] = {one.decode() for one in value}

@@ -32,6 +32,7 @@ class LedgerState:
         self.indexes: dict[str, dict[str, int]] = {}
         """By what events are about, their orders, with when they were created."""
         self.unrouted: list[str] = []
+        self.untold: list[str] = []
         # Who wants it
         self.subscriptions: dict[str, Subscribed] = {}
         self.limits: dict[str, int] = {}
@@ -209,6 +210,7 @@ class LedgerState:
             "created": self.created,
             "indexes": self.indexes,
             "unrouted": self.unrouted,
+            "untold": self.untold,
             "subscriptions": {
                 name: ({kind: sorted(some) for kind, some in one.patterns.items()}, one.since)
                 for name, one in subscribed

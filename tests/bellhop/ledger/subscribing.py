@@ -20,6 +20,7 @@ class Subscribing(LedgerState):
             self.sets[handlers.fingerprint] = handlers
             self._subscribe_all(now_ms)
         self._route_waiting()
+        self._tell_of_waiting(now_ms)
         return self._sets_to_wake(now_ms)
 
     def _subscribe_all(self, now: int) -> None:
@@ -63,6 +64,23 @@ class Subscribing(LedgerState):
                 wanted_by = self._subscribed_to("patterns", self.events[event_id].event_type)
                 self._give(event_id, wanted_by)
             self.unrouted = []
+
+    def _tell_of_quarantined(self, delivery: str, now: int) -> None:
+        """Call the hooks about a body in quarantine, once anybody has subscribed."""
+        if not self._has_subscribers():
+            self.untold.append(delivery)
+            return
+        about = {"delivery_id": delivery}
+        if call := self._call_hooks("quarantined", "", "quarantine", about, now):
+            self.told[delivery] = call
+
+    def _tell_of_waiting(self, now: int) -> None:
+        """Call the hooks about what came before anybody subscribed, and is still in quarantine."""
+        if self._has_subscribers():
+            untold, self.untold = self.untold, []
+            for delivery in untold:
+                if delivery in self.quarantine:
+                    self._tell_of_quarantined(delivery, now)
 
     def _unsubscribe(self, workers: Iterable[str], now: int) -> tuple[str, ...]:
         """Forget workers. Return the sets that no other worker has."""

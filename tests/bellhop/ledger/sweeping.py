@@ -52,6 +52,7 @@ class Sweeping(Settling):
 
         self.swept = now
         self._route_waiting()
+        self._tell_of_waiting(now)
         abandoned, more = self._abandon_forgotten(forget_after, now)
         return Swept(
             self._sets_with_late_mail(now),

@@ -139,6 +139,41 @@ def test_what_was_released_meanwhile_is_told_to_be_in_quarantine_no_more(bare: D
     assert body_of(bare)[1:] == [0, None, None, None]
 
 
+def test_what_came_into_quarantine_before_the_first_worker_is_told_to_its_hooks(
+    bare: Desk,
+) -> None:
+    for number in (1, 2):
+        bare.accept(Quarantined(f"msg_{number}", b"{", ("no id",)))
+    bare.accept(arrival("e1")._replace(delivery_id="msg_1", released=True))
+    bare.now += 60_000
+    wake = bare.subscribe("v", INSPECTOR)
+
+    assert wake == (bare.sets["v"].fingerprint,)
+    assert names(bare.claim("v").mail) == {"inspector quarantine": [FIRST]}
+    assert bare.found["untold"] == []
+    told = bare.redis.hget(keys.quarantined("msg_2"), "told")
+    assert told == FIRST.encode()
+
+
+def test_of_many_of_them_a_thousand_are_told_at_a_time(bare: Desk) -> None:
+    bare.accept(*(Quarantined(f"msg_{number}", b"{", ("no id",)) for number in range(1_500)))
+    bare.subscribe("v", INSPECTOR)
+    assert len(bare.found["untold"]) == 500
+    assert not bare.sweep("v").more
+    assert bare.found["untold"] == []
+    assert len(bare.found["mail"]["inspector quarantine"]) == 1_500
+
+
+def test_a_hook_that_comes_later_is_not_told_of_what_nobody_was_told(bare: Desk) -> None:
+    bare.accept(Quarantined("msg_1", b"{", ("no id",)))
+    bare.subscribe("w", BELL)
+    bare.accept(Quarantined("msg_2", b"{", ("no id",)))
+    bare.subscribe("v", INSPECTOR)
+
+    assert bare.found["mail"] == {}
+    assert bare.found["untold"] == []
+
+
 def test_a_hooks_patterns_are_of_no_types_of_events(bare: Desk) -> None:
     bare.subscribe("v", ON_CALL._replace(patterns=["*"]), INSPECTOR)
     bare.deliver("e1")
