@@ -1,8 +1,8 @@
-"""Quick sync handlers run while Redis writes down the last results, whatever comes between."""
+"""Quick handlers run while Redis writes down the last results, whatever comes between."""
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -41,8 +41,6 @@ def work_quickly(workplace: Workplace) -> None:
     for handler in workplace.registry:
         for _ in range(40):
             workplace.runtime.run_times.learn(handler, 0.0)
-    [limit] = workplace.runtime.run_times.sync_limits({})
-    assert limit.entries == MOST_ENTRIES
     workplace.runtime.subscribe()
     workplace.deliver_many(EVENTS, devices=DEVICES)
     workplace.work()
@@ -70,6 +68,36 @@ def test_every_event_is_handled_once_and_in_order(
     assert {workplace.state(event_id) for event_id in seen} == {"done"}
     assert max(in_hand) > MOST_ENTRIES  # it did look ahead
     assert not redis.exists(HELD, keys.ready("note"))
+
+
+@pytest.mark.parametrize("kinds", [("async",), ("sync", "async")], ids="+".join)
+def test_so_it_is_with_async_handlers(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch, kinds: Sequence[str]
+) -> None:
+    seen: dict[str, list[str]] = {kind: [] for kind in kinds}
+    sent: list[int] = []
+
+    def ask(redis: Redis, call: Call[Any]) -> Asked[Any]:
+        sent.append(sum(map(len, seen.values())))
+        return Asked(redis, call)
+
+    def note(event: SeamEvent) -> None:
+        seen["sync"].append(event.event_id)
+
+    async def note_async(event: SeamEvent) -> None:
+        seen["async"].append(event.event_id)
+
+    for kind in kinds:
+        workplace.on("*", name=kind)(note if kind == "sync" else note_async)
+    monkeypatch.setattr("bellhop.ledger.ledger.Asked", ask)
+    work_quickly(workplace)
+    for ids in seen.values():
+        assert Counter(ids) == {f"e{number}": 1 for number in range(1, EVENTS + 1)}
+        for device in range(DEVICES):
+            own = [f"e{number + 1}" for number in range(device, EVENTS, DEVICES)]
+            assert [one for one in ids if one in set(own)] == own
+    assert {workplace.state(f"e{number}") for number in range(1, EVENTS + 1)} == {"done"}
+    assert [before for before in sent if 0 < before < EVENTS]  # while much was still to come
 
 
 def unsent(redis: Redis, call: Call[Any]) -> Asked[Any]:

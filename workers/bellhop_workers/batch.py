@@ -46,7 +46,7 @@ class Batch:
         self.suspects_wait = False
         """Whether there is mail that only a worker with empty hands may take."""
         self.last_claim = 0
-        """How many entries of sync handlers the last claim brought."""
+        """How many entries the last claim brought."""
         self._runtime = runtime
         self._ledger = runtime.ledger
         self._mailboxes: dict[tuple[str, str], ClaimedMailbox] = {}
@@ -57,6 +57,11 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self._mailboxes or self._ledger.unanswered)
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether a settle was sent whose answer was not taken."""
+        return self._ledger.unanswered > 0
 
     @property
     def dropped(self) -> bool:
@@ -103,6 +108,9 @@ class Batch:
             if not mailbox.through:
                 at_work[mailbox.handler.name] += 1
                 in_hand[mailbox.handler.name] += mailbox.entries_left
+        for asked in self._ledger.asked_for:
+            at_work[asked.handler] += asked.mailboxes
+            in_hand[asked.handler] += asked.entries
         limits = list(run_times.async_limits(in_hand, at_work))
         return [*limits, *run_times.sync_limits(at_work)] if with_sync else limits
 
@@ -142,15 +150,20 @@ class Batch:
                     wake += self._safely(lambda: self._write(results, limits))
         self._runtime.enqueue_shifts(wake)
 
-    def send(self, limits: Sequence[ClaimLimit]) -> None:
-        """Settle, but leave the answer for later; take what is left of those to earlier ones.
+    def send(self) -> None:
+        """Settle and claim, but take the answer later; take those to earlier settles now.
 
-        Redis works meanwhile, also while those are looked into. Raises as `settle` does.
+        Redis works while those are looked into, and while what they brought is run. Raises as
+        `settle` does.
         """
         with self._lock:
+            self._safely(self._ledger.read_replies)
             results = self._safely(lambda: self._results(give_back=False))
-            self._safely(lambda: self._ledger.send(results, limits))
-            wake = self._receive(but=1)
+            limits = self.limits(with_sync=not (self.line and self._ledger.unanswered))
+            asks = bool(results or limits)
+            if asks:
+                self._safely(lambda: self._ledger.send(results, limits))
+            wake = self._receive(but=asks)
         self._runtime.enqueue_shifts(wake)
 
     def receive(self) -> None:
@@ -248,7 +261,7 @@ class Batch:
                 loops.append(mailbox)
             else:
                 line.append(mailbox)
-                self.last_claim += len(one.entries)
+            self.last_claim += len(one.entries)
         # What is quick does not wait for what is slow.
         line.sort(key=lambda one: self._runtime.run_times.seconds_of(one.handler))
         self.line.extend(line)

@@ -110,6 +110,11 @@ class HandlerLoop:
         return True
 
     @property
+    def has_few(self) -> bool:
+        """Whether few entries are left, since it was given the last ones."""
+        return self._entries_left <= self._few
+
+    @property
     def is_busy(self) -> bool:
         """Whether any mailbox is at work, or waits."""
         return self._entries_left > 0

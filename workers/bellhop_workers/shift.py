@@ -8,7 +8,8 @@
    the main thread, one after the other; async ones on the event loop, many at a time.
 3. About every quarter of a second, or tenth while async handlers run, it settles: outcomes are
    written, mailboxes given back, and the next mail is claimed, all in one call. How much it claims
-   follows from what each handler takes.
+   follows from what each handler takes. With much mail, Redis does this while the worker runs what
+   it claimed before.
 4. If a handler keeps the main thread for a second, the keeper, a second thread, settles for it and
    gives back the mail that was not begun, so that an idle worker can take it.
 5. If the lease was taken away, others have the mail: everything in hand is dropped, and the worker
@@ -148,13 +149,15 @@ class Shift:
     def _empty_mailboxes(self) -> None:
         while self._batch:
             self._runtime.deadlines.shift_goes_on()
-            ahead = self._claim_ahead()
+            ahead = self._claims_ahead()
+            if ahead:
+                self._batch.send()
+            else:
+                self._batch.receive()
             self._run_mailboxes()
             if self._runtime.out_of_time:
                 self._give_up()
-            elif ahead:
-                self._batch.receive()
-            else:
+            elif not ahead:
                 self._settle()
         self._runtime.surroundings.restore()
 
@@ -187,6 +190,8 @@ class Shift:
 
     def _wait_for_async(self) -> None:
         """Wait until few entries are left on the event loop, there is more mail, or for a while."""
+        if self._batch.awaits_answer and self._runtime.loop.has_few:
+            return
         ends = time.monotonic() + _ASYNC_SETTLE_PERIOD
         while not self._runtime.loop.wait(_LOOK_FOR_MAIL_EVERY):
             if time.monotonic() > ends or self._over_at_once or self._batch.sees_mail():
@@ -251,22 +256,19 @@ class Shift:
             self._running = None
             self._runtime.usage.count()
 
-    def _claim_ahead(self) -> bool:
-        """Settle and claim while what is in hand is run, and say whether that is so.
+    def _claims_ahead(self) -> bool:
+        """Say whether Redis is to settle and claim while what is in hand is run.
 
         Only if the last claim was large, so that there may be more than this worker gets through:
-        what it claims ahead, nobody else can run.
+        what it claims ahead, nobody else can run. (It also means that the worker's hands are not
+        empty, so that no suspect comes of it.)
         """
         batch = self._batch
-        ahead = bool(
-            batch.line
-            and batch.last_claim > MOST_ENTRIES // 4
+        return (
+            batch.last_claim > MOST_ENTRIES // 4
             and not (batch.is_alone or batch.suspects_wait or self._runtime.stopping)
             and time.monotonic() < self._ends
         )
-        if ahead:
-            batch.send(batch.limits())
-        return ahead
 
     def _settle(self) -> None:
         stopping = self._runtime.stopping

@@ -74,6 +74,11 @@ class WorkerLedger:
         """How many settles were sent whose answers were not taken."""
         return len(self._sent)
 
+    @property
+    def asked_for(self) -> list[ClaimLimit]:
+        """What was asked for by settles whose answers were not taken."""
+        return [limit for sent in list(self._sent) for limit in sent.limits]
+
     def subscribe(self) -> Sequence[str]:
         """Tell the ledger which handlers this worker has, however long Redis is away.
 
@@ -146,10 +151,8 @@ class WorkerLedger:
     def send(self, results: Sequence[SettledMail], limits: Sequence[ClaimLimit]) -> None:
         """Settle, but leave the answer for `take_answer`.
 
-        First the answers to those before come in. They are not looked into: Redis has nothing to do
-        meanwhile. (It would not write the rest of a long answer while it works on the next call.)
+        The answers to those before must be in: see `read_replies`.
         """
-        self._read_replies()
         self._settles += 1
         _pass_before(results)
         asked = None
@@ -160,7 +163,11 @@ class WorkerLedger:
                 )
         self._sent.append(_Sent(self._settles, asked, results, limits))
 
-    def _read_replies(self) -> None:
+    def read_replies(self) -> None:
+        """Wait for the answers to what was sent. They are not looked into: Redis would be idle.
+
+        It would not write the rest of a long answer while it works on the next call.
+        """
         for place, sent in enumerate(self._sent):
             try:
                 if sent.asked:
