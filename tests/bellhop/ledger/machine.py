@@ -10,6 +10,7 @@ from typing import Any, Literal
 import hypothesis.strategies as st
 from hypothesis.stateful import precondition, rule
 
+from bellhop.durations import LEASE
 from bellhop.events import Drift
 from bellhop.ledger import Arrival, Quarantined, Replay, Resolution, Swept, keys
 from tests.bellhop.ledger.twins import (
@@ -234,6 +235,11 @@ class LedgerMachine(Workers):
         return swept
 
     # People
+
+    @rule(chance=chances)
+    def wait_for_mail_to_be_free(self, chance: Random) -> None:
+        self.now += chance.choice([0, 900, 6_000, 25_000, -60_000])
+        self.both("free", chance.choice([timedelta(0), LEASE]))
 
     @precondition(lambda self: self.model.subscriptions)
     @rule(chance=chances)

@@ -5,13 +5,14 @@ from datetime import timedelta
 from typing import TypeVar
 
 from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
-from bellhop.ledger import Swept
+from bellhop.ledger import Freed, Swept
 from bellhop.ledger.calls import milliseconds
 from tests.bellhop.ledger.settling import Settling
 from tests.bellhop.ledger.values import Box, names_of
 
 RETRIES_A_SWEEP = 500
 LEASE_MS = milliseconds(LEASE)
+GONE_AFTER_MS = milliseconds(FOREMAN_GONE_AFTER)
 TO_START_AGAIN = timedelta(minutes=10)
 A_SHIFT_IS_LATE_AFTER = 2_000
 """Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
@@ -20,7 +21,7 @@ K = TypeVar("K")
 
 
 class Sweeping(Settling):
-    """`sweep`. Left out: what is cut to the retention."""
+    """`sweep` and `free`. Left out: what is cut to the retention."""
 
     def sweep(
         self,
@@ -65,6 +66,16 @@ class Sweeping(Settling):
             self.jumps,
         )
 
+    def free(self, waited: timedelta, *, now_ms: int) -> Freed:
+        """Free the mail of workers that are gone, for who waits for it and is no foreman."""
+        freed: list[str] = []
+        if waited >= LEASE and abs(now_ms - (self.swept or 0)) > GONE_AFTER_MS:
+            ends = self.leases
+            ended = [worker for worker in _by_time(ends) if ends[worker] <= now_ms]
+            ended += [worker for worker in _by_time(ends) if ends[worker] > now_ms + LEASE_MS]
+            freed = [worker for worker in ended if self._free(worker, "")]
+        return Freed(self._sets_to_wake(now_ms), tuple(freed))
+
     def _make_up_for_jump(self, now: int, jumped: int, jumps: int) -> None:
         """Put everything off by as much as the clock jumped, unless somebody did."""
         if not jumped or jumps != self.jumps:
@@ -82,7 +93,7 @@ class Sweeping(Settling):
 
         In the future nobody was spoken for: the clock was set back.
         """
-        if self.swept is not None and now - self.swept > milliseconds(FOREMAN_GONE_AFTER):
+        if self.swept is not None and now - self.swept > GONE_AFTER_MS:
             self.leases = dict.fromkeys(self.leases, now + LEASE_MS)
             self.alive = dict.fromkeys(self.alive, now)
             grace = forget_after - min(forget_after, TO_START_AGAIN)
