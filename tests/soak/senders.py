@@ -27,8 +27,13 @@ PATIENCE = 6.0
 """Seconds that a sender waits for an answer. Svix waits 15, but a soak is short."""
 
 _FORGED = "whsec_c29tZWJvZHkgZWxzZSdzIHNlY3JldCwgbm90IG91cnM="
-_NOISE_EVERY = 12.0
-"""Seconds from one event that hangs to the next."""
+_NOISE_AT = 9.5
+_NOISE_EVERY = 36.0
+"""Seconds until two events come that hang in some handlers, and from then on until two others do.
+
+Two at a time would take both workers of a pool. One comes at the very beginning: so it is known
+then how slow these handlers are.
+"""
 
 _DEVICES = 60
 _HOT = 4
@@ -67,7 +72,6 @@ class Senders:
         ]
         self._maker = threading.Thread(target=self._make_up, daemon=True)
         now = datetime.now(UTC)
-        self._noise_due = 0.0
         self._bodies = {
             name: sample(name, {}, now=now, new_id=lambda: "new") for name in (*TYPES, NOISE)
         }
@@ -86,12 +90,15 @@ class Senders:
 
     def _make_up(self) -> None:
         due = time.monotonic()
+        noise_due = due + _NOISE_AT
+        self._make_one(NOISE)
         while not self._over.wait(max(0.0, due - time.monotonic())):
             burst = 30 if self._chance.random() < 0.005 else 1
             for _ in range(burst):
                 self._make_one(self._chance.choice(TYPES))
-            if due >= self._noise_due:
-                self._noise_due = due + _NOISE_EVERY
+            if due >= noise_due:
+                noise_due += _NOISE_EVERY
+                self._make_one(NOISE)
                 self._make_one(NOISE)
             due += self._chance.expovariate(self._rate / 1.145)  # 0.005 bursts of 30
 
@@ -102,7 +109,7 @@ class Senders:
         event_id = f"e{self._seed}-{number}"
         content = {**self._bodies[event_type], "event_id": event_id, "device_id": device}
         one = Sent(event_id, device, handlers_of(event_type))
-        kind = self._chance.random()
+        kind = 1.0 if event_type == NOISE else self._chance.random()
         if kind < 0.01:
             one = Sent(event_id, device, (), "strange")
             del content["event_type"]
