@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
@@ -11,16 +12,24 @@ import pytest
 
 from bellhop.ledger import Arrival, Ledger
 from bellhop.settings import Settings
+from bellhop_workers import deadlines
 from bellhop_workers.process import WorkerProcess
+from bellhop_workers.shift import Shift
 from bellhop_workers.starting import Loaded
 from bellhop_workers.usage import Usage
-from tests.system.conftest import eventually
+from tests.system.conftest import eventually, lines_until_ended
 
 IGNORES_INTERRUPTS = """while True:
         try: time.sleep(60)
         except BaseException: pass"""
 BODY = b'{"event_id": "e1", "event_type": "lock.unlocked", "device_id": "1"}'
 KEEPS_ALL_THREADS = "ctypes.PyDLL(None).sleep(60)"
+
+AWAITS = """pass
+
+@on("lock.*", name="waits", timeout=60)
+async def waits(event):
+    await asyncio.sleep(60)"""
 
 Start = Callable[[str], WorkerProcess]
 
@@ -38,7 +47,7 @@ def started(
     def start(code: str) -> WorkerProcess:
         name, began = f"blame_{next(_numbers)}", tmp_path / "began"
         (tmp_path / f"{name}.py").write_text(
-            "import ctypes, os, pathlib, time\nfrom bellhop import on\n"
+            "import asyncio, ctypes, os, pathlib, time\nfrom bellhop import on\n"
             '@on("lock.*", name="stuck", timeout=60)\n'
             f"def stuck(event):\n    pathlib.Path({str(began)!r}).touch()\n    {code}\n"
         )
@@ -86,3 +95,17 @@ def test_nor_for_one_that_did_not_stop_in_time(started: Start) -> None:
     worker.kill()
     assert ended(worker) == -signal.SIGKILL
     assert worker.culprit is None
+
+
+def test_one_whose_main_thread_is_stuck_outside_of_handlers_is_ended_though_others_wait(
+    started: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its pool would speak for it, and nobody get its mail, for as long as it lives."""
+    monkeypatch.setattr(deadlines, "_LONGEST_SILENCE", 1.0)
+    monkeypatch.setattr(Shift, "_settle", lambda _shift: time.sleep(60))
+    worker = started(AWAITS)
+
+    lines = lines_until_ended(worker)
+    assert "a worker's shift does not go on; ending it" in [line["event"] for line in lines]
+    assert worker.poll() == -signal.SIGKILL
+    assert worker.culprit == ""

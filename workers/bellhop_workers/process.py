@@ -181,6 +181,8 @@ class WorkerProcess:
                 return f"the lifespan {self._starting.name} does not come to its `yield`"
             case Step.END:
                 return "a worker that was asked to end does not"
+        if not self._running_notes.read():
+            return "a worker's shift does not go on"
         return "a handler keeps its whole worker"
 
     def _work(
