@@ -15,7 +15,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import end_to_end, environments, growth, intake, io, parse, sharing, work
+from bench import (
+    end_to_end,
+    environments,
+    growth,
+    intake,
+    io,
+    isolation,
+    parse,
+    registries,
+    sharing,
+    work,
+)
 from bench.machine import load_average, machine, versions
 from bench.peers.arq import Arq
 from bench.peers.bellhop import Bellhop
@@ -47,7 +58,9 @@ MEASUREMENTS: Mapping[str, tuple[Measure, Sequence[type[Peer]]]] = {
         work.measure,
         (Bellhop, RqWorker, RqSimple, Celery, Dramatiq, Huey, Arq, Taskiq, BullMq),
     ),
+    "registries": (registries.measure, (Bellhop, BullMq)),
     "end_to_end": (end_to_end.measure, (Bellhop, RqWorker, RqSimple, Celery, BullMq)),
+    "isolation": (isolation.measure, (Bellhop, BullMq)),
     "io": (io.measure, (Bellhop, Arq, Taskiq, BullMq)),
     "growth": (growth.measure, (Bellhop,)),
     "sharing": (sharing.measure, (Bellhop,)),

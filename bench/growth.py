@@ -118,10 +118,13 @@ def _handle(peer: Bellhop, process: Running, events: int, seconds: float) -> tup
 
 def _memory(stage: Stage, scale: Scale) -> Table:
     peer, count = Bellhop(stage), scale.memory_events
-    peer.expect_workers()
-    empty = stage.redis.memory()
-    peer.fill(secrets.token_hex(4), 0, count, scale.devices)
-    waiting = (stage.redis.memory() - empty) / count - SIZE
+    waiting: dict[int, float] = {}
+    for handlers in (3, 1):
+        peer.clear()
+        peer.expect_workers(handlers)
+        empty = stage.redis.memory()
+        peer.fill(secrets.token_hex(4), 0, count, scale.devices)
+        waiting[handlers] = (stage.redis.memory() - empty) / count - SIZE
     with working(peer, "count", 1):
         pass  # they are warm when nothing is left to do
     finished = (stage.redis.memory() - empty) / peer.redis.xlen(keys.LOG) - SIZE
@@ -133,7 +136,8 @@ def _memory(stage: Stage, scale: Scale) -> Table:
         "",
         (Column("bytes beyond the body"),),
     )
-    table.add("an event that waits", "", {"bytes beyond the body": [waiting]})
+    table.add("an event that waits for one handler", "", {"bytes beyond the body": [waiting[1]]})
+    table.add("an event that waits for three", "", {"bytes beyond the body": [waiting[3]]})
     table.add("a finished event", "", {"bytes beyond the body": [finished]})
     return table
 

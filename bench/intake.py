@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 from bench.generator import Load, Order
 from bench.load import SECRET, send
+from bench.peers.bellhop import Bellhop
 from bench.peers.peer import Peer
 from bench.processes import Running
 from bench.scale import Scale
@@ -16,6 +17,9 @@ from bench.waiting import receiving
 
 _MOST_ON_ONE = 12_000
 """Requests a second that nobody answers on a single connection."""
+
+_MATCHING = (1, 3)
+"""How many handlers each event is given to, where that is compared."""
 
 
 def new_table() -> Table:
@@ -59,7 +63,39 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     table.notes.extend(
         [f"{peer.front or peer.name}: {peer.front_settings or peer.settings}" for peer in peers]
     )
-    return [table]
+    return [table, *[_matching(peer(stage), scale) for peer in peers if issubclass(peer, Bellhop)]]
+
+
+def _matching(peer: Bellhop, scale: Scale) -> Table:
+    """Take events in that are given to one handler, and to several."""
+    table = Table(
+        "Intake: handlers that match",
+        f"Bellhop alone, as above with {scale.connections[-1]} connections, by how many handlers "
+        "are subscribed to each event.",
+        "handlers",
+        (
+            Column("requests/s", spread=True),
+            Column("CPU server", 0),
+            Column("CPU all", 0),
+            Column("of one", 0, suffix=" %", spread=True),
+        ),
+    )
+    values: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    with receiving(peer) as (port, process):
+        for _ in range(scale.rounds):
+            for handlers in _MATCHING:
+                peer.expect_workers(handlers)
+                load = take_in(peer, port, process, scale.connections[-1], scale.intake_seconds)
+                peer.clear()
+                for name, value in _values(load).items():
+                    if name in ("requests/s", "CPU server", "CPU all"):
+                        values[handlers][name].append(value)
+    for rounds in values.values():
+        both = zip(rounds["requests/s"], values[1]["requests/s"], strict=True)
+        rounds["of one"] = [100 * rate / one for rate, one in both]
+    for handlers, rounds in values.items():
+        table.add("Bellhop", str(handlers), rounds)
+    return table
 
 
 def take_in(

@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from bench.peers.peer import Job, Peer
+from bench.peers.peer import MATCHING, Job, Peer
 from bench.processes import NotMeasured, Running, free_port, wait_for
 
 CONCURRENCY = 50
@@ -28,14 +28,14 @@ def working(
     """Run workers; they are up and warm."""
     command = peer.worker(job, processes, concurrency)
     with peer.stage.run(f"{peer.key}-worker", command) as process:
-        _warm_up(peer, process, processes)
+        _warm_up(peer, process, processes, MATCHING.get(job, 1))
         yield process
 
 
-def handle(peer: Peer, process: Running, count: int, devices: int) -> None:
-    """Have so many events handled, and wait until they are."""
-    target = peer.stage.counts.total() + count
-    peer.fill(secrets.token_hex(4), 0, count, devices)
+def handle(peer: Peer, process: Running, count: int, devices: int, jobs: int = 1) -> None:
+    """Have so many events handled, each by so many handlers, and wait until they are."""
+    target = peer.stage.counts.total() + count * jobs
+    peer.fill(secrets.token_hex(4), 0, count, devices, jobs)
     await_count(peer, process, target)
 
 
@@ -53,10 +53,10 @@ def await_count(peer: Peer, process: Running, target: int, within: float = _PATI
         raise NotMeasured(f"{error}\n{process.said()}") from error
 
 
-def _warm_up(peer: Peer, process: Running, processes: int) -> None:
+def _warm_up(peer: Peer, process: Running, processes: int, jobs: int) -> None:
     """Have workers handle a few events, until each of them has had some, if that comes about."""
     for _ in range(5):
-        handle(peer, process, max(round(peer.warm_up * peer.share), 4), 50)
+        handle(peer, process, max(round(peer.warm_up * peer.share), 4), 50, jobs)
         with suppress(NotMeasured):
             wait_for(lambda: peer.is_up(processes), "all workers are up", within=5)
         if len(peer.stage.counts.processes() & process.pids()) >= processes:

@@ -59,13 +59,16 @@ def measure(stage: Stage, scale: Scale, peers: Sequence[type[Peer]]) -> list[Tab
     return [table]
 
 
-def drain(peer: Peer, process: Running, count: int, devices: int) -> Drained:
-    """Heap events up while the workers are stopped, let them go on, and take the time."""
+def drain(peer: Peer, process: Running, count: int, devices: int, jobs: int = 1) -> Drained:
+    """Heap events up while the workers are stopped, let them go on, and take the time.
+
+    `jobs`: how many handlers each event has.
+    """
     stage = peer.stage
     stage.redis.settle()
     process.pause()
-    target = stage.counts.total() + count
-    peer.fill(secrets.token_hex(4), 0, count, devices)
+    target = stage.counts.total() + count * jobs
+    peer.fill(secrets.token_hex(4), 0, count, devices, jobs)
     cpu_workers, cpu_redis = process.cpu(), stage.redis.cpu()
     began = time.perf_counter()
     process.resume()

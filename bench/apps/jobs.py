@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import time
 from typing import Any
 
 from bench.tally import from_environment, number_of
 
 REDIS_URL = os.environ["BENCH_REDIS_URL"]
 STAMPS = os.environ.get("BENCH_JOB") == "stamp"
+COMPUTES = os.environ.get("BENCH_JOB") == "compute"
 WAITS = os.environ.get("BENCH_JOB") == "wait"
 CONCURRENCY = int(os.environ.get("BENCH_CONCURRENCY", "50"))
 
@@ -18,6 +20,10 @@ def handle(event: dict[str, Any]) -> None:
     """Handle an event."""
     if STAMPS:
         stamps.put(number_of(event["event_id"]))
+    if COMPUTES:
+        ends = time.thread_time() + 0.001
+        while time.thread_time() < ends:
+            pass
     counts.add()
 
 

@@ -2,9 +2,11 @@
 
 import express from "express";
 import { Webhook } from "svix";
-import { openQueue } from "./queue.mjs";
+import { openQueues } from "./queue.mjs";
 
-const queue = openQueue();
+// What each event is enqueued for: once, or for each of two handlers.
+const HANDLERS = (process.env.BENCH_HANDLERS || "handle").split(",");
+const queues = openQueues();
 const webhook = new Webhook(process.env.BENCH_SECRET);
 const app = express();
 
@@ -20,9 +22,9 @@ app.post("/webhooks/seam", express.raw({ type: "application/json" }), async (req
     response.status(400).end();
     return;
   }
-  await queue.add(event.event_type, event);
+  await Promise.all(HANDLERS.map((handler, at) => queues[at % queues.length].add(handler, event)));
   response.status(202).end();
 });
 
-await queue.waitUntilReady();
+await Promise.all(queues.map((queue) => queue.waitUntilReady()));
 app.listen(Number(process.argv[2]), "127.0.0.1");

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from bellhop.ledger import (
     HandlerSet,
@@ -32,12 +32,7 @@ class Bellhop(Peer):
     teams: ClassVar[tuple[int, ...]] = (1, 2)
     orders = True
     most_a_second = 30_000
-    handlers: ClassVar[dict[Job, str]] = {
-        "count": "bench.handlers.count",
-        "wait": "bench.handlers.wait",
-        "stamp": "bench.handlers.stamp",
-        "slow": "bench.handlers.slow",
-    }
+    handlers: ClassVar[dict[Job, str]] = {job: f"bench.handlers.{job}" for job in get_args(Job)}
 
     def __init__(self, stage: Stage, *, handlers: int = 1) -> None:
         super().__init__(stage)
@@ -55,7 +50,7 @@ class Bellhop(Peer):
             BELLHOP_CONCURRENCY=str(concurrency),
         )
 
-    def fill(self, run: str, first: int, count: int, devices: int) -> None:
+    def fill(self, run: str, first: int, count: int, devices: int, jobs: int = 1) -> None:
         wake: set[str] = set()
         arrivals = Maker(run, devices).arrivals(first, count)
         while batch := list(islice(arrivals, _BATCH)):
@@ -69,10 +64,11 @@ class Bellhop(Peer):
         waiting = any(one.mailboxes for one in read_subscriptions(self.redis))
         return not waiting and not self.redis.exists(keys.LEASES, keys.UNROUTED)
 
-    def expect_workers(self) -> None:
+    def expect_workers(self, handlers: int = 1) -> None:
         # Before any worker was there, events wait in one list, and cost less.
-        handler = Subscription("bench.handlers.count.count", ["*"])
-        self.ledger.subscribe("expected", HandlerSet([handler]))
+        names = ["count", *(f"handler_{number}" for number in range(2, handlers + 1))]
+        expected = [Subscription(f"bench.handlers.count.{name}", ["*"]) for name in names]
+        self.ledger.subscribe("expected", HandlerSet(expected))
 
     def _command(self, *arguments: str, **more: str) -> Command:
         environment = {

@@ -1,6 +1,7 @@
 """BullMQ."""
 
 from pathlib import Path
+from typing import ClassVar
 
 from bench import environments
 from bench.environments import NODE
@@ -19,6 +20,10 @@ class BullMq(Outsider):
     settings = "concurrency 50 a process; removeOnComplete; NODE_ENV=production"
     front_settings = "removeOnComplete; NODE_ENV=production"
     database = 9
+    queues: ClassVar[str] = "bench"
+    """The names of its queues, with commas between them."""
+    handlers: ClassVar[str] = "handle"
+    """What its receiver enqueues each event for, with commas; each into the queue at its place."""
     teams = (1, 2)
     # V8 compiles what has run often.
     warm_up = 3_000
@@ -40,4 +45,19 @@ class BullMq(Outsider):
     ) -> Command:
         node = (environments.node(), str(NODE / program), *arguments)
         command = self.told(*node, job=job, concurrency=concurrency)
-        return Command(node, {**command.environment, "NODE_ENV": "production"})
+        own = {"BENCH_QUEUES": self.queues, "BENCH_HANDLERS": self.handlers}
+        return Command(node, {**command.environment, **own, "NODE_ENV": "production"})
+
+
+class BullMqOneQueue(BullMq):
+    """With two handlers of each event, and one queue for both."""
+
+    name = "BullMQ, one queue"
+    handlers = "sleep,stamp"
+
+
+class BullMqQueueEach(BullMqOneQueue):
+    """With two handlers of each event, and a queue for each."""
+
+    name = "BullMQ, a queue each"
+    queues = "sleep,stamp"

@@ -28,10 +28,11 @@ class Outsider(Peer):
         """Return the program that enqueues the events of a file, a line each."""
         raise NotImplementedError
 
-    def fill(self, run: str, first: int, count: int, devices: int) -> None:
+    def fill(self, run: str, first: int, count: int, devices: int, jobs: int = 1) -> None:
         maker = Maker(run, devices)
         events = self.stage.directory / "events"
-        bodies = (maker.body(number) for number in range(first, first + count))
+        numbers = range(first, first + count)
+        bodies = (maker.body(number) for number in numbers for _ in range(jobs))
         events.write_bytes(b"\n".join(bodies))
         filling = self.stage.start(f"{self.key}-fill", self.told(*self.filler(events)))
         try:

@@ -1,5 +1,6 @@
 """What a measurement may ask of each."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from redis import Redis
@@ -7,9 +8,28 @@ from redis import Redis
 from bench.processes import Command
 from bench.stage import Stage
 
-Job = Literal["count", "wait", "stamp", "slow"]
-"""What handlers do: count; wait 300 ms without a thread, then count; note when they began; keep a
-thread for 5 ms, then count."""
+Job = Literal[
+    "count",
+    "asynchronous",
+    "mixed",
+    "three",
+    "compute",
+    "wait",
+    "stamp",
+    "slow",
+    "apart_sync",
+    "apart_async",
+]
+"""What handlers do.
+
+They count, or note when they began. `asynchronous`: on an event loop; `mixed`: beside an async
+handler of events that do not come; `three`: three of them for each event; `compute`: after 1 ms of
+the processor; `wait`: after 300 ms without a thread; `slow`: after they kept a thread for 5 ms;
+`apart_sync`, `apart_async`: beside another handler of the same events, which sleeps for 5 s.
+"""
+
+MATCHING: Mapping[Job, int] = {"three": 3}
+"""How many handlers of an event count, if it is not one. A peer has a job for each."""
 
 
 class Peer:
@@ -54,8 +74,8 @@ class Peer:
         """Return how to start what handles events. `concurrency` of them at a time, if it can."""
         raise NotImplementedError
 
-    def fill(self, run: str, first: int, count: int, devices: int) -> None:
-        """Have so many events wait."""
+    def fill(self, run: str, first: int, count: int, devices: int, jobs: int = 1) -> None:
+        """Have so many events wait. `jobs`: for each, unless it is given to handlers by itself."""
         raise NotImplementedError
 
     def is_up(self, processes: int) -> bool:
@@ -66,8 +86,11 @@ class Peer:
         """Say whether nothing is left to be written down of what was handled."""
         return True
 
-    def expect_workers(self) -> None:
-        """Know of the workers for the job `count` that come later, if it matters to what comes."""
+    def expect_workers(self, handlers: int = 1) -> None:
+        """Know of the workers for the job `count` that come later, if it matters to what comes.
+
+        `handlers`: how many match each event.
+        """
 
     def clear(self) -> None:
         """Forget all events; nothing is under way."""

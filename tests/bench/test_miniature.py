@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from bench import end_to_end, growth, intake, io, parse, sharing, work
+from bench import end_to_end, growth, intake, io, isolation, parse, registries, sharing, work
 from bench.peers.bellhop import Bellhop
 from bench.scale import Scale
 from bench.stage import Stage
@@ -51,7 +51,9 @@ def stage() -> Iterator[Stage]:
     [
         (intake, 1, "requests/s"),
         (work, 2, "events/s"),
+        pytest.param(registries, 9, "events/s", marks=pytest.mark.long),
         pytest.param(end_to_end, 1, "p99 ms", marks=pytest.mark.long),
+        pytest.param(isolation, 2, "p99 ms", marks=pytest.mark.long),
         pytest.param(io, 1, "events/s", marks=pytest.mark.long),
         pytest.param(growth, 2, "handled/s", marks=pytest.mark.long),
         pytest.param(sharing, 1, "events/s", marks=pytest.mark.long),
