@@ -174,5 +174,12 @@ local function forget_subscription(handler)
   redis.call('SREM', key('paused'), handler)
   redis.call('SREM', key('slow'), handler)
   redis.call('DEL', key('working:' .. handler))
+  -- Somebody may have begun to move it to another name before, and have stopped half-way.
+  local moving = redis.call('HGETALL', key('moving'))
+  for i = 1, #moving, 2 do
+    if moving[i + 1] == handler then
+      redis.call('HDEL', key('moving'), moving[i])
+    end
+  end
   forget_routes()
 end

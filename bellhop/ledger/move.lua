@@ -269,6 +269,5 @@ end
 if cursor ~= '0' or redis.call('EXISTS', key('ready:' .. old)) == 1 then
   return answer('more')
 end
-redis.call('HDEL', key('moving'), new)
 forget_subscription(old)
 return answer('over')

@@ -35,7 +35,6 @@ class Moving(Sweeping):
         if holders := self._holders_of(old):
             return self._step(StepState.HELD, now, workers=holders)
         moved, had = self._move_due(old, new)
-        del self.moving[new]
         self._forget(old)
         return self._step(StepState.OVER, now, moved, had)
 

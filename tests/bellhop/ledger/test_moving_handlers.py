@@ -70,6 +70,26 @@ def test_a_new_handler_without_a_worker_is_given_what_the_old_one_was(post: Post
     assert [one.event.event_id for one in mail.entries] == ["e1", "e2"]
 
 
+@pytest.mark.parametrize("how", ["move", "forget"])
+def test_what_was_moved_to_another_name_before_is_repaired_as_all_else(
+    post: Post, how: str
+) -> None:
+    """Somebody misspelt the new name, and stopped half-way."""
+    post.begin("w", "old")
+    post.accept()
+    post.end("w")
+    post.move("old", "misspelt", at=1)
+    steps = post.move("old", "new") if how == "move" else post.forget("old")
+    assert steps[-1].state is StepState.OVER
+
+    post.redis.delete(keys.mail("misspelt", "device:1"))
+    for _ in range(5):
+        post.now += 1_000
+        post.ledger.repair(now_ms=post.now)
+    assert post.mail("misspelt") == ["e1"]
+    post.check_mailboxes()
+
+
 def test_a_hook_is_moved_and_forgotten_as_handlers_are(post: Post) -> None:
     set_of_hooks = HandlerSet([Subscription("old", ["*"], hook=Hook.DEAD)])
     post.ledger.subscribe("w", set_of_hooks, now_ms=post.now)
