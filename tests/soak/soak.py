@@ -124,13 +124,14 @@ class Soak:
         ask = Command(self._stage, "doctor", "--json")
         has_old = False
         with self._stage.client() as redis:
-            while not (
-                self._senders.finish(0.2) and has_old and self._stage.ready() and is_empty(redis)
-            ):
+            while True:
+                all_taken = self._senders.finish(0.2)
+                if all_taken and has_old and self._stage.ready() and is_empty(redis):
+                    return
                 self._stage.keep()
                 self._lines.update()
                 self._tell("  end ")
-                if not has_old:
+                if all_taken and not has_old:
                     ask.step()
                     self._doctor = _read_doctor(ask)
                     if self._doctor or time.monotonic() > ends:
@@ -141,8 +142,6 @@ class Soak:
                 elif time.monotonic() - moved > _STUCK:
                     self._say(f"Nothing has happened for {_STUCK:g} s, and not all is at its end.")
                     return
-            # Hooks are called after what they are called about is written down.
-            self._lines.update()
 
     def _history(self) -> History:
         self._watch.stop()
