@@ -1,6 +1,6 @@
 """`make bench`: measures Bellhop beside its peers.
 
-QUICK=1: fewer rounds and sizes, two minutes at most. ONLY=intake,work: these measurements alone.
+QUICK=1: fewer rounds and sizes, three minutes. ONLY=intake,work: these measurements alone.
 PEERS=bellhop,rq: these contenders alone. A run in full writes `bench/RESULTS.md`, any other
 `bench/RESULTS-partial.md`.
 """

@@ -150,11 +150,11 @@ class Batch:
                     wake += self._safely(lambda: self._write(results, limits))
         self._runtime.enqueue_shifts(wake)
 
-    def send(self) -> None:
+    def send(self) -> bool:
         """Settle and claim, but take the answer later; take those to earlier settles now.
 
-        Redis works while those are looked into, and while what they brought is run. Raises as
-        `settle` does.
+        Redis works while those are looked into, and while what they brought is run. Returns whether
+        there was anything to settle or to claim. Raises as `settle` does.
         """
         with self._lock:
             self._safely(self._ledger.read_replies)
@@ -165,6 +165,7 @@ class Batch:
                 self._safely(lambda: self._ledger.send(results, limits))
             wake = self._receive(but=asks)
         self._runtime.enqueue_shifts(wake)
+        return asks
 
     def receive(self) -> None:
         """Take the answers to what was sent, unless somebody did. Raises as `settle` does."""

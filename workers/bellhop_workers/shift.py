@@ -149,10 +149,8 @@ class Shift:
     def _empty_mailboxes(self) -> None:
         while self._batch:
             self._runtime.deadlines.shift_goes_on()
-            ahead = self._claims_ahead()
-            if ahead:
-                self._batch.send()
-            else:
+            ahead = self._claims_ahead() and self._batch.send()
+            if not ahead:
                 self._batch.receive()
             self._run_mailboxes()
             if self._runtime.out_of_time:
