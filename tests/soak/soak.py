@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from redis import Redis
+
 from bellhop.durations import LEASE
 from tests.soak import fates
 from tests.soak.checker import check
@@ -70,6 +72,7 @@ class Soak:
         self._calm: tuple[tuple[float, float], ...] = ()
         self._doctor: Doctor | None = None
         self._told = 0.0
+        self._started = 0.0
 
     def run(self, seconds: float) -> Result:
         """Break things for so many seconds, let everything come to its end, and judge."""
@@ -77,7 +80,7 @@ class Soak:
             self._stage.start()
             self._await_start()
             self._watch.start()
-            since = time.monotonic()
+            since = self._started = time.monotonic()
             calm = list(_calm_times(since, seconds))
             self._calm = tuple((recovered, until) for _, recovered, until in calm)
             self._senders.start()
@@ -162,7 +165,7 @@ class Soak:
                 timeouts=dict.fromkeys(fates.HANG, fates.HANGS_FOR),
                 lease=LEASE.total_seconds(),
                 in_order=fates.IN_ORDER,
-                subscribed=read_since(redis, (*fates.OLD, *fates.NEW)),
+                subscribed=self._subscribed(redis),
                 renamed=fates.RENAMED,
                 calm=self._calm,
                 quick=fates.QUICK,
@@ -171,6 +174,19 @@ class Soak:
                 broken=tuple(faults.broken),
                 doctor=self._doctor,
             )
+
+    def _subscribed(self, redis: Redis) -> dict[str, float]:
+        """Return since when the handlers are subscribed that not all versions have.
+
+        It is at the latest when they first ran, whatever the ledger says: it must not forget any.
+        """
+        since = read_since(redis, (*fates.OLD, *fates.NEW))
+        for name in fates.OLD:
+            since[name] = min(since[name], self._started)
+        for run in self._lines.runs:
+            if run.handler in since:
+                since[run.handler] = min(since[run.handler], run.began)
+        return since
 
     def _await_start(self) -> None:
         """Wait until all are there, so that each handler is given all that is sent."""
