@@ -7,7 +7,7 @@ local function abandon(handler, event_id, retention)
   redis.call('SREM', key('replaying'), event_id .. ' ' .. handler)
   local about, open, dead, record =
     unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
-  if about and record then
+  if about and record and not is_over(record) then
     local fields = {'h:' .. handler, with_state(record, STATE.ABANDONED)}
     close(event, math.max(number(open) - 1, 0), number(dead), fields, retention)
   end

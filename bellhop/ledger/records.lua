@@ -12,6 +12,13 @@ local function state_of(record)
   return record == '' and STATE.WAITING or string.match(record, '"state": "(%l+)"')
 end
 
+-- Whether a handler is through with an event, which its record then does not count as open any more. Of a
+-- record that cannot be read that is not known.
+local function is_over(record)
+  local state = state_of(record)
+  return state and not OPEN[state]
+end
+
 -- Return a record with another state.
 local function with_state(record, state)
   if record == '' then

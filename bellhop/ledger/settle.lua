@@ -101,8 +101,7 @@ local function write_outcome(handler, mailbox, entry)
   local handler_mailbox = handler .. ' ' .. mailbox
   local about, open, dead, before =
     unpack(redis.call('HMGET', event, 'about', 'open', 'dead', 'h:' .. handler))
-  local state = before and state_of(before)
-  if state and not OPEN[state] then -- it was in the mailbox twice, by somebody's hand
+  if before and is_over(before) then -- it was in the mailbox twice, by somebody's hand
     return
   end
   local tried = outcome == 'retry' or outcome == 'park'

@@ -74,6 +74,23 @@ def test_retries_and_parked_mailboxes_are_abandoned_with_their_attempts(post: Po
     assert post.names("mail:") == post.names("retrying:") == []
 
 
+def test_what_a_handler_was_through_with_is_not_abandoned_though_it_is_in_a_mailbox(
+    post: Post,
+) -> None:
+    post.begin("w", "one", "two")
+    post.accept(2)
+    post.claim("w", "one")
+    post.settle("w", "one", done("e1"))
+    post.end("w")
+    post.redis.rpush(keys.mail("one", "device:1"), "e1")  # by somebody's hand
+
+    assert post.forget("one")[-1].state is StepState.OVER
+
+    assert json.loads(post.record("e1", "one"))["state"] == "done"
+    assert post.ledger.event("e1")["open"] == b"1"
+    assert post.redis.ttl(keys.event("e1")) == -1
+
+
 def test_a_handler_that_a_worker_has_is_not_forgotten_nor_moved(post: Post) -> None:
     post.begin("w", "one")
     post.accept()
