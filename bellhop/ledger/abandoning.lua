@@ -13,24 +13,9 @@ local function abandon(handler, event_id, retention)
   end
 end
 
--- Take mailboxes of a handler that are ready off its lists, and call `each_mailbox(mailbox)` for them.
--- Return how many there were.
-local function take_off_lists(handler, most, each_mailbox)
-  local count = 0
-  for _, list in ipairs({'suspects:', 'ready:'}) do
-    for _, mailbox in ipairs(redis.call('LPOP', key(list .. handler), most - count) or {}) do
-      each_mailbox(mailbox)
-      count = count + 1
-    end
-    if count >= most then
-      break
-    end
-  end
-  return count
-end
-
 -- What a handler has in `due`, from `cursor` of ZSCAN on: a list of {member, event_id ('' for a mailbox that
--- is parked), mailbox, when it is due}, and the next cursor.
+-- is parked), mailbox, when it is due}, and the next cursor. If not all of that can be dealt with in one call,
+-- the next one asks from the same cursor on: what was taken out of `due` is not found again.
 local function some_due(handler, cursor)
   local next_cursor, members = unpack(redis.call('ZSCAN', key('due'), cursor, 'COUNT', AT_A_TIME))
   local found = {}
@@ -43,60 +28,78 @@ local function some_due(handler, cursor)
   return found, next_cursor
 end
 
--- Abandon the first events of a mailbox that was taken off its list. Return how many.
+-- Abandon the first events of a mailbox, `most` of them. Return how many, and whether that was all.
 local function abandon_mailbox(handler, mailbox, most, retention)
   local handler_mailbox = handler .. ' ' .. mailbox
-  local events = redis.call('LPOP', key('mail:' .. handler_mailbox), math.max(most, 1)) or {}
+  local mail = key('mail:' .. handler_mailbox)
+  local events = redis.call('LPOP', mail, most) or {}
   for _, event_id in ipairs(events) do
     abandon(handler, event_id, retention)
   end
   redis.call('DEL', key('retrying:' .. handler_mailbox))
-  if redis.call('EXISTS', key('mail:' .. handler_mailbox)) == 1 then
-    redis.call('RPUSH', key('ready:' .. handler), mailbox)
-  end
-  return #events
+  return #events, redis.call('EXISTS', mail) == 0
 end
 
--- Abandon what is ready. Return how many mailboxes were, and how many events.
+-- Abandon what is ready, up to `most` events; a mailbox costs as much as an event at least. Return how many
+-- events there were, and how many are left of `most`.
 local function abandon_ready(handler, most, retention)
   local events = 0
-  local handler_mailboxes = take_off_lists(handler, most, function(mailbox)
-    events = events + abandon_mailbox(handler, mailbox, most - events, retention)
-  end)
-  return handler_mailboxes, events
+  for _, list in ipairs({'suspects:', 'ready:'}) do
+    local mailbox = redis.call('LINDEX', key(list .. handler), 0)
+    while mailbox and most > 0 do
+      local some, is_empty = abandon_mailbox(handler, mailbox, most, retention)
+      events, most = events + some, most - math.max(some, 1)
+      if is_empty then
+        redis.call('LPOP', key(list .. handler))
+        mailbox = redis.call('LINDEX', key(list .. handler), 0)
+      end
+    end
+  end
+  return events, most
 end
 
--- Abandon what is in `due`, from `cursor` on. Return how many events, and the next cursor.
-local function abandon_some_due(handler, cursor, retention)
+-- Abandon what is in `due`, from `cursor` on, up to `most` events. Return how many, and the cursor from which
+-- to go on, or '' if that was all.
+local function abandon_some_due(handler, cursor, most, retention)
   local found, next_cursor = some_due(handler, cursor)
   local events = 0
   for _, one in ipairs(found) do
+    if events >= most then
+      return events, cursor
+    end
     local member, event_id, mailbox = unpack(one)
-    redis.call('ZREM', key('due'), member)
     if event_id == '' then
-      events = events + abandon_mailbox(handler, mailbox, AT_A_TIME, retention)
+      local some, is_empty = abandon_mailbox(handler, mailbox, most - events, retention)
+      events = events + some
+      if not is_empty then
+        return events, cursor
+      end
     else
       abandon(handler, event_id, retention)
       redis.call('DEL', key('retrying:' .. handler .. ' ' .. mailbox))
       events = events + 1
     end
+    redis.call('ZREM', key('due'), member)
   end
-  return events, next_cursor
+  return events, next_cursor == '0' and '' or next_cursor
 end
 
--- Write down that a handler's mail is abandoned, some of it at a time. Return whether there may be more.
+-- Write down that a handler's mail is abandoned, up to `most` events of it, and no more than a page of `due` is
+-- looked at, which may have everybody's retries: `abandoning` says how far that is. Return whether there may
+-- be more, and how many events are left of `most`.
 local function abandon_mail(handler, most, retention)
-  local handler_mailboxes, events = abandon_ready(handler, most, retention)
-  local cursor = '0'
-  while handler_mailboxes == 0 and events < most do
-    local some
-    some, cursor = abandon_some_due(handler, cursor, retention)
-    events = events + some
-    if cursor == '0' then
-      break
-    end
+  local _, left = abandon_ready(handler, most, retention)
+  if left == 0 then
+    return true, 0
   end
-  return handler_mailboxes + events > 0
+  local cursor = redis.call('HGET', key('abandoning'), handler)
+  local events, next_cursor = abandon_some_due(handler, cursor or '0', left, retention)
+  if next_cursor == '' then
+    redis.call('HDEL', key('abandoning'), handler)
+  else
+    redis.call('HSET', key('abandoning'), handler, next_cursor)
+  end
+  return left < most or events > 0 or next_cursor ~= '', left - events
 end
 
 -- Return the workers that hold mail of a handler.
@@ -174,6 +177,7 @@ local function forget_subscription(handler)
   redis.call('SREM', key('paused'), handler)
   redis.call('SREM', key('slow'), handler)
   redis.call('DEL', key('working:' .. handler))
+  redis.call('HDEL', key('abandoning'), handler)
   -- Somebody may have begun to move it to another name before, and have stopped half-way.
   local moving = redis.call('HGETALL', key('moving'))
   for i = 1, #moving, 2 do

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
@@ -55,20 +55,23 @@ def read_condition(redis: Redis) -> Condition:
     for name in (keys.DUE, keys.DEAD, keys.QUARANTINE, keys.DRIFT):
         numbers.zcard(name)
     numbers.get(keys.SWEPT)
+    numbers.get(keys.PUT_OFF)
     numbers.lindex(keys.UNROUTED, 0)
     numbers.smembers(keys.PAUSED)
     for name in (keys.DUE, keys.DEAD, keys.QUARANTINE):
         numbers.zrange(name, 0, 0, withscores=True)
-    unrouted, due, dead, quarantined, drift, swept, waits, paused, *first = numbers.execute()
+    unrouted, due, dead, quarantined, drift, swept, put_off, waits, paused, *first = (
+        numbers.execute()
+    )
     first_due, first_dead, first_quarantined = map(_score, first)
     return Condition(
         now=_time(seconds * 1000 + microseconds // 1000),
-        swept_at=_time(int(swept)) if swept else None,
+        swept_at=_time(at) if (at := _number(swept)) else None,
         mailboxes_ready=sum(lengths),
         unrouted=unrouted,
         oldest_mail=_oldest_mail(redis, [one for one in handlers if one.encode() not in paused]),
         retries=due,
-        oldest_due=first_due,
+        oldest_due=first_due and first_due + timedelta(milliseconds=_number(put_off) or 0),
         dead=dead,
         quarantined=quarantined,
         drift=drift,
@@ -101,6 +104,14 @@ def _received_at(redis: Redis, event_id: bytes) -> datetime:
 def _handlers(redis: Redis) -> list[str]:
     names: Any = redis.hkeys(keys.SUBSCRIPTIONS)
     return [name.decode(errors="surrogateescape") for name in names]
+
+
+def _number(stored: bytes | None) -> int | None:
+    """Return a number that is stored, or `None` if there is none."""
+    try:
+        return int(stored or b"")
+    except ValueError:
+        return None
 
 
 def _score(first: Sequence[tuple[bytes, float]]) -> datetime | None:

@@ -5,8 +5,8 @@
 -- 3. What is ready is written down as abandoned. It can be replayed.
 -- 4. What a worker still holds, which died or is about to stop, comes back to the lists within half a
 --    minute: until then, the caller asks again.
--- 5. Then what is in `due` is abandoned. Nothing is added to that any more, so one walk through it is
---    enough. When that is over and no list has anything, the handler is forgotten.
+-- 5. Then what is in `due` is abandoned, a page of that in each call. Nothing is added to it any more, so one
+--    walk through it is enough. When that is over, the handler is forgotten.
 -- 6. A caller that stops half-way leaves the rest as it was; another goes on from there.
 --
 -- ARGV: now, retention (ms), handler, cursor of the walk through `due` ('0' at first)
@@ -24,16 +24,16 @@ if #having > 0 then
   return {'had', 0, '0', having}
 end
 unroute(handler, now)
-local handler_mailboxes, events = abandon_ready(handler, AT_A_TIME, retention)
-if handler_mailboxes > 0 then
+local events, left = abandon_ready(handler, AT_A_TIME, retention)
+if left < AT_A_TIME then
   return {'more', events, cursor, {}}
 end
 local holders = holders_of(handler)
 if #holders > 0 then
   return {'held', 0, '0', holders}
 end
-events, cursor = abandon_some_due(handler, cursor, retention)
-if cursor ~= '0' or redis.call('EXISTS', key('ready:' .. handler)) == 1 then
+events, cursor = abandon_some_due(handler, cursor, AT_A_TIME, retention)
+if cursor ~= '' then
   return {'more', events, cursor, {}}
 end
 forget_subscription(handler)

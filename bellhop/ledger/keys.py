@@ -24,6 +24,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `limits`                | hash       | for some handlers, mailboxes at work at a time            |
 | `paused`                | set        | handlers of which nothing is claimed                      |
 | `moving`                | hash       | handlers that are given the mail of others, with those    |
+| `abandoning`            | hash       | of handlers whose mail is abandoned, how far the walk     |
+|                         |            | through `due` is                                          |
 | `routes`                | hash       | for types that came, which handlers get them              |
 | `unrouted`              | list       | events that came before anybody subscribed                |
 | `untold`                | list       | bodies that came into quarantine before anybody did       |
@@ -48,6 +50,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `wake:<worker>`         | list       | written when there is mail for an idle worker             |
 | `due`                   | sorted set | retries, `event_id h mailbox`, and mailboxes that wait    |
 |                         |            | for one, ` h mailbox`, by when they are due               |
+| `put_off`               | string     | by how much all in `due` is due later than its score says,|
+|                         |            | since the server's clock jumped (ms)                      |
 | `retrying:<h> <m>`      | sorted set | events that the handler is to try again, in their order,  |
 |                         |            | if it wants to know of them                               |
 | `jumps`                 | string     | how often the server's clock has jumped                   |
@@ -175,6 +179,7 @@ ALIVE = f"{PREFIX}alive"
 SETS = f"{PREFIX}sets"
 LEASES = f"{PREFIX}leases"
 DUE = f"{PREFIX}due"
+PUT_OFF = f"{PREFIX}put_off"
 LOG = f"{PREFIX}log"
 ATTEMPTS = f"{PREFIX}attempts"
 UNFETCHED = f"{PREFIX}unfetched"

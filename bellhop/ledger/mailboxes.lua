@@ -13,6 +13,11 @@ local function post(handler, mailbox, event_id)
   end
 end
 
+-- Return the score in `due` that stands for a time: since the clock jumped, all that is in there is put off.
+local function due_at(time)
+  return time - number(redis.call('GET', key('put_off')))
+end
+
 -- Return whether a handler is one of a set, as a function. Of a set that is not known, any is.
 local function membership(set)
   local names = set and redis.call('HGET', key('sets'), set)

@@ -28,11 +28,11 @@ local wanted = {}
 local SIZE_OF = {
   ZCARD = {'deliveries', 'seen', 'alive', 'leases', 'due', 'created', 'unfetched', 'dead', 'quarantine',
     'drift', 'alarms'},
-  HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'repaired'},
+  HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'abandoning', 'repaired'},
   SCARD = {'paused', 'replaying', 'slow'},
   LLEN = {'unrouted', 'unindexed', 'untold'},
   XLEN = {'log', 'attempts'},
-  GET = {'jumps', 'order', 'calls', 'fetched_to', 'swept', 'sealed'},
+  GET = {'jumps', 'put_off', 'order', 'calls', 'fetched_to', 'swept', 'sealed'},
 }
 
 local function check_types()

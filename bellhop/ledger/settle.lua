@@ -115,7 +115,7 @@ local function write_outcome(handler, mailbox, entry)
     redis.call('ZREM', key('retrying:' .. handler_mailbox), event_id)
   end
   if outcome == 'retry' then
-    redis.call('ZADD', key('due'), now + entry.delay, event_id .. ' ' .. handler_mailbox)
+    redis.call('ZADD', key('due'), due_at(now + entry.delay), event_id .. ' ' .. handler_mailbox)
   end
   if not about then
     return
@@ -165,7 +165,7 @@ local function give_back(result, taken, has_mail)
   -- One that was left empty before, and given up, may be somebody else's by now.
   if has_mail and redis.call('HEXISTS', held, handler_mailbox) == 1 then
     if where == 'park' then
-      redis.call('ZADD', key('due'), now + result.delay, ' ' .. handler_mailbox)
+      redis.call('ZADD', key('due'), due_at(now + result.delay), ' ' .. handler_mailbox)
       if some_replayed then
         end_replays(handler, handler_mailbox)
       end

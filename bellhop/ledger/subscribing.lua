@@ -78,6 +78,7 @@ local function subscribe_all(now)
     limit(name, merged.concurrency)
   end
   paused, limits = nil, nil
+  redis.call('DEL', key('abandoning'))
   forget_routes()
 end
 

@@ -48,9 +48,10 @@ end
 local jumps = number(redis.call('GET', key('jumps')))
 local jumped = tonumber(ARGV[2])
 if jumped ~= 0 and jumps == tonumber(ARGV[3]) then
-  for _, name in ipairs({'due', 'leases', 'alive', 'seen', 'unfetched'}) do
+  for _, name in ipairs({'leases', 'alive', 'seen', 'unfetched'}) do
     put_off(name, jumped)
   end
+  redis.call('INCRBY', key('put_off'), jumped) -- as one: `due` may have hundreds of thousands
   jumps = redis.call('INCR', key('jumps'))
   redis.call('SET', key('swept'), now)
 end
@@ -93,7 +94,7 @@ for set in pairs(seen) do
   end
 end
 
-local due = redis.call('ZRANGE', key('due'), '-inf', now, 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[6]))
+local due = redis.call('ZRANGE', key('due'), '-inf', due_at(now), 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[6]))
 for _, entry in ipairs(due) do
   redis.call('ZREM', key('due'), entry)
   local event_id, handler, mailbox = string.match(entry, '^(%S*) (%S+) (.*)$')
@@ -185,10 +186,14 @@ local function forgotten_handlers()
   return forgotten
 end
 
-local abandoned = {}
+local abandoned, left = {}, MOST_CUT
 for _, handler in ipairs(forgotten_handlers()) do
   unroute(handler, now)
-  if abandon_mail(handler, MOST_CUT, retention) then
+  local may_have_more = left == 0
+  if left > 0 then
+    may_have_more, left = abandon_mail(handler, left, retention)
+  end
+  if may_have_more then
     more = true
   else
     forget_subscription(handler)

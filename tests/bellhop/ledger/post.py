@@ -85,6 +85,19 @@ class Post:
         settled = self.ledger.settle(worker, self._sets[worker], number, [done], now_ms=self.now)
         assert settled.ours
 
+    def park_mailboxes(self, worker: str, handler: str, mailboxes: int, events: int) -> None:
+        """Have many mailboxes wait for a retry, each with so many events."""
+        for number in range(mailboxes):
+            first, *_ = self.accept(events, f"device:{number}")
+            self.claim(worker, handler)
+            self.settle(
+                worker, handler, park(first), mailbox=f"device:{number}", give_back=GiveBack.PARK
+            )
+
+    def abandoned(self) -> int:
+        """Return how many events, of those with one handler, that handler has given up."""
+        return sum(self.redis.hget(keys.event(one), "state") == b"done" for one in self.events())
+
     def forget(self, handler: str) -> list[Step]:
         return list(self._to_the_end(lambda place: self._forget_some(handler, place)))
 

@@ -40,7 +40,17 @@ def empty() -> dict[str, Any]:
     one = (*_NUMBERS, "quarantine", "drift", "subscriptions", "routes", "workers", "sets")
     for_each = (*_NUMBERS_FOR_EACH, *_LISTS_FOR_EACH)
     nested = (
-        *("events", "indexes", "last settle", "working", "busy", "moving", "waiting", "draining"),
+        *(
+            "events",
+            "indexes",
+            "last settle",
+            "working",
+            "busy",
+            "moving",
+            "abandoning",
+            "waiting",
+            "draining",
+        ),
         "told",
     )
     return {
@@ -64,7 +74,7 @@ _FAULTS = {"repair", "repairs", "repaired", "broken"}
 def of(redis: Redis) -> dict[str, Any]:
     """Read every key. Raises `AssertionError` for one that has no place in the ledger."""
     found = empty()
-    accepted = 0
+    accepted = put_off = 0
     logged: list[bytes] = []
     told: dict[str, Any] = {}
     drift: dict[str, dict[str, bytes]] = {}
@@ -122,7 +132,7 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind] = {one: text.decode().split() for one, text in _pairs(value).items()}
             case "set":
                 told[rest] = [one["name"] for one in json.loads(value)["handlers"]]
-            case "workers" | "moving":
+            case "workers" | "moving" | "abandoning":
                 found[kind] = {one: text.decode() for one, text in _pairs(value).items()}
             case "unrouted" | "untold":
                 found[kind] = [one.decode() for one in value]
@@ -141,6 +151,8 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind][rest] = int(value)
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "put_off":
+                put_off = int(value)
             case "calls" | "jumps" | "swept":
                 found[kind] = int(value)
             case _ if kind in _NUMBERS:
@@ -156,6 +168,7 @@ def of(redis: Redis) -> dict[str, Any]:
                 pass
             case _:
                 raise AssertionError(f"{name} is in no table: {value}")
+    found["due"] = {entry: at + put_off for entry, at in found["due"].items()}
     assert accepted == max((event["order"] for event in found["events"].values()), default=accepted)
     places = [found["events"].get(event_id) for event_id in found["log"]]
     for entry, event in zip(logged, places, strict=True):

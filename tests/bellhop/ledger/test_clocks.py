@@ -1,9 +1,11 @@
 """When the server's clock jumps, or Redis was away, nothing is lost, and nothing comes late."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bellhop.durations import LEASE
-from bellhop.ledger import FetchTask
+from bellhop.ledger import FetchTask, keys, read_condition
 from tests.bellhop.ledger.conftest import (
     END,
     KEEP,
@@ -69,6 +71,23 @@ def test_action_attempts_are_asked_for_when_they_would_have_been(desk: Desk, jum
     set_clock(desk, jump)
 
     assert desk.ledger.fetch(LEASE, now_ms=desk.now) == LEASE.total_seconds()
+
+
+@jumps
+def test_however_much_is_due_a_jump_is_made_up_for_with_one_write(desk: Desk, jump: int) -> None:
+    desk.deliver("e1", "e2")
+    desk.claim()
+    desk.settle(box(END, failed("e1", 2_000)))
+    stored = desk.redis.zrange(keys.DUE, 0, -1, withscores=True)
+    set_clock(desk, jump)
+    assert desk.redis.zrange(keys.DUE, 0, -1, withscores=True) == stored
+
+    desk.claim()
+    desk.settle(box(END, failed("e2", 3_000)))
+    assert sorted(desk.found["due"].values()) == [desk.now + 2_000, desk.now + 3_000]
+    assert read_condition(desk.redis).oldest_due == datetime.fromtimestamp(
+        (desk.now + 2_000) / 1000, UTC
+    )
 
 
 def test_each_jump_is_made_up_for_once_however_many_foremen_there_are(desk: Desk) -> None:

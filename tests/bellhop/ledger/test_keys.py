@@ -26,7 +26,7 @@ LIMITED = Subscription("limited", ["lock.*"], 1)
 FAULTS = {"repair", "repairs", "repaired", "broken"}
 """What scripts write only where something is wrong, and to find that."""
 
-BY_HAND = {"alarms", "moving", "paused", "probe", "sealed"}
+BY_HAND = {"abandoning", "alarms", "moving", "paused", "probe", "sealed"}
 """What no script writes."""
 
 

@@ -1,6 +1,9 @@
 """The scripts that pause and forget handlers, step by step."""
 
 import json
+from datetime import timedelta
+
+import pytest
 
 from bellhop.ledger import (
     GiveBack,
@@ -156,3 +159,59 @@ def test_a_handler_is_forgotten_a_thousand_events_at_a_time_and_from_where_it_st
     assert max(step.events for step in steps) <= 2000
     assert first.events + sum(step.events for step in steps) == 3500
     assert post.names("mail:") == []
+
+
+@pytest.mark.parametrize("events", [100, 2500])
+def test_parked_mailboxes_are_forgotten_a_thousand_events_at_a_time(
+    post: Post, events: int
+) -> None:
+    post.begin("w", "one")
+    post.park_mailboxes("w", "one", 5000 // events, events)
+    post.end("w")
+
+    steps = post.forget("one")
+
+    assert steps[-1].state is StepState.OVER
+    assert max(step.events for step in steps) <= 1000
+    assert sum(step.events for step in steps) == post.abandoned() == 5000
+    assert post.due() == {}
+    assert post.names("mail:") == []
+
+
+def test_parked_mailboxes_that_nobody_has_are_given_up_a_thousand_events_at_a_time(
+    post: Post,
+) -> None:
+    post.begin("w", "one")
+    post.park_mailboxes("w", "one", 25, 100)
+    post.end("w")
+    post.sweep()
+
+    counts = []
+    while post.sweep(forget_after=timedelta(0)).more:
+        counts.append(post.abandoned())
+        post.check_mailboxes()
+    assert counts[:3] == [1000, 2000, 2500]
+    assert subscribed(post.redis) == set()
+    assert post.due() == {}
+
+
+def test_that_others_have_many_retries_is_found_out_bit_by_bit(post: Post) -> None:
+    post.begin("w", "one", "two")
+    post.accept(3)
+    post.claim("w", "one")
+    post.settle("w", "one", retry("e1"), retry("e2"), retry("e3"))
+    post.begin("v", "two")
+    post.end("w")
+    others = {f"x{number} two device:1": 10**14 for number in range(20_000)}
+    post.redis.zadd(keys.DUE, others)
+
+    sweeps = 1
+    post.now += 1
+    while post.sweep(alive=["v"], forget_after=timedelta(0)).more:
+        sweeps += 1
+        assert post.names("abandoning") == ["abandoning"]
+    assert sweeps > 10
+    assert subscribed(post.redis) == {"two"}
+    assert post.due() == others
+    assert post.names("abandoning") == []
+    assert json.loads(post.record("e3", "one"))["state"] == "abandoned"
