@@ -5,15 +5,18 @@
 2. It is put into mailboxes in the order in which the events came, a little at a time: as much as
    workers are through with in about half a second. So live mail, which stands behind what is in its
    mailbox, waits no longer for it.
-3. Whoever stops a replay cancels entries that are not in mailboxes yet; those that are will be
+3. What goes to a handler that is paused, or that no worker has, is put in and not waited for: it
+   holds up neither other handlers nor the end of the replay.
+4. Whoever stops a replay cancels entries that are not in mailboxes yet; those that are will be
    handled, tried again and given up as usual.
 """
 
 import json
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from operator import methodcaller
 from typing import Any, NamedTuple
 
@@ -22,7 +25,7 @@ from redis import Redis
 from bellhop.handler_state import HandlerState
 from bellhop.ledger import Ledger, Recorded, Replay, keys
 from bellhop.ledger.handled import UNCOUNTED, attempts_made, shown_record
-from bellhop.ledger.steps import take
+from bellhop.ledger.steps import Steps, take
 from bellhop.routing import Registry
 from bellhop.vault import Damaged
 
@@ -123,10 +126,15 @@ class Pace:
 
 
 class Progress(NamedTuple):
-    """How far a replay is. `left_alone`: what turned out to be before its handler anyway."""
+    """How far a replay is.
+
+    `left_alone`: what turned out to be before its handler anyway. `held_up`: what is in mailboxes
+    of handlers that are paused, or that no worker has.
+    """
 
     handled: int
     left_alone: int
+    held_up: int
 
 
 def replay(
@@ -137,31 +145,95 @@ def replay(
     pause: Callable[[float], None] = time.sleep,
     now: Callable[[], float] = time.monotonic,
 ) -> Iterator[Progress]:
-    """Put what is planned into mailboxes, bit by bit, and tell how far it is, until all is handled.
+    """Put what is planned into mailboxes, bit by bit, and tell how far it is.
 
-    Raises `RedisError`; what was put in until then is handled all the same.
+    Ends when all is handled that is not held up. Raises `RedisError`; what was put in until then is
+    handled all the same.
     """
     pace, then, wait = Pace(), now(), _SHORTEST_PAUSE
+    handlers = {one.handler for one in planned}
+    in_mailboxes: defaultdict[str, set[Planned]] = defaultdict(set)
     put, left_alone, waiting, taken = 0, 0, 0, 0
     while True:
+        stopped = take(ledger.redis, _stopped(handlers))
         room = pace.room - waiting if 2 * waiting <= pace.room else 0
-        batch = planned[taken : taken + min(room, _MOST_AT_ONCE)]
-        replayed = ledger.replay(_replays(ledger, batch) if batch else ())
+        batch = _next_batch(planned[taken : taken + _MOST_AT_ONCE], stopped, room)
         taken += len(batch)
-        if replayed.wake:
-            enqueue_shifts(replayed.wake)
-        new = sum(replayed.done)
-        # Of another replay at the same time, those that wait are counted, too.
-        handled = max(0, waiting + new - replayed.waiting)
-        put, left_alone, waiting = put + new, left_alone + len(batch) - new, replayed.waiting
+        done = _put_in(ledger, batch, enqueue_shifts)
+        put, left_alone = put + len(done), left_alone + len(batch) - len(done)
+        for one in done:
+            in_mailboxes[one.handler].add(one)
+        handled = _remove_handled(ledger.redis, in_mailboxes, handlers - stopped, MOST_WAITING)
+        waiting = sum(len(in_mailboxes[handler]) for handler in handlers - stopped)
+        is_last = taken == len(planned) and not waiting
+        if is_last:
+            _remove_handled(ledger.redis, in_mailboxes, stopped)
+        held_up = sum(len(in_mailboxes[handler]) for handler in stopped)
         began, then = then, now()
         pace.learn(handled, waiting, then - began)
-        yield Progress(max(0, put - waiting), left_alone)
-        if taken == len(planned) and not waiting:
+        yield Progress(put - waiting - held_up, left_alone, held_up)
+        if is_last:
             return
         wait = _SHORTEST_PAUSE if handled else min(wait * 1.5, _LONGEST_PAUSE)
         if waiting:
             pause(wait)
+
+
+def _stopped(handlers: Collection[str]) -> Steps[set[str]]:
+    """Return which of these handlers are paused, or which no worker has."""
+    paused, sets = yield [methodcaller("smembers", keys.PAUSED), methodcaller("hvals", keys.SETS)]
+    with_workers = {name for names in sets for name in names.split()}
+    return {one for one in handlers if one.encode() not in with_workers - set(paused)}
+
+
+def _next_batch(planned: Sequence[Planned], stopped: Collection[str], room: int) -> list[Planned]:
+    """Return the first of these for which there is room; those of stopped handlers need none."""
+    batch = []
+    for one in planned:
+        if one.handler not in stopped:
+            if room <= 0:
+                break
+            room -= 1
+        batch.append(one)
+    return batch
+
+
+def _put_in(
+    ledger: Ledger, batch: Sequence[Planned], enqueue_shifts: Callable[[Sequence[str]], None]
+) -> list[Planned]:
+    """Put entries into mailboxes; return those that were not left alone."""
+    if not batch:
+        return []
+    replayed = ledger.replay(_replays(ledger, batch))
+    if replayed.wake:
+        enqueue_shifts(replayed.wake)
+    return [one for one, done in zip(batch, replayed.done, strict=True) if done]
+
+
+def _remove_handled(
+    redis: Redis,
+    in_mailboxes: dict[str, set[Planned]],
+    handlers: Collection[str],
+    most: int | None = None,
+) -> int:
+    """Remove those that wait no more, of these handlers; return how many. Ask about `most`."""
+    asked = list(islice((one for name in handlers for one in in_mailboxes[name]), most))
+    gone = [
+        one for one, waits in zip(asked, take(redis, _waiting(asked)), strict=True) if not waits
+    ]
+    for one in gone:
+        in_mailboxes[one.handler].remove(one)
+    return len(gone)
+
+
+def _waiting(asked: Sequence[Planned]) -> Steps[list[int]]:
+    """Return for each whether it still waits in a mailbox."""
+    entries = [f"{one.event_id} {one.handler}" for one in asked]
+    answers = yield [
+        methodcaller("smismember", keys.REPLAYING, entries[start:][:_MOST_AT_ONCE])
+        for start in range(0, len(entries), _MOST_AT_ONCE)
+    ]
+    return [one for answer in answers for one in answer]
 
 
 def outcomes(redis: Redis, planned: Sequence[Planned]) -> Counter[str]:

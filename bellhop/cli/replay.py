@@ -115,7 +115,7 @@ def _replay(ledger: "Ledger", record: "Record", planned: "Sequence[Planned]") ->
     from bellhop.replaying import replay as replaying
 
     began = time.monotonic()
-    progress = Progress(0, 0)
+    progress = Progress(0, 0, 0)
     try:
         steps = replaying(
             ledger, planned, enqueue_shifts=lambda sets: enqueue_shifts(ledger.redis, sets)
@@ -134,6 +134,11 @@ def _replay(ledger: "Ledger", record: "Record", planned: "Sequence[Planned]") ->
     click.echo(f"{_count(progress.handled, 'run')} replayed in {seconds:.1f} s ({rate:,.0f}/s)")
     if progress.left_alone:
         click.echo(f"{progress.left_alone:,} left alone: somebody else had them handled meanwhile")
+    if progress.held_up:
+        click.echo(
+            f"{progress.held_up:>7,}  wait for a handler that is paused, or that no worker has: "
+            "bellhop handlers"
+        )
     _print_outcomes(record, planned)
 
 

@@ -184,9 +184,7 @@ def replay(replays: Sequence[Replay], now_ms: int | None) -> Call[Replayed]:
     return Call(
         REPLAY,
         arguments,
-        lambda answer: Replayed(
-            tuple(done == 1 for done in answer[1]), answer[2], read_names(answer[0])
-        ),
+        lambda answer: Replayed(tuple(done == 1 for done in answer[1]), read_names(answer[0])),
     )
 
 

@@ -172,13 +172,9 @@ class Replay(NamedTuple):
 
 
 class Replayed(NamedTuple):
-    """Which entries were put into mailboxes; the others were left alone.
-
-    `waiting`: how many wait there, of all replays.
-    """
+    """Which entries were put into mailboxes; the others were left alone."""
 
     done: tuple[bool, ...]
-    waiting: int
     wake: tuple[str, ...]
 
 

@@ -179,10 +179,7 @@ class Ledger:
         return self._run(calls.resolve(resolutions, self.retention, now_ms))
 
     def replay(self, replays: Sequence[Replay], *, now_ms: int | None = None) -> Replayed:
-        """Give events that are over to handlers again, in this order.
-
-        Without any, say how many of those before still wait in their mailboxes.
-        """
+        """Give events that are over to handlers again, in this order."""
         return self._run(calls.replay(replays, now_ms))
 
     def sweep(

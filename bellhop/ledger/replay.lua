@@ -5,15 +5,16 @@
 -- 2. The others go to the end of a mailbox of the handler, in the order given.
 -- 3. A dead letter that is replayed is none any more.
 -- 4. The record of the event stays while something of it is open: settle says what then.
--- 5. The caller hears how many of the entries that were replayed wait in mailboxes (`replaying`), and
---    puts in more when few are left: so other mail has few of them before it. Those in a mailbox that is
---    parked are not counted: the replay of other devices need not wait until the first is tried again.
+-- 5. Until it is handled, or is to be tried again, an entry is in `replaying`: whoever replays sees there
+--    how many wait in mailboxes, and puts in more when few are left. So other mail has few of them before
+--    it. Those in a mailbox that is parked are not in there: the replay of other devices need not wait
+--    until the first is tried again.
 -- 6. If there is mail now, an idle worker is woken; if there is none, and no shift waits in RQ's queue,
 --    the caller is told to enqueue one.
 --
 -- ARGV: now, then for each entry
 --   event_id, handler, record of the handler as it was read ('' if there is none), record
--- Returns: {{set to enqueue a shift for, …}, {for each 1 (done) or 0 (left alone)}, how many wait}
+-- Returns: {{set to enqueue a shift for, …}, {for each 1 (done) or 0 (left alone)}}
 
 local now = clock(ARGV[1])
 
@@ -49,4 +50,4 @@ local done = {}
 for i = 2, #ARGV, 4 do
   done[#done + 1] = replay(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3])
 end
-return {sets_to_wake(now), done, redis.call('SCARD', key('replaying'))}
+return {sets_to_wake(now), done}

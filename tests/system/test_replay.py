@@ -144,6 +144,22 @@ def test_what_cannot_be_done_is_said(
     assert said in " ".join(refused.stderr.split())
 
 
+def test_what_goes_to_a_paused_handler_is_not_waited_for(house: House, redis: Redis) -> None:
+    at_work(house, OLD + NEW)
+    arrive(redis, "e1", "e2")
+    house.await_lines(4)
+    assert house.run("handlers", "pause", "old", "--yes").returncode == 0
+
+    replayed = house.run("replay", "*", "--yes").stdout
+    assert "2 runs replayed in " in replayed
+    assert "2  wait for a handler that is paused, or that no worker has" in replayed
+    assert sorted(house.lines()[4:]) == ["new e1 True 1", "new e2 True 1"]
+
+    assert house.run("handlers", "resume", "old", "--yes").returncode == 0
+    house.await_lines(8)
+    assert sorted(house.lines()[6:]) == ["old e1 True 1", "old e2 True 1"]
+
+
 @pytest.mark.long
 def test_ten_thousand_are_replayed_at_half_the_rate_of_live_ones_or_faster(
     house: House, redis: Redis

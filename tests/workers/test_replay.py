@@ -8,14 +8,24 @@ import pytest
 
 from bellhop import Context, SeamEvent
 from bellhop.ledger import Query, Record
-from bellhop.replaying import plan, replay
+from bellhop.replaying import Progress, plan, replay
 from bellhop.vault import Kind, Sealed, Vault
 from tests.workers.conftest import Workplace
 
 
 def replay_all(workplace: Workplace, work: Callable[[], None] | None = None, **options: Any) -> int:
     """Replay everything, and return how many entries that were."""
+    progress = last_progress(workplace, work, **options)
+    assert progress.left_alone == progress.held_up == 0
+    return progress.handled
+
+
+def last_progress(
+    workplace: Workplace, work: Callable[[], None] | None = None, **options: Any
+) -> Progress:
+    """Replay everything, and return what was said at the end."""
     ledger, work = workplace.ledger, work or workplace.work
+    workplace.runtime.subscribe()
     planned = plan(Record(ledger.redis).all(Query()), workplace.registry, **options)
     progress = None
     for progress in replay(  # noqa: B007 - the last one tells
@@ -23,8 +33,7 @@ def replay_all(workplace: Workplace, work: Callable[[], None] | None = None, **o
     ):
         pass
     assert progress
-    assert progress.left_alone == 0
-    return progress.handled
+    return progress
 
 
 def noting(seen: list[Any], what: Callable[[Context], Any]) -> Callable[..., None]:
@@ -203,3 +212,60 @@ def test_what_is_still_to_be_handled_is_not_planned(workplace: Workplace) -> Non
     workplace.on("*", name="new")(lambda event: None)
     [one] = plan(record.all(Query()), workplace.registry)
     assert (one.event_id, one.handler, one.before) == ("e1", "new", None)
+
+
+def test_a_paused_handler_holds_up_no_replay_to_another_one(workplace: Workplace) -> None:
+    seen: dict[str, list[str]] = {"paused": [], "other": []}
+    for name, ids in seen.items():
+        workplace.on("*", name=name)(noting(ids, lambda context: context.event.event_id))
+    events = [workplace.deliver(device=f"d{number}") for number in range(30)]
+    workplace.work()
+    workplace.ledger.pause("paused")
+
+    assert last_progress(workplace) == Progress(30, left_alone=0, held_up=30)
+    assert sorted(seen["other"]) == sorted(events * 2)
+    assert last_progress(workplace, handler="other") == Progress(30, left_alone=0, held_up=0)
+    assert len(seen["paused"]) == 30
+
+    workplace.ledger.pause("paused", resume=True)
+    workplace.work()
+    assert sorted(seen["paused"]) == sorted(events * 2)
+
+
+def test_a_handler_that_is_paused_meanwhile_holds_up_no_replay(workplace: Workplace) -> None:
+    runs: list[str] = []
+    for name in ("one", "two"):
+        workplace.on("*", name=name)(lambda event, name=name: runs.append(name))
+    for number in range(30):
+        workplace.deliver(device=f"d{number}")
+    workplace.work()
+    runs.clear()
+
+    def work_and_pause() -> None:
+        workplace.work()
+        workplace.ledger.pause("one")
+
+    progress = last_progress(workplace, work_and_pause)
+    assert progress == Progress(len(runs), left_alone=0, held_up=60 - len(runs))
+    assert runs.count("two") == 30
+    assert runs.count("one") < 30
+
+
+def test_a_handler_that_no_worker_has_holds_up_no_replay(workplace: Workplace) -> None:
+    runs: list[str] = []
+    workplace.on("*", name="here")(lambda event: runs.append(event.event_id))
+    events = [workplace.deliver() for _ in range(20)]
+    workplace.work()
+    runs.clear()
+
+    record = Record(workplace.ledger.redis)
+    planned = plan(record.all(Query()), workplace.registry)
+    planned = [each for one in planned for each in (one._replace(handler="away", before=None), one)]
+    steps = replay(
+        workplace.ledger,
+        planned,
+        enqueue_shifts=lambda _: None,
+        pause=lambda _: workplace.work(),
+    )
+    assert list(steps)[-1] == Progress(20, left_alone=0, held_up=20)
+    assert runs == events

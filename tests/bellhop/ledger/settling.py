@@ -146,7 +146,7 @@ class Settling(Claiming):
     def replay(self, replays: Sequence[Replay], *, now_ms: int) -> Replayed:
         """Give events that are over to handlers again, or to new ones."""
         done = tuple(self._replay(one, now_ms) for one in replays)
-        return Replayed(done, len(self.replaying), self._sets_to_wake(now_ms))
+        return Replayed(done, self._sets_to_wake(now_ms))
 
     def _replay(self, replay: Replay, now: int) -> bool:
         event_id, handler, read, record = replay

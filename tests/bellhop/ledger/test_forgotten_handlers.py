@@ -85,7 +85,7 @@ def test_what_was_replayed_and_abandoned_waits_no_more(desk: Desk) -> None:
     desk.replay(Replay("e1", "bell", DONE, record("replaying")))
     let_all_be_forgotten(desk)
 
-    assert desk.replay().waiting == 0
+    assert desk.found["replaying"] == set()
     assert desk.event("e1")["records"]["bell"] == record("abandoned")
 
 
