@@ -51,12 +51,12 @@ def forget(
     `free_mail` is called while dead workers hold mail of it, to have that freed, with how long this
     has waited for it. Raises `StillInUse`, `NotSubscribed` and `RedisError`.
     """
-    place = START
+    cursor = START
 
     def step() -> Step:
-        nonlocal place
-        done = ledger.forget_some(handler, place)
-        place = done.place
+        nonlocal cursor
+        done = ledger.forget_some(handler, cursor)
+        cursor = done.cursor
         return done
 
     yield from _steps(handler, step, free_mail, pause)
@@ -72,13 +72,13 @@ def move(
     pause: Callable[[float], None] = time.sleep,
 ) -> Iterator[Progress]:
     """Give all that waits for a handler to another, and forget the old one. Raises as `forget`."""
-    place = START
+    cursor = START
     sealed: Mapping[str, tuple[bytes, str]] = NOTHING_SEALED
 
     def step() -> Step:
-        nonlocal place, sealed
-        done = ledger.move_some(old, new, place, sealed)
-        place = done.place
+        nonlocal cursor, sealed
+        done = ledger.move_some(old, new, cursor, sealed)
+        cursor = done.cursor
         sealed = {
             event_id: (record, _renamed(record, event_id, old, new, ledger.vault))
             for event_id, record in done.to_seal.items()

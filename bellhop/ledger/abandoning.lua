@@ -178,11 +178,9 @@ local function forget_subscription(handler)
   redis.call('SREM', key('slow'), handler)
   redis.call('DEL', key('working:' .. handler))
   redis.call('HDEL', key('abandoning'), handler)
-  -- Somebody may have begun to move it to another name before, and have stopped half-way.
-  local moving = redis.call('HGETALL', key('moving'))
-  for i = 1, #moving, 2 do
-    if moving[i + 1] == handler then
-      redis.call('HDEL', key('moving'), moving[i])
+  for _, handler_mailbox in ipairs(redis.call('HKEYS', key('moving'))) do
+    if split_handler_mailbox(handler_mailbox) == handler then -- somebody stopped half-way
+      redis.call('HDEL', key('moving'), handler_mailbox)
     end
   end
   forget_routes()

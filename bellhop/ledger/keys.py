@@ -23,7 +23,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `seen`                  | sorted set | handlers, by when a live worker last had them (ms)        |
 | `limits`                | hash       | for some handlers, mailboxes at work at a time            |
 | `paused`                | set        | handlers of which nothing is claimed                      |
-| `moving`                | hash       | handlers that are given the mail of others, with those    |
+| `moving`                | hash       | of mailboxes `h mailbox` that were moved in part, the last|
+|                         |            | event that was, and to whom: `event_id h`                 |
 | `abandoning`            | hash       | of handlers whose mail is abandoned, how far the walk     |
 |                         |            | through `due` is                                          |
 | `routes`                | hash       | for types that came, which handlers get them              |

@@ -26,7 +26,7 @@ from bellhop.ledger.entries import (
 )
 from bellhop.ledger.indexing import AT_A_TIME
 from bellhop.ledger.mail import Claimed, ClaimLimit, HandlerSet, Settled, SettledMail
-from bellhop.ledger.moves import NOTHING_SEALED, START, Paused, Place, Step
+from bellhop.ledger.moves import NOTHING_SEALED, START, Cursor, Paused, Step
 from bellhop.ledger.repairs import Repaired
 from bellhop.ledger.sealing import sealed
 from bellhop.ledger.version import version_error
@@ -235,32 +235,34 @@ class Ledger:
         """
         return self._run(moves.pause(handler, resume=resume, now_ms=now_ms))
 
-    def forget_some(self, handler: str, place: Place = START, *, now_ms: int | None = None) -> Step:
+    def forget_some(
+        self, handler: str, cursor: Cursor = START, *, now_ms: int | None = None
+    ) -> Step:
         """Abandon some of what waits for a handler, and forget it if that was all.
 
-        `place`: where the step before this one ended. Nothing is done while a worker has it.
+        `cursor`: that of the step before this one. Nothing is done while a worker has it.
         """
-        return self._run(moves.forget(handler, place, self.retention, now_ms))
+        return self._run(moves.forget(handler, cursor, self.retention, now_ms))
 
     def move_some(
         self,
         old: str,
         new: str,
-        place: Place = START,
+        cursor: Cursor = START,
         sealed: Mapping[str, tuple[bytes, str]] = NOTHING_SEALED,
         *,
         now_ms: int | None = None,
     ) -> Step:
         """Give some of what waits for a handler to another, and forget it if that was all.
 
-        `place`: where the step before this one ended; `sealed`: the records that it asked for, as
+        `cursor`: that of the step before this one; `sealed`: the records that it asked for, as
         they were read and as the new handler's. Nothing is done while a worker has the old one.
         """
         return self._run(
             moves.move(
                 old,
                 new,
-                place,
+                cursor,
                 self.retention,
                 is_sealed=self.vault.has_keys,
                 sealed=sealed,

@@ -10,9 +10,6 @@ local MOST_WORK = 600
 local retention = ARGV[2]
 
 local function mend_entry(event_id, handler, mailbox)
-  if redis.call('HEXISTS', key('moving'), handler) == 1 then
-    return -- its mail is partly under another name
-  end
   local handler_mailbox = handler .. ' ' .. mailbox
   local mail = key('mail:' .. handler_mailbox)
   local length = redis.call('LLEN', mail)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from bellhop.ledger.calls import Argument, Call, load, milliseconds, moment, read_names
 
@@ -30,15 +30,10 @@ class StepState(StrEnum):
     OVER = "over"
 
 
-class Place(NamedTuple):
-    """Where the next step goes on: in the walk through `due`, and in a mailbox."""
+Cursor: TypeAlias = bytes | str
+"""Where the next step goes on, in the walk through `due`."""
 
-    cursor: bytes | str = "0"
-    mailbox: bytes | str = ""
-    offset: int = 0
-
-
-START = Place()
+START: Cursor = "0"
 
 
 class Step(NamedTuple):
@@ -51,7 +46,7 @@ class Step(NamedTuple):
     """
 
     state: StepState
-    place: Place
+    cursor: Cursor
     events: int
     workers: tuple[str, ...]
     had: int = 0
@@ -77,13 +72,13 @@ def pause(
     )
 
 
-def forget(handler: str, place: Place, retention: timedelta, now_ms: int | None) -> Call[Step]:
+def forget(handler: str, cursor: Cursor, retention: timedelta, now_ms: int | None) -> Call[Step]:
     """Abandon some of what waits for a handler, and forget it if that was all."""
-    arguments: list[Argument] = [moment(now_ms), milliseconds(retention), handler, place.cursor]
+    arguments: list[Argument] = [moment(now_ms), milliseconds(retention), handler, cursor]
 
     def read(answer: Any) -> Step:
-        state, events, cursor, workers = answer
-        return Step(StepState(state.decode()), Place(cursor), events, read_names(workers))
+        state, events, next_cursor, workers = answer
+        return Step(StepState(state.decode()), next_cursor, events, read_names(workers))
 
     return Call(FORGET, arguments, read)
 
@@ -91,7 +86,7 @@ def forget(handler: str, place: Place, retention: timedelta, now_ms: int | None)
 def move(
     old: str,
     new: str,
-    place: Place,
+    cursor: Cursor,
     retention: timedelta,
     *,
     is_sealed: bool,
@@ -108,17 +103,17 @@ def move(
         milliseconds(retention),
         old,
         new,
-        *place,
+        cursor,
         int(is_sealed),
     ]
     for event_id, records in sealed.items():
         arguments += (event_id, *records)
 
     def read(answer: Any) -> Step:
-        state, moved, had, cursor, mailbox, offset, workers, to_seal, wake = answer
+        state, moved, had, next_cursor, workers, to_seal, wake = answer
         return Step(
             StepState(state.decode()),
-            Place(cursor, mailbox, offset),
+            next_cursor,
             moved,
             read_names(workers),
             had,

@@ -28,7 +28,8 @@ local wanted = {}
 local SIZE_OF = {
   ZCARD = {'deliveries', 'seen', 'alive', 'leases', 'due', 'created', 'unfetched', 'dead', 'quarantine',
     'drift', 'alarms'},
-  HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'abandoning', 'repaired'},
+  HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'moving', 'abandoning',
+    'repaired'},
   SCARD = {'paused', 'replaying', 'slow'},
   LLEN = {'unrouted', 'unindexed', 'untold'},
   XLEN = {'log', 'attempts'},

@@ -31,10 +31,10 @@ class MendedLedgerMachine(LedgerMachine):
             return  # it would be refused
         old = chance.choice(unused or self._movable())
         new = chance.choice([name for name in TO_MOVE if name != old])
-        place = START
+        cursor = START
         for _ in range(chance.choice([1, 2, 9])):
-            step = self.both("move_some", old, new, place)
-            place = step.place
+            step = self.both("move_some", old, new, cursor)
+            cursor = step.cursor
             self.note_moved(old, new)
             if step.state is not StepState.MORE:
                 assert (step.state is StepState.HAD) == self._has_worker(old)
@@ -97,15 +97,14 @@ class MendedLedgerMachine(LedgerMachine):
     def _damages(self) -> dict[str, list[Any]]:
         """Return what can be damaged now, by the kind of repair that it needs.
 
-        What is half-way from one handler to another is let be, and so are the calls of hooks, of
-        which it may take twenty seconds until one in particular is looked at.
+        The calls of hooks are let be: it may take twenty seconds until one in particular is looked
+        at.
         """
-        half_way = {*self.model.moving, *self.model.moving.values()}
         ready = [
             Box(handler, mailbox)
             for handler, mailboxes in sorted(self.found["ready"].items())
             for mailbox in mailboxes
-            if handler not in half_way and handler not in ("on.call", "inspector")
+            if handler not in ("on.call", "inspector")
         ]
         found: dict[str, list[Any]] = {
             "lost": ready,

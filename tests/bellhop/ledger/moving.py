@@ -6,17 +6,17 @@ from typing import Any
 
 from bellhop.durations import WORKER_GONE_AFTER
 from bellhop.ledger import Repaired, Step, StepState
-from bellhop.ledger.moves import Place
+from bellhop.ledger.moves import Cursor
 from tests.bellhop.ledger.sweeping import Sweeping
 from tests.bellhop.ledger.values import Box, Subscribed, milliseconds, names_of
 
-START = Place(b"0", b"")
+START = b"0"
 
 
 class Moving(Sweeping):
     """`move` and `repair`. Left out: there is never more than one call moves."""
 
-    def move_some(self, old: str, new: str, place: Place = START, *, now_ms: int) -> Step:
+    def move_some(self, old: str, new: str, cursor: Cursor = START, *, now_ms: int) -> Step:
         """Move the boxes that are ready; in the next call, what is in `due`, and be done."""
         now = now_ms
         if old not in self.subscriptions:
@@ -24,7 +24,6 @@ class Moving(Sweeping):
         if having := self._workers_with(old, now):
             return self._step(StepState.HAD, now, workers=having)
         self._subscribe_instead(old, new, now)
-        self.moving[new] = old
         moved = had = 0
         suspects, ready = self.suspects.pop(old, []), self.ready.pop(old, [])
         for mailbox in (*suspects, *ready):

@@ -99,26 +99,26 @@ class Post:
         return sum(self.redis.hget(keys.event(one), "state") == b"done" for one in self.events())
 
     def forget(self, handler: str) -> list[Step]:
-        return list(self._to_the_end(lambda place: self._forget_some(handler, place)))
+        return list(self._to_the_end(lambda cursor: self._forget_some(handler, cursor)))
 
-    def _forget_some(self, handler: str, place: Any) -> Step:
-        return self.ledger.forget_some(handler, place, now_ms=self.now)
+    def _forget_some(self, handler: str, cursor: Any) -> Step:
+        return self.ledger.forget_some(handler, cursor, now_ms=self.now)
 
     def move(self, old: str, new: str, at: int | None = None) -> list[Step]:
         """Move all, or stop after so many steps."""
         steps = self._to_the_end(
-            lambda place: self.ledger.move_some(old, new, place, now_ms=self.now)
+            lambda cursor: self.ledger.move_some(old, new, cursor, now_ms=self.now)
         )
         return list(islice(steps, at))
 
     def _to_the_end(self, call: Any) -> Iterator[Step]:
-        place = START
+        cursor = START
         while True:
-            step = call(place)
+            step = call(cursor)
             yield step
             if step.state is not StepState.MORE:
                 return
-            place = step.place
+            cursor = step.cursor
 
     def mail(self, handler: str, mailbox: str = "device:1") -> list[str]:
         return [one.decode() for one in self.redis.lrange(keys.mail(handler, mailbox), 0, -1)]

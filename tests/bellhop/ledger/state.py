@@ -39,7 +39,6 @@ class LedgerState:
         self.paused: set[str] = set()
         self.slow: set[str] = set()
         """Handlers that keep a worker for long."""
-        self.moving: dict[str, str] = {}
         """Handlers that are given what waits for another, half-way."""
         self.workers: dict[str, str] = {}
         self.alive: dict[str, int] = {}
@@ -219,7 +218,6 @@ class LedgerState:
             "limits": self.limits,
             "paused": self.paused,
             "slow": self.slow,
-            "moving": self.moving,
             "workers": self.workers,
             "alive": self.alive,
             "sets": {one: names_of(handlers) for one, handlers in self.sets.items()},

@@ -132,7 +132,6 @@ class Subscribing(LedgerState):
         self.paused.discard(handler)
         self.slow.discard(handler)
         self.working.pop(handler, None)
-        self.moving = {new: old for new, old in self.moving.items() if old != handler}
 
     def _abandon_mail(self, handler: str) -> bool:
         """Abandon what waits for a handler; what is held stays. Return whether there was any."""

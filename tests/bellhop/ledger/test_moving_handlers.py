@@ -71,23 +71,34 @@ def test_a_new_handler_without_a_worker_is_given_what_the_old_one_was(post: Post
 
 
 @pytest.mark.parametrize("how", ["move", "forget"])
-def test_what_was_moved_to_another_name_before_is_repaired_as_all_else(
+def test_what_was_moved_to_another_name_before_waits_there_and_nothing_is_half_done(
     post: Post, how: str
 ) -> None:
     """Somebody misspelt the new name, and stopped half-way."""
-    post.begin("w", "old")
-    post.accept()
+    post.begin("w", "old", "third")
+    ids = post.accept(1500)
     post.end("w")
+    post.begin("t", "third")
     post.move("old", "misspelt", at=1)
+    assert post.mail("misspelt") == ids[:1000]
+    post.check_mailboxes()
+    for _ in range(20):
+        post.now += 1_000
+        assert post.ledger.repair(now_ms=post.now).repairs == ()
+
     steps = post.move("old", "new") if how == "move" else post.forget("old")
     assert steps[-1].state is StepState.OVER
 
-    post.redis.delete(keys.mail("misspelt", "device:1"))
-    for _ in range(5):
+    for _ in range(20):
         post.now += 1_000
-        post.ledger.repair(now_ms=post.now)
-    assert post.mail("misspelt") == ["e1"]
+        assert post.ledger.repair(now_ms=post.now).repairs == ()
     post.check_mailboxes()
+    assert post.mail("misspelt") == ids[:1000]
+    assert post.mail("new") == (ids[1000:] if how == "move" else [])
+    assert {post.record(one, "misspelt") for one in ids[:1000]} == {""}
+    assert {post.record(one, "misspelt") for one in ids[1000:]} == {None}
+    assert post.ledger.event("e1")["open"] == b"2"
+    assert post.names("moving") == []
 
 
 def test_a_hook_is_moved_and_forgotten_as_handlers_are(post: Post) -> None:
@@ -245,7 +256,7 @@ def test_a_long_mailbox_is_moved_in_pieces_and_from_where_it_stopped(post: Post)
     first = post.move("old", "new", at=2)
     assert [step.events for step in first] == [1000, 1000]
     post.check_mailboxes()
-    assert post.mail("new") == more
+    assert post.mail("new") == ids[:2000] + more
 
     steps = post.move("old", "new")  # from the start again
 
@@ -253,6 +264,48 @@ def test_a_long_mailbox_is_moved_in_pieces_and_from_where_it_stopped(post: Post)
     assert post.mail("new") == ids + more
     assert all(post.record(one, "new") == "" for one in ids)
     assert post.names("mail:old") == []
+    post.check_mailboxes()
+
+
+@pytest.mark.parametrize("entries", [5, 1002])
+def test_a_worker_may_begin_with_a_long_mailbox_while_it_is_moved(post: Post, entries: int) -> None:
+    post.begin("w", "old")
+    ids = post.accept(2500)
+    post.end("w")
+    post.begin("v", "new")
+    more = post.accept(3)
+    post.move("old", "new", at=1)
+    [mail] = post.claim("v", "new", entries=entries).mail
+    in_hand = [entry.event.event_id for entry in mail.entries]
+    assert in_hand == (ids[:1000] + more)[:entries]
+
+    post.move("old", "new", at=1)
+    post.check_mailboxes()
+    begun = set(in_hand)
+    left = [one for one in more if one not in begun]
+    assert post.mail("new") == in_hand + [one for one in ids[:2000] if one not in begun] + left
+
+    post.settle("v", "new", *map(done, in_hand))
+    post.move("old", "new")
+    post.check_mailboxes()
+    assert post.mail("new") == [one for one in ids if one not in begun] + left
+
+
+@pytest.mark.parametrize("events", [100, 2500])
+def test_parked_mailboxes_are_moved_a_thousand_events_at_a_time(post: Post, events: int) -> None:
+    post.begin("w", "old")
+    post.park_mailboxes("w", "old", 5000 // events, events)
+    post.end("w")
+    due = post.due()
+    waiting = {name: post.mail("old", name.split()[1]) for name in due}
+
+    steps = post.move("old", "new")
+
+    assert steps[-1].state is StepState.OVER
+    assert max(step.events for step in steps) <= 1000
+    assert sum(step.events for step in steps) == 5000
+    assert post.due() == {name.replace("old", "new"): at for name, at in due.items()}
+    assert all(post.mail("new", name.split()[1]) == waiting[name] for name in due)
     post.check_mailboxes()
 
 
