@@ -7,6 +7,7 @@ registered, in one sentence.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.callables import check_kind, is_async
@@ -49,6 +50,12 @@ class Pattern:
     def known_types(self) -> list[str]:
         """Return the known event types that fit."""
         return [name for name in TYPES if self.matches(name)]
+
+
+@lru_cache(_MATCHES_KEPT)
+def fits_any(patterns: tuple[str, ...], event_type: str) -> bool:
+    """Say whether an event type fits any of these patterns."""
+    return any(Pattern(pattern).matches(event_type) for pattern in patterns)
 
 
 class Registry(HookDecorators):

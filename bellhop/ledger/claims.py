@@ -23,7 +23,7 @@ from bellhop.ledger.mail import (
 
 SUBSCRIBE = load("subscribing", "hooks", "subscribe")
 CLAIM = load("claiming", "claim")
-SETTLE = load("claiming", "hooks", "settle")
+SETTLE = load("claiming", "subscribing", "hooks", "settle")
 IDLE = load("idle")
 
 

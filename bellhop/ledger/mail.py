@@ -140,10 +140,16 @@ class Result(StrEnum):
     """It stays first in its mailbox, which waits: the handler takes its events in strict order."""
     DEAD = "dead"
     """It used up its attempts."""
+    UNWANTED = "unwanted"
+    """Its type fits no pattern that the handler has in this worker: it is left to another one that
+    has the handler with one that fits, or is done if there is none. Nothing comes after it."""
 
 
 class Outcome(NamedTuple):
-    """What a handler did with an event. `delay_ms`: of a retry. `record`: JSON, see `handled`."""
+    """What a handler did with an event. `record`: JSON, see `handled`.
+
+    `delay_ms`: of a retry; or for how long another worker may take what is unwanted here.
+    """
 
     kind: Result
     record: str

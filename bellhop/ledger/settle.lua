@@ -12,12 +12,16 @@
 --    is in there.
 -- 4. A mailbox that is given back goes to the end of the ready list if it still has mail (to the front if
 --    the worker had not begun with it); one left empty is always given up.
--- 5. The next mail is claimed in the same call.
+-- 5. In a deploy, workers may have a handler with different patterns. An entry that the handler does not
+--    want as this worker has it ('unwanted') stays first in its mailbox, which waits a moment in `due` for
+--    another worker, if one has the handler with a pattern that fits. If none has, what this worker would
+--    have is written down: that the event was skipped.
+-- 6. The next mail is claimed in the same call.
 --
 -- ARGV: now, worker, fingerprint of its set, number of this settle, retention (ms), JSON of
 --   what it wants (see take), JSON [{handler, mailbox, give_back: 'keep' | 'end' | 'front' | 'park',
 --     delay (of a parked one, ms),
---     entries: [{event_id, outcome: 'done' | 'retry' | 'dead' | 'park', record,
+--     entries: [{event_id, outcome: 'done' | 'retry' | 'dead' | 'park' | 'unwanted', record,
 --       delay (of a retry, ms), again: the handler was to try it again, wants_retries: it wants to know
 --       of such events, occurred: when the event occurred (ms), if it wants to know of that}, …]}, …]
 -- Returns: {still ours (0 or 1), {set to enqueue a shift for, …}, {mail, events} as claiming says,
@@ -179,8 +183,37 @@ local function give_back(result, taken, has_mail)
   end
 end
 
+local function others_want(handler, event_type)
+  for _, other in ipairs(redis.call('HKEYS', key('sets'))) do
+    for _, one in ipairs(other ~= set and decode_set(other) or {}) do
+      for _, pattern in ipairs(one.name == handler and not one.hook and one.patterns or {}) do
+        if fits(event_type, pattern) then
+          return true
+        end
+      end
+    end
+  end
+  return false
+end
+
+-- Only the last entry of a mailbox can be unwanted.
+local function leave_to_others(result)
+  local last = result.entries[#result.entries]
+  if not last or last.outcome ~= 'unwanted' then
+    return
+  end
+  local _, event_type = read_about(redis.call('HGET', key('event:' .. last.event_id), 'about') or '')
+  if event_type and others_want(result.handler, event_type) then
+    result.entries[#result.entries] = nil
+  else
+    last.outcome = 'done'
+    result.give_back = 'end'
+  end
+end
+
 local handler_mailboxes, taken = {}, {}
 for i, result in ipairs(results) do
+  leave_to_others(result)
   handler_mailboxes[i] = result.handler .. ' ' .. result.mailbox
   taken[i] = take_out(handler_mailboxes[i], result.entries)
   for _, entry in ipairs(result.entries) do

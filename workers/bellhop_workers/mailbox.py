@@ -7,6 +7,7 @@ Its results may be collected from any.
 
 from bisect import insort
 from collections import deque
+from datetime import timedelta
 from typing import Any
 
 from bellhop.events import SeamEvent
@@ -28,6 +29,7 @@ from bellhop.ledger import (
 )
 from bellhop.ledger.handled import UnreadableRecord
 from bellhop.logs import get_logger
+from bellhop.routing import fits_any
 from bellhop.vault import Kind, Sealed, Vault
 from bellhop_workers.outcomes import Skip
 from bellhop_workers.records import Attempts, cut
@@ -35,6 +37,12 @@ from bellhop_workers.running import Run, now_ms
 
 DEATHS = 3
 """How many workers may die under an entry before it goes to the dead letters."""
+
+_FOR_OTHERS = timedelta(seconds=1)
+"""For how long a mailbox waits for a worker that has its handler with other patterns."""
+
+_LAST = (Result.PARK, Result.UNWANTED)
+"""Outcomes behind which nothing of a mailbox is run."""
 
 _log = get_logger("workers")
 
@@ -109,7 +117,7 @@ class ClaimedMailbox:
         results = []
         while self._results:
             results.append(self._results.popleft())
-        if results and results[-1].outcome.kind is Result.PARK:  # nothing comes after it
+        if results and results[-1].outcome.kind in _LAST:
             give_back = GiveBack.PARK
         if give_back is GiveBack.KEEP and not results:
             return None
@@ -134,7 +142,7 @@ class ClaimedMailbox:
             )
         )
         self.entries_done += 1
-        if outcome.kind is Result.PARK:
+        if outcome.kind in _LAST:
             self._entries.clear()
         else:
             self._entries.popleft()
@@ -159,6 +167,9 @@ class ClaimedMailbox:
             return None
         if entry.deaths >= DEATHS:
             self._give_up(attempts, claimed, f"worker died: {entry.deaths} workers ended under it")
+            return None
+        if isinstance(claimed.body, bytes) and not _is_wanted(self.handler, claimed):
+            self._leave_to_others(attempts, claimed)
             return None
         try:
             return self._run_of(claimed, attempts)
@@ -195,6 +206,11 @@ class ClaimedMailbox:
             self._tell_what_came_before(run, about.order)
         return run
 
+    def _leave_to_others(self, attempts: Attempts, claimed: ClaimedEvent) -> None:
+        """Be through with the mailbox: another worker may want its next event, or it is skipped."""
+        reason = f"no pattern of the handler fits {cut(claimed.about.event_type)}"
+        self._finish(attempts.unwanted(self.handler.name, reason, _FOR_OTHERS), again=True)
+
     def _finish_lost(self, claimed: ClaimedEvent) -> None:
         """Be done with an event whose body is gone: with a dead letter, if more of it is left."""
         if not claimed.about.received_ms:
@@ -220,6 +236,11 @@ class ClaimedMailbox:
         )
         outcome = attempts.dead(self.handler.name, now_ms(), 0.0, problem)
         self._finish(outcome, again=True)
+
+
+def _is_wanted(handler: Handler, claimed: ClaimedEvent) -> bool:
+    """Say whether a handler of events is for the type of this one, as this worker has it."""
+    return handler.hook is not None or fits_any(handler.patterns, claimed.about.event_type)
 
 
 def own_event(claimed: ClaimedEvent, vault: Vault) -> tuple[SeamEvent, bytes]:

@@ -155,7 +155,7 @@ class Attempts:
             handler, HandlerState.RETRYING, started_ms, took_ms, error, summary, counts
         )
         # A retry may be late, but never early.
-        return Outcome(Result.RETRY, record, max(0, math.ceil(wait.total_seconds() * 1000)))
+        return Outcome(Result.RETRY, record, _milliseconds(wait))
 
     def skipped(self, handler: str, reason: str) -> Outcome:
         """The handler was not called; this was no attempt. `reason` holds no secret."""
@@ -166,6 +166,11 @@ class Attempts:
         return Outcome(
             Result.DONE, json.dumps({**read, "state": HandlerState.SKIPPED, "reason": said})
         )
+
+    def unwanted(self, handler: str, reason: str, wait: timedelta) -> Outcome:
+        """The handler has no pattern here that fits; it is skipped if that is so everywhere."""
+        skipped = self.skipped(handler, reason)
+        return skipped._replace(kind=Result.UNWANTED, delay_ms=_milliseconds(wait))
 
     def dead(
         self,
@@ -227,6 +232,10 @@ def masked(text: str, event: SeamEvent) -> str:
         text = text[: _MOST_MASKED // 2] + text[-_MOST_MASKED // 2 :]
     kept = cut(known_secrets.mask(text, event.secrets()))
     return kept.encode(errors="replace").decode()  # half a character is no JSON to who reads it
+
+
+def _milliseconds(wait: timedelta) -> int:
+    return max(0, math.ceil(wait.total_seconds() * 1000))
 
 
 def cut(text: str) -> str:

@@ -218,6 +218,11 @@ def dead(event_id: str) -> SettledEntry:
     return SettledEntry(event_id, Outcome(Result.DEAD, DEAD))
 
 
+def unwanted(event_id: str) -> SettledEntry:
+    """Settle an entry whose handler is not for its type, as this worker has it."""
+    return SettledEntry(event_id, Outcome(Result.UNWANTED, record("skipped"), 1_000))
+
+
 def box(
     give_back: GiveBack, *entries: SettledEntry, mailbox: str = "device:1", handler: str = "bell"
 ) -> SettledMail:

@@ -16,7 +16,7 @@ from bellhop.ledger import (
     SettledMail,
 )
 from tests.bellhop.ledger.claiming import Claiming
-from tests.bellhop.ledger.values import Box, state_of
+from tests.bellhop.ledger.values import Box, state_of, wants
 
 OPEN = ("retrying", "replaying")
 """States of a handler that is to be given the event."""
@@ -43,6 +43,7 @@ class Settling(Claiming):
             mail, suspects_wait = self._mail_in_hand(worker, limits), False
             self._keep_lease(worker, handlers.fingerprint, now_ms)
         elif number == last + 1 and (last or worker in self.leases):
+            results = [self.as_written(one, handlers.fingerprint) for one in results]
             for result in results:
                 for entry in result.entries:
                     self._settle_entry(Box(result.handler, result.mailbox), entry, now_ms)
@@ -57,8 +58,22 @@ class Settling(Claiming):
             return Settled(False, (), ())
         return Settled(True, mail, self._sets_to_wake(now_ms), suspects_wait)
 
+    def as_written(self, result: SettledMail, fingerprint: str) -> SettledMail:
+        """Return what a set's result comes to: what no other set wants either was skipped."""
+        last = result.entries[-1] if result.entries else None
+        if last is None or last.outcome.kind is not Result.UNWANTED:
+            return result
+        event_type = self.events[last.event_id].event_type
+        others = (handlers for other, handlers in self.sets.items() if other != fingerprint)
+        if any(wants(handlers, result.handler, event_type) for handlers in others):
+            return result
+        skipped = last._replace(outcome=last.outcome._replace(kind=Result.DONE))
+        return result._replace(give_back=GiveBack.END, entries=[*result.entries[:-1], skipped])
+
     def _settle_entry(self, box: Box, entry: SettledEntry, now: int) -> None:
         event_id, outcome, _, wants_retries, occurred = entry
+        if outcome.kind is Result.UNWANTED:
+            return
         event = self.events[event_id]
         event.records[box.handler] = outcome.record
         if occurred is not None:

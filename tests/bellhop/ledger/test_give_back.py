@@ -1,6 +1,23 @@
 """Where a mailbox goes after a settle, and what mail comes next."""
 
-from tests.bellhop.ledger.conftest import END, FRONT, KEEP, Desk, box, done, names
+import pytest
+
+from bellhop.hooks import Hook
+from bellhop.ledger import Subscription
+from tests.bellhop.ledger.conftest import (
+    BELL,
+    END,
+    FRONT,
+    KEEP,
+    LOG,
+    PARK,
+    Desk,
+    box,
+    done,
+    names,
+    record,
+    unwanted,
+)
 
 
 def test_entries_that_were_settled_are_no_longer_in_hand(desk: Desk) -> None:
@@ -85,3 +102,32 @@ def test_of_a_mailbox_that_is_kept_with_nothing_in_hand_nothing_is_given_again(d
 
     assert desk.found["held"] == {"w": {"bell device:1": 0}}
     assert desk.settle_again(box(KEEP, done("e1"))).mail == ()
+
+
+def test_what_another_set_wants_stays_first_and_waits_a_moment(desk: Desk) -> None:
+    desk.subscribe("w", BELL._replace(patterns=["lock.locked"]))
+    desk.subscribe("v", BELL)
+    desk.deliver("e1", "e2")
+    desk.claim()
+    before = desk.event("e1")
+
+    desk.settle(box(PARK, unwanted("e1")))
+    assert desk.event("e1") == before
+    assert desk.found["mail"] == {"bell device:1": ["e1", "e2"]}
+    assert desk.found["due"] == {" bell device:1": desk.now + 1_000}
+    assert desk.found["held"] == {}
+
+
+@pytest.mark.parametrize(
+    "other", [BELL._replace(patterns=["lock.locked"]), LOG, BELL._replace(hook=Hook.DEAD)]
+)
+def test_what_no_other_set_wants_is_skipped(desk: Desk, other: Subscription) -> None:
+    desk.subscribe("v", other)
+    desk.deliver("e1", "e2")
+    desk.claim()
+
+    desk.settle(box(PARK, unwanted("e1")))
+    assert desk.event("e1")["records"]["bell"] == record("skipped")
+    assert desk.found["mail"]["bell device:1"] == ["e2"]
+    assert desk.ready() == ["device:1"]
+    assert desk.found["due"] == {}

@@ -155,7 +155,7 @@ class CheckedLedgerMachine(MendedLedgerMachine):
         self.every_promise_is_kept()
         for (event_id, handler), written in self.outcomes.items():
             ended = state_of(written[-1])
-            assert ended in ("done", "dead", "dropped", "abandoned")
+            assert ended in ("done", "dead", "dropped", "skipped", "abandoned")
             assert self.runs[event_id, handler] or ended == "abandoned"
         for event in self.found["events"].values():
             over = "done" if event["records"] else "unhandled"

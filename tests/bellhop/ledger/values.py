@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from bellhop.events import Drift
 from bellhop.ledger import HandlerSet
+from bellhop.routing import Pattern
 
 RETENTION_MS = 14 * 24 * 3600 * 1000
 
@@ -81,6 +82,16 @@ def told_by(handlers: HandlerSet) -> list[dict[str, Any]]:
 def names_of(handlers: HandlerSet) -> list[str]:
     """Return the names of the handlers of a set."""
     return [one["name"] for one in told_by(handlers)]
+
+
+def wants(handlers: HandlerSet, name: str, event_type: str) -> bool:
+    """Say whether a handler of events is for a type, as a set has it."""
+    return any(
+        one["name"] == name
+        and not one.get("hook")
+        and any(Pattern(pattern).matches(event_type) for pattern in one["patterns"])
+        for one in told_by(handlers)
+    )
 
 
 def state_of(record: str) -> str:

@@ -7,6 +7,7 @@ from bellhop.ledger import (
     ClaimLimit,
     Entry,
     GiveBack,
+    HandlerSet,
     Mail,
     Outcome,
     Result,
@@ -15,7 +16,7 @@ from bellhop.ledger import (
     SettledMail,
 )
 from tests.bellhop.ledger.twins import IN_ORDER, WITH_PAST, Lane, Twins, Worker
-from tests.bellhop.ledger.values import names_of
+from tests.bellhop.ledger.values import names_of, wants
 
 KINDS = [Result.DONE] * 4 + [Result.RETRY] * 3 + [Result.DEAD]
 NOT_THROUGH = [GiveBack.KEEP] * 2 + [GiveBack.END] * 2 + [GiveBack.FRONT]
@@ -65,7 +66,7 @@ class Workers(Twins):
     def _settle_some(self, name: str, chance: Random, *, lost: bool) -> None:
         worker = self.workers[name]
         lanes = [lane for lane in worker.lanes.values() if chance.random() < 0.8]
-        results = [self._work(lane, chance) for lane in lanes]
+        results = [self._work(lane, worker.handlers, chance) for lane in lanes]
         options = {"limits": self._limits(name, chance)}
         if any(lane.parked for lane in lanes) or self._holds_a_suspect(name):
             options = {"limits": []}
@@ -74,7 +75,7 @@ class Workers(Twins):
         worker.sent.append(results)
         settled = self._settle(name, results, options)
         if settled.ours:
-            self.note(results)
+            self.note([self.model.as_written(one, worker.handlers.fingerprint) for one in results])
         if lost:
             worker.unanswered = options
         else:
@@ -85,13 +86,17 @@ class Workers(Twins):
             entry.deaths for lane in self.workers[name].lanes.values() for entry in lane.entries
         )
 
-    def _work(self, lane: Lane, chance: Random) -> SettledMail:
+    def _work(self, lane: Lane, handlers: HandlerSet, chance: Random) -> SettledMail:
         """Return results as a mailbox makes them: as many of its entries as it got to, in order."""
         finished = chance.randint(0, len(lane.entries))
         settled: list[SettledEntry] = []
         for entry in lane.entries[:finished]:
-            settled.append(self._finish(lane.box.handler, entry, chance))
-            if settled[-1].outcome.kind is Result.PARK:
+            event_type = self.model.events[entry.event.event_id].event_type
+            if entry.event.about.event_type and not wants(handlers, lane.box.handler, event_type):
+                settled.append(self._unwanted(entry))
+            else:
+                settled.append(self._finish(lane.box.handler, entry, chance))
+            if settled[-1].outcome.kind in (Result.PARK, Result.UNWANTED):
                 lane.parked = True
                 return SettledMail(*lane.box, GiveBack.PARK, settled)
         lane.entries = lane.entries[finished:]
@@ -120,6 +125,11 @@ class Workers(Twins):
         state = {Result.RETRY: "retrying", Result.PARK: "retrying"}.get(kind, str(kind))
         outcome = Outcome(kind, self.record(state), delay)
         return SettledEntry(entry.event.event_id, outcome, bool(entry.record), told, occurred)
+
+    def _unwanted(self, entry: Entry) -> SettledEntry:
+        """Return what is said of an event that the handler is not for, as the worker has it."""
+        outcome = Outcome(Result.UNWANTED, self.record("skipped"), 1_000)
+        return SettledEntry(entry.event.event_id, outcome, again=True)
 
     def record(self, state: str) -> str:
         """Return a record that differs from all others."""
