@@ -9,13 +9,15 @@ _MOST = 3
 def nearest(name: str, known: Collection[str], *, patterns: bool = False) -> list[str]:
     """Return up to three of the known names that `name` may stand for.
 
-    Those that begin with it, as those of `lock` and `lock.*` do, or else those that look like it,
-    in capitals or not.
+    Those that begin with it, as those of `lock` and `lock.*` do, those of which it is the end, as
+    `audit` is of `doors.audit`, or else those that look like it, in capitals or not.
     `patterns`: it may also stand for a pattern of them, such as `lock.*`.
     """
     start = name.rstrip("*") if name.endswith("*") else f"{name.rstrip('.')}."
     if below := [one for one in known if one.startswith(start)]:
         return [f"{start}*"] if patterns else below[:_MOST]
+    if name and (above := [one for one in known if one.endswith(f".{name}")]):
+        return above[:_MOST]
     candidates = list(known)
     if patterns and "*" in name:
         candidates += sorted({f"{one.rpartition('.')[0]}.*" for one in known})

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bellhop.cli.ids import whole_id
 from bellhop.cli.state import opened_redis
 from bellhop.cli.subscribed import count, waits
 from bellhop.errors import BellhopError
@@ -36,16 +35,14 @@ class _Handlers:
         self.ledger = Ledger(redis, self.settings.retention, self.settings.vault)
         self.known = {one.name: one for one in read_subscriptions(redis)}
 
-    def find(self, given: str) -> "Subscribed":
-        """Return the handler whose name begins so. Raises `NoSuchHandler`."""
+    def find(self, name: str) -> "Subscribed":
+        """Return the handler of that name, which must be whole: another may begin so.
 
-        def missing(_hint: str) -> BellhopError:
-            hint = did_you_mean(nearest(given, self.known), "`bellhop handlers` lists them")
-            return NoSuchHandler(f"no handler {given} is subscribed; {hint}")
-
-        name = whole_id(
-            given, lambda start: [one for one in self.known if one.startswith(start)], missing
-        )
+        Raises `UsageError`.
+        """
+        if name not in self.known:
+            hint = did_you_mean(nearest(name, self.known), "`bellhop handlers` lists them")
+            raise click.UsageError(f"no handler {printable(name)!r} is subscribed; {hint}")
         return self.known[name]
 
     def waiting(self, handler: "Subscribed") -> "WaitingMail":

@@ -11,6 +11,7 @@ from bellhop.nearest import did_you_mean, nearest
         ("lock", ["lock.access_denied", "lock.locked", "lock.unlocked"], ["lock.*"]),
         ("lock.un*", ["lock.unlocked"], ["lock.un*"]),
         ("acces_code.*", None, ["access_code.*"]),
+        ("unlocked", ["lock.unlocked"], ["lock.unlocked"]),
         ("LOCK.UNLOCKED", ["lock.unlocked", "lock.locked"], ["lock.unlocked", "lock.locked"]),
         ("zzzzz", [], []),
     ],

@@ -171,7 +171,7 @@ def test_a_handler_is_paused_and_goes_on(run: Run, ledger: Ledger) -> None:
     Deploy(ledger, audit())
     accept(ledger, "e1")
 
-    paused = run("handlers", "pause", "doors.a", answer="y\n")
+    paused = run("handlers", "pause", "doors.audit", answer="y\n")
     assert paused.exit_code == 0, paused.output
     assert "doors.audit: 1 event in 1 mailbox waits; what comes will wait, too." in paused.stdout
     assert ledger.redis.smembers(keys.PAUSED) == {b"doors.audit"}
@@ -197,8 +197,22 @@ def test_nothing_is_done_without_consent_nor_to_what_nobody_knows(
     assert refused.exit_code == 1
     assert "doors.audit: 2 events in 2 mailboxes and 1 retry wait" in refused.stdout
     unknown = run("handlers", command, "doors.audti", *more, "--yes")
-    assert unknown.exit_code == 1
-    assert "no handler doors.audti is subscribed; did you mean doors.audit?" in unknown.stderr
+    assert unknown.exit_code == 2
+    assert "no handler 'doors.audti' is subscribed; did you mean doors.audit?" in unknown.stderr
+    assert _all(ledger) == before
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "forget", "move"])
+@pytest.mark.parametrize("given", ["doors.au", "audit", ""])
+def test_a_part_of_a_name_is_no_name(run: Run, ledger: Ledger, command: str, given: str) -> None:
+    gone(ledger)
+    if command == "resume":
+        ledger.pause("doors.audit")
+    before = _all(ledger)
+    refused = run("handlers", command, given, *["doors.new"] * (command == "move"), "--yes")
+    assert refused.exit_code == 2
+    hint = "did you mean doors.audit?" if given else "`bellhop handlers` lists them"
+    assert f"no handler {given!r} is subscribed; {hint}" in refused.stderr
     assert _all(ledger) == before
 
 
@@ -243,7 +257,7 @@ def test_what_waits_goes_to_the_new_name(run: Run, ledger: Ledger) -> None:
     Deploy(ledger, Subscription("doors.log", ["lock.*"]), worker="w-2")
     accept(ledger, "e4")  # to both
 
-    moved = run("handlers", "move", "doors.au", "doors.log", answer="y\n")
+    moved = run("handlers", "move", "doors.audit", "doors.log", answer="y\n")
     assert moved.exit_code == 0, moved.output
     assert "doors.audit: 3 events in 2 mailboxes and 1 retry wait." in moved.stdout
     assert "doors.log: 1 event in 1 mailbox waits, behind that." in moved.stdout
@@ -255,8 +269,8 @@ def test_what_waits_goes_to_the_new_name(run: Run, ledger: Ledger) -> None:
     assert mail(ledger, "doors.log", "back") == ["e3"]
     assert ledger.redis.zrange(keys.DUE, 0, -1) == [b"e1 doors.log device:front"]
     again = run("handlers", "move", "doors.audit", "doors.log", "--yes")
-    assert again.exit_code == 1
-    assert "no handler doors.audit is subscribed; did you mean doors.log?" in again.stderr
+    assert again.exit_code == 2
+    assert "no handler 'doors.audit' is subscribed; did you mean doors.log?" in again.stderr
 
 
 def test_a_name_that_no_worker_has_yet_is_told_with_those_near_it(run: Run, ledger: Ledger) -> None:
