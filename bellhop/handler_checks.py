@@ -1,11 +1,12 @@
 """What there is to say about the registered handlers: which types of event they leave out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bellhop.events import TYPES
 from bellhop.finding import Finding, Level
 from bellhop.handler import Handler
 from bellhop.hooks import Hook
+from bellhop.nearest import did_you_mean, nearest
 from bellhop.routing import Pattern, Registry
 
 _NAMED = 3
@@ -35,9 +36,8 @@ def judge_handlers(registry: Registry) -> Iterator[Finding]:
         count=len(handlers),
         measured={"types_without": nobody},
     )
-    for hook in registry:
-        if hook.hook is Hook.DEAD and not any(_fits(hook, one) for one in handlers):
-            yield _told_of_nobody(hook)
+    for hook in hooks_of_nobody(registry):
+        yield _told_of_nobody(hook, told_of_nobody(hook, registry))
     for handler in handlers:
         if unknown := [pattern for pattern in handler.patterns if not _fits_any(pattern)]:
             yield _matches_nothing(handler, unknown)
@@ -47,14 +47,43 @@ def _fits_any(pattern: str) -> bool:
     return bool(Pattern(pattern).known_types())
 
 
-def _fits(hook: Handler, handler: Handler) -> bool:
-    return any(Pattern(pattern).matches(handler.name) for pattern in hook.patterns)
+def hooks_of_nobody(registry: Registry, elsewhere: Collection[str] = ()) -> list[Handler]:
+    """Return the hooks of dead letters whose pattern fits the name of no handler.
+
+    `elsewhere`: the names of handlers that other programs have. A program that has none itself is
+    there for its hooks: then it is not known whom they are for, and none is returned.
+    """
+    names = [one.name for one in registry if not one.hook]
+    if not names:
+        return []
+    return [
+        hook
+        for hook in registry
+        if hook.hook is Hook.DEAD and not any(_fits(hook, name) for name in (*names, *elsewhere))
+    ]
 
 
-def _told_of_nobody(hook: Handler) -> Finding:
+def told_of_nobody(hook: Handler, registry: Registry) -> str:
+    """Return a sentence about one of `hooks_of_nobody`, with the names that may be meant."""
+    pattern = hook.patterns[0]
+    names = [one.name for one in registry if not one.hook]
+    hint = did_you_mean(nearest(pattern, names, patterns=True))
+    if not hint and _fits_any(pattern):
+        hint = "@on_dead takes the names of handlers, and not types of events"
+    return (
+        f"{hook.name} is called about dead letters of {pattern}, and no handler here has such a "
+        f"name{hint and f'; {hint}'}"
+    )
+
+
+def _fits(hook: Handler, name: str) -> bool:
+    return any(Pattern(pattern).matches(name) for pattern in hook.patterns)
+
+
+def _told_of_nobody(hook: Handler, sentence: str) -> Finding:
     return Finding(
         Level.WARNING,
-        f"{hook.name} waits for dead letters of {hook.patterns[0]}, as no handler here is called",
+        sentence,
         "check the name, unless other workers have the handler: bellhop handlers",
         check="pattern",
         measured={"handler": hook.name, "patterns": list(hook.patterns)},

@@ -17,6 +17,7 @@ from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.masking import printable
 from bellhop.handler import Handler
+from bellhop.handler_checks import hooks_of_nobody, told_of_nobody
 from bellhop.hooks import Hook
 from bellhop.lifespans import Lifespan
 from bellhop.loading import load_handlers, passed_over_handlers
@@ -60,6 +61,9 @@ def handlers(
     for sentence in passed_over_handlers(settings.handlers):
         click.echo(f"bellhop: {sentence}", err=True)
     known = None if here else read_known(settings)
+    if not here:  # the workers that `bellhop up` starts tell it themselves
+        for hook in hooks_of_nobody(registry, known or {}):
+            click.echo(f"bellhop: {told_of_nobody(hook, registry)}", err=True)
     elsewhere = _elsewhere(known or {}, event_type)
     shown = _matching(registry, event_type, elsewhere) if event_type else list(registry)
     lifespan = None if event_type else registry.registered_lifespan

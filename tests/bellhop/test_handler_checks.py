@@ -1,8 +1,10 @@
 """What `bellhop doctor` makes of the registered handlers."""
 
+import pytest
+
 from bellhop import DeadLetter, Registry, SeamEvent
 from bellhop.finding import Level
-from bellhop.handler_checks import judge_handlers
+from bellhop.handler_checks import hooks_of_nobody, judge_handlers, told_of_nobody
 
 
 def handler(event: SeamEvent) -> None: ...
@@ -46,7 +48,24 @@ def test_a_hook_is_no_handler_and_told_of_if_no_handler_has_the_name() -> None:
     assert ours.text == "handlers: 1"
     assert (warning.level, warning.text) == (
         Level.WARNING,
-        "alarm waits for dead letters of doors.*, as no handler here is called",
+        "alarm is called about dead letters of doors.*, and no handler here has such a name",
     )
+    assert hooks_of_nobody(registry, ["doors.elsewhere"]) == []
     registry.on("lock.*", name="doors.tell")(handler)
     assert [one.level for one in judge_handlers(registry)] == [Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hint"),
+    [
+        ("door.*", "; did you mean doors.* or doors.tell?"),
+        ("lock.unlocked", "; @on_dead takes the names of handlers, and not types of events"),
+        ("zzzzz", ""),
+    ],
+)
+def test_what_the_pattern_of_a_hook_may_mean_is_told(pattern: str, hint: str) -> None:
+    registry = Registry()
+    registry.on("*", name="doors.tell")(handler)
+    registry.on_dead(pattern, name="alarm")(handler_of_letters)
+    [hook] = hooks_of_nobody(registry)
+    assert told_of_nobody(hook, registry).endswith(f"no handler here has such a name{hint}")

@@ -136,3 +136,20 @@ def test_an_import_that_does_not_end_is_told_and_its_worker_is_ended(
     assert told[-1] == "a worker ended while it imported handlers"
     assert {line["module"] for line in lines if "module" in line} == {"endless"}
     assert worker.poll() == -signal.SIGKILL
+
+
+def test_a_hook_of_no_handler_is_told_once_when_workers_start(house: House) -> None:
+    house.handlers(
+        '@on("lock.*", name="doors.tell")\ndef tell(event): ...\n'
+        '@on_dead("lock.*", name="alarm")\ndef alarm(letter): ...\n'
+    )
+    pool = house.start("worker", "-n", "2", "--only", "alarm")
+    eventually(lambda: house.output().count("worker ready") == 2, "they work", shown=house.output)
+    told = "alarm is called about dead letters of lock.*, and no handler here has such a name"
+    assert house.output().count(told) == 1
+
+    os.kill(descendants(pool.pid)[0], signal.SIGKILL)
+    eventually(lambda: house.output().count("worker ready") == 3, "one is replaced")
+    assert house.output().count(told) == 1
+    assert told in house.run("handlers").stderr
+    assert told not in house.run("handlers", "--here").stderr

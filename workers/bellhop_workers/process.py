@@ -14,6 +14,7 @@ from functools import partial
 from bellhop import forks
 from bellhop.connections import connect
 from bellhop.errors import Terminated, WrongVersion
+from bellhop.handler_checks import hooks_of_nobody, told_of_nobody
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
 from bellhop.loading import HandlersNotLoaded, load_handlers
@@ -262,6 +263,7 @@ class WorkerProcess:
         self._deadlines.set_main(time.monotonic() + _LONGEST_IMPORT)
         try:
             load_handlers(handlers, partial(self._starting.begin, Step.IMPORT))
+            of_nobody = [told_of_nobody(one, registry) for one in hooks_of_nobody(registry)]
             if only:
                 registry.keep_only(only)
         except (HandlersNotLoaded, NoSuchHandler) as error:
@@ -277,4 +279,4 @@ class WorkerProcess:
             sys.exit(os.EX_CONFIG)
         self._starting.end()
         self._deadlines.set_main(math.inf)
-        loaded.note()
+        loaded.note(lambda: [_log.warning(sentence) for sentence in of_nobody])

@@ -84,9 +84,9 @@ class Loaded:
         """Return whether they were loaded once."""
         return bool(self._memory[0])
 
-    def note(self) -> None:
-        """Say that they were."""
-        self._memory[0] = 1
+    def note(self, tell: Callable[[], object]) -> None:
+        """Say that they were. The first worker of which this is said calls `tell`."""
+        self._once(0, tell)
 
     @property
     def fits_nothing(self) -> bool:
@@ -109,12 +109,18 @@ class Loaded:
         Returns when one has: the first worker that ends takes the others along, which must not
         happen to the one that is about to tell.
         """
+        self._once(1, tell)
+
+    def _once(self, flag: int, tell: Callable[[], object]) -> None:
+        """Call `tell` and set the flag, unless it is set."""
+        if self._memory[flag]:
+            return
         ends = time.monotonic() + _LONGEST_TELLING  # its holder may have been killed
         while not self._takes_token() and time.monotonic() < ends:
             pass
-        if not self._memory[1]:
+        if not self._memory[flag]:
             tell()
-            self._memory[1] = 1
+            self._memory[flag] = 1
         os.write(self._token[1], b".")
 
     def _takes_token(self) -> bool:
