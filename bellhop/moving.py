@@ -6,14 +6,14 @@ for it. Whoever stops half-way leaves the rest as it was, and may begin again.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger
-from bellhop.ledger.handled import renamed
-from bellhop.ledger.moves import NOTHING_SEALED, START, Step, StepState
+from bellhop.ledger.handled import UnreadableRecord, read_record, renamed
+from bellhop.ledger.moves import NOTHING_SEALED, START, SealedRecords, Step, StepState
 from bellhop.vault import Vault
 
 _HELD_PAUSE = 0.5
@@ -73,7 +73,7 @@ def move(
 ) -> Iterator[Progress]:
     """Give all that waits for a handler to another, and forget the old one. Raises as `forget`."""
     cursor = START
-    sealed: Mapping[str, tuple[bytes, str]] = NOTHING_SEALED
+    sealed: SealedRecords = NOTHING_SEALED
 
     def step() -> Step:
         nonlocal cursor, sealed
@@ -124,5 +124,10 @@ def in_use(handler: str, workers: Sequence[str]) -> str:
     )
 
 
-def _renamed(record: bytes, event_id: str, old: str, new: str, vault: Vault) -> str:
-    return json.dumps(renamed(json.loads(record), event_id, old, new, vault))
+def _renamed(record: bytes, event_id: str, old: str, new: str, vault: Vault) -> bytes | str:
+    """Return a record as the new handler's: one that cannot be read as it is, for a dead letter."""
+    try:
+        read = read_record(record)
+    except UnreadableRecord:
+        return record
+    return json.dumps(renamed(read, event_id, old, new, vault))

@@ -26,7 +26,7 @@ from bellhop.ledger.entries import (
 )
 from bellhop.ledger.indexing import AT_A_TIME
 from bellhop.ledger.mail import Claimed, ClaimLimit, HandlerSet, Settled, SettledMail
-from bellhop.ledger.moves import NOTHING_SEALED, START, Cursor, Paused, Step
+from bellhop.ledger.moves import NOTHING_SEALED, START, Cursor, Paused, SealedRecords, Step
 from bellhop.ledger.repairs import Repaired
 from bellhop.ledger.sealing import sealed
 from bellhop.ledger.version import version_error
@@ -249,7 +249,7 @@ class Ledger:
         old: str,
         new: str,
         cursor: Cursor = START,
-        sealed: Mapping[str, tuple[bytes, str]] = NOTHING_SEALED,
+        sealed: SealedRecords = NOTHING_SEALED,
         *,
         now_ms: int | None = None,
     ) -> Step:

@@ -12,7 +12,10 @@ PAUSE = load("pause")
 FORGET = load("subscribing", "abandoning", "forget")
 MOVE = load("subscribing", "abandoning", "move")
 
-NOTHING_SEALED: Mapping[str, tuple[bytes, str]] = MappingProxyType({})
+SealedRecords: TypeAlias = Mapping[str, tuple[bytes, bytes | str]]
+"""By event, a record as it was read, and as it is to be under another name."""
+
+NOTHING_SEALED: SealedRecords = MappingProxyType({})
 
 
 class StepState(StrEnum):
@@ -90,13 +93,13 @@ def move(
     retention: timedelta,
     *,
     is_sealed: bool,
-    sealed: Mapping[str, tuple[bytes, str]],
+    sealed: SealedRecords,
     now_ms: int | None,
 ) -> Call[Step]:
     """Move some of what waits for a handler to another, and forget it if that was all.
 
-    `is_sealed`: whether what handlers said is sealed with their names. `sealed`: by event, a record
-    as it was read, and as it is to be for the new name.
+    `is_sealed`: whether what handlers said is sealed with their names. `sealed`: records for the
+    new name.
     """
     arguments: list[Argument] = [
         moment(now_ms),

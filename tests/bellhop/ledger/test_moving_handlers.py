@@ -358,3 +358,23 @@ def test_what_handlers_said_can_be_read_under_the_new_name(redis: Redis) -> None
         record = opened(json.loads(post.record(event_id, "new")), event_id, "new", vault)
         assert record["attempts"] == [[1, 2.5, "the door 4711"]]
     post.check_mailboxes()
+
+
+@pytest.mark.parametrize(
+    "record", [b"nonsense", b"\xff", b"[1]", b'{"state": "retrying", "attempts": [1]}']
+)
+def test_a_record_that_cannot_be_read_is_moved_as_it_is(redis: Redis, record: bytes) -> None:
+    post = Post(Ledger(redis, timedelta(days=14), Vault(["A" * 43 + "="])))
+    post.begin("w", "old")
+    post.accept(2)
+    post.redis.hset(keys.event("e1"), "h:old", record)
+    post.end("w")
+
+    *_, last = move(
+        post.ledger, "old", "new", enqueue_shifts=lambda _sets: None, free_mail=post.free
+    )
+
+    assert last.events == 2
+    assert post.mail("new") == ["e1", "e2"]
+    assert post.redis.hget(keys.event("e1"), "h:new") == record
+    post.check_mailboxes()
