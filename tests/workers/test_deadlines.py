@@ -6,7 +6,9 @@ import time
 
 import pytest
 
+from bellhop import SeamEvent
 from bellhop_workers.deadlines import Deadlines
+from tests.workers.conftest import Workplace
 
 
 def test_a_thread_that_does_not_start_is_overdue_some_seconds_later() -> None:
@@ -63,3 +65,33 @@ def test_a_thread_that_cannot_be_started_leaves_no_deadline() -> None:
     with pytest.raises(RuntimeError):
         deadlines.start(Thread())
     assert deadlines.handlers == math.inf
+
+
+def test_no_other_thread_sets_the_deadline_of_the_main_one(
+    workplace: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it would put back when it is through could be that of a handler that has ended."""
+    set_by: set[str] = set()
+    set_main = Deadlines.set_main
+
+    def noting(self: Deadlines, moment: float) -> None:
+        set_by.add(threading.current_thread().name)
+        set_main(self, moment)
+
+    monkeypatch.setattr(Deadlines, "set_main", noting)
+    ran: list[str] = []
+
+    @workplace.on("lock.*", name="waits")
+    async def waits(event: SeamEvent) -> None:
+        ran.append(event.event_id)
+
+    @workplace.on("device.*", name="keeps_the_worker")
+    def keeps_the_worker(event: SeamEvent) -> None:
+        late = workplace.deliver()
+        while late not in ran:  # the keeper claims it
+            time.sleep(0.02)
+
+    workplace.deliver("device.connected")
+    workplace.work()
+    assert ran
+    assert set_by == {"MainThread"}

@@ -36,11 +36,11 @@ class Deadlines:
         self._moments[_MAIN] = moment
 
     def start(self, thread: threading.Thread) -> None:
-        """Start a thread from the main one.
+        """Start a thread from the main one, whose deadline nobody else sets meanwhile.
 
         Python waits for its first step, for ever if there is no memory left for that.
         """
-        before = self._moments[_MAIN]  # of a handler that is in the main thread meanwhile
+        before = self._moments[_MAIN]  # of the lifespan that is being opened, say
         self.set_main(min(before, time.monotonic() + _TO_START_A_THREAD))
         try:
             thread.start()

@@ -32,7 +32,7 @@ _log = get_logger("workers")
 
 
 class HandlerLoop:
-    """An event loop in a thread of its own, started when an async lifespan or handler needs it.
+    """An event loop in a thread of its own, started if an async lifespan or handler needs it.
 
     It lives as long as the worker, so that clients and pools can be kept on it. `note`: what it
     runs at the moment, for the pool. `run_times`: is told how long handlers take.
@@ -65,9 +65,22 @@ class HandlerLoop:
         """The main thread is told when no more than so many entries are left."""
         self._told = True
 
+    def start(self) -> asyncio.AbstractEventLoop:
+        """Start the loop unless it was, and return it. Only the main thread may.
+
+        While Python starts a thread, the deadline of the main one is that of the start.
+        """
+        if self._loop is None:
+            self._loop = _new_loop()
+            # What the modules of handlers set when they were imported is there for each run.
+            self._context = contextvars.copy_context()
+            runs = partial(self._run_forever, self._loop)
+            self._deadlines.start(threading.Thread(target=runs, name="async-handlers", daemon=True))
+        return self._loop
+
     def begin(self, coroutine: Coroutine[Any, Any, None]) -> None:
         """Run a task that lasts as long as it likes. What it binds is there for each handler."""
-        loop = self._loop or self._start()
+        loop = self.start()
         loop.call_soon_threadsafe(self._begin_task, coroutine, context=self._context)
 
     def call(self, function: Callable[[], object]) -> None:
@@ -76,14 +89,16 @@ class HandlerLoop:
             self._loop.call_soon_threadsafe(function, context=self._context)
 
     def submit(self, mailboxes: Iterable[ClaimedMailbox]) -> None:
-        """Run the entries of these mailboxes, when there is a place for them."""
+        """Run the entries of these mailboxes, when there is a place for them.
+
+        The loop was started. May be called from any thread.
+        """
         lines = self._lines
         for mailbox in mailboxes:
             self._submitted += mailbox.entries_left
             lines.setdefault(mailbox.handler.name, Line()).waiting.append(mailbox)
         self._few, self._told = self._entries_left // 2, False
-        loop = self._loop or self._start()
-        loop.call_soon_threadsafe(self._fill_places, context=self._context)
+        self.call(self._fill_places)
 
     def take_waiting(self) -> list[ClaimedMailbox]:
         """Take away all mailboxes that have not begun. May be called from any thread."""
@@ -134,14 +149,6 @@ class HandlerLoop:
     @property
     def _entries_left(self) -> int:
         return self._submitted - self._taken_away - self._ended
-
-    def _start(self) -> asyncio.AbstractEventLoop:
-        self._loop = _new_loop()
-        # What the modules of handlers set when they were imported is there for each run.
-        self._context = contextvars.copy_context()
-        runs = partial(self._run_forever, self._loop)
-        self._deadlines.start(threading.Thread(target=runs, name="async-handlers", daemon=True))
-        return self._loop
 
     def _begin_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
         loop = asyncio.get_running_loop()

@@ -127,6 +127,8 @@ class Shift:
     def _work(self) -> None:
         self._runtime.deadlines.shift_goes_on()
         self._runtime.surroundings.restore()
+        if any(one.is_async for one in self._runtime.registry):
+            self._runtime.loop.start()  # the keeper, which may be given async mail, must not
         self._batch.claim(self._batch.limits())
         if not self._batch and not self._idle():
             return
