@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bellhop.events import parse
-from bellhop.ledger import Arrival, Ledger
+from bellhop.ledger import Arrival, Ledger, keys
 from bellhop.queue import enqueue_shifts
 from bellhop.settings import load_settings
 from bellhop.testing import signed_request
@@ -164,6 +164,18 @@ def test_a_worker_notices_within_seconds_that_its_connection_leads_nowhere(
     finally:
         workers.house.end()
         wire.end()
+
+
+def test_idle_workers_subscribe_again_by_heartbeat_when_redis_lost_its_data(
+    workers: Workers,
+) -> None:
+    with workers.server.client() as client:
+        client.flushall()
+        workers.deliver("next")  # for nobody: so no worker is called
+        eventually(lambda: workers.runs("next"), "it is handled", shown=workers.output)
+        eventually(lambda: client.hlen(keys.WORKERS) == 2, "both have subscribed")
+    eventually(lambda: workers.state("next") == "done", "it is settled")
+    assert descendants(workers._process.pid) == workers.pids
 
 
 def test_workers_that_wait_for_redis_can_be_stopped(workers: Workers) -> None:
