@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from bellhop.ledger import keys
+from bellhop.ledger.names import readable
 
 SHIFT = "bellhop_workers.shift.work"
 """The one function that a worker runs."""
@@ -61,10 +62,8 @@ def stray_queues(connection: Redis) -> list[str]:
     """
     known: Any = connection.smembers(Queue.redis_queues_keys)
     sets: Any = connection.hkeys(keys.SETS)
-    ours = [name.decode() for name in known if name.decode().startswith(queue_keys())]
-    return sorted(
-        {name.removeprefix(queue_keys()) for name in ours} - {one.decode() for one in sets}
-    )
+    ours = [name for name in readable(known) if name.startswith(queue_keys())]
+    return sorted({name.removeprefix(queue_keys()) for name in ours} - set(readable(sets)))
 
 
 def delete_queues(connection: Redis, handler_sets: Iterable[str]) -> None:
@@ -98,14 +97,14 @@ def _delete(connection: Redis, queue: Queue) -> None:
     asked.smembers(by_queue)
     *jobs, workers = asked.execute()
     gone = [*lists, *registries, queue.registry_cleaning_key, by_queue]
-    for entry in {entry.decode() for some in jobs for entry in some}:
+    for entry in set(readable(entry for some in jobs for entry in some)):
         job_id = entry.partition(":")[0]  # of those under way, with that of the execution
         gone += [f"{Job.redis_job_namespace_prefix}{job_id}", f"{_RQ}executions:{job_id}"]
         gone += [f"{_RQ}execution:{entry}", f"{_RQ}results:{job_id}"]
     change: Any = connection.pipeline(transaction=True)
     change.delete(*gone)
     change.srem(Queue.redis_queues_keys, queue.key)
-    _forget_workers(change, [worker.decode() for worker in workers])
+    _forget_workers(change, list(readable(workers)))
     change.execute()
 
 

@@ -25,6 +25,6 @@ def read_alarms(redis: Redis) -> list[Alarm]:
     found: Any = redis.zrange(keys.ALARMS, 0, -1, desc=True, withscores=True)
     alarms = []
     for name, at in found:
-        kind, _, endpoint = name.decode().partition(" ")
+        kind, _, endpoint = name.decode(errors="replace").partition(" ")
         alarms.append(Alarm(kind, endpoint, datetime.fromtimestamp(at, UTC)))
     return alarms

@@ -12,6 +12,7 @@ from bellhop.ledger import calls, keys
 from bellhop.ledger.alarms import MOST_ALARMS
 from bellhop.ledger.calls import Call
 from bellhop.ledger.entries import Arrival, Quarantined, Receipt
+from bellhop.ledger.names import readable
 from bellhop.ledger.sealing import sealed
 from bellhop.ledger.version import version_error
 from bellhop.notices import Notice
@@ -66,7 +67,7 @@ class AsyncLedger:
     async def handler_sets(self) -> tuple[str, ...]:
         """Return the sets of handlers that workers have. Raises `RedisError`."""
         found: Any = await self.redis.hkeys(keys.SETS)
-        return tuple(name.decode() for name in found)
+        return tuple(readable(found))
 
     async def note(self, notice: Notice, sent_at: datetime) -> None:
         """Keep an alarm of Svix, or drop those that are over. Raises `RedisError`.

@@ -9,6 +9,7 @@ from redis import Redis
 
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About
+from bellhop.ledger.names import readable
 
 _LOOKED_AT = 100
 """Mailboxes whose first entry is looked at: those that wait longest are in front."""
@@ -77,7 +78,7 @@ def read_condition(redis: Redis) -> Condition:
         drift=drift,
         oldest_dead=first_dead,
         oldest_quarantined=first_quarantined,
-        oldest_unrouted=_received_at(redis, waits) if waits else None,
+        oldest_unrouted=next((_received_at(redis, one) for one in readable([waits])), None),
     )
 
 
@@ -90,20 +91,20 @@ def read_oldest_mail(redis: Redis, handler: str) -> datetime | None:
     for name in (keys.suspects(handler), keys.ready(handler)):
         asked.lrange(name, 0, _LOOKED_AT - 1)
     suspects, ready = asked.execute()
-    for mailbox in (*suspects, *ready):
-        asked.lindex(keys.mail(handler, mailbox.decode()), 0)
-    times = [_received_at(redis, event_id) for event_id in asked.execute() if event_id]
+    for mailbox in readable((*suspects, *ready)):
+        asked.lindex(keys.mail(handler, mailbox), 0)
+    times = [_received_at(redis, event_id) for event_id in readable(asked.execute())]
     return min(times, default=None)
 
 
-def _received_at(redis: Redis, event_id: bytes) -> datetime:
-    about: Any = redis.hget(keys.event(event_id.decode()), "about")
+def _received_at(redis: Redis, event_id: str) -> datetime:
+    about: Any = redis.hget(keys.event(event_id), "about")
     return _time(About.read(about).received_ms)
 
 
 def _handlers(redis: Redis) -> list[str]:
     names: Any = redis.hkeys(keys.SUBSCRIPTIONS)
-    return [name.decode(errors="surrogateescape") for name in names]
+    return list(readable(names))
 
 
 def _number(stored: bytes | None) -> int | None:
@@ -125,15 +126,11 @@ def _oldest_mail(redis: Redis, handlers: Sequence[str]) -> datetime | None:
     for handler, mailbox in mailboxes:
         asked.lindex(keys.mail(handler, mailbox), 0)
     unrouted, *first = asked.execute()
-    if unrouted:
-        asked.hmget(
-            keys.event(unrouted.decode(errors="surrogateescape")), "about", "no such handler"
-        )
-    for (handler, _), event_id in zip(mailboxes, first, strict=True):
-        if event_id:
-            asked.hmget(
-                keys.event(event_id.decode(errors="surrogateescape")), "about", f"h:{handler}"
-            )
+    waiting = [("no such handler", unrouted)]
+    waiting += [(handler, one) for (handler, _), one in zip(mailboxes, first, strict=True)]
+    for handler, one in waiting:
+        for event_id in readable([one]):
+            asked.hmget(keys.event(event_id), "about", f"h:{handler}")
     # What has a record was tried before.
     abouts = [About.read(about) for about, record in asked.execute() if about and not record]
     times = [about.received_ms for about in abouts if about.received_ms]
@@ -145,12 +142,12 @@ def _mailboxes(redis: Redis, handlers: Sequence[str]) -> Iterator[tuple[str, str
     for handler in handlers:
         for name in (keys.suspects(handler), keys.ready(handler)):
             waiting: Any = redis.lrange(name, 0, _LOOKED_AT - 1)
-            yield from ((handler, mailbox.decode(errors="surrogateescape")) for mailbox in waiting)
+            yield from ((handler, mailbox) for mailbox in readable(waiting))
     workers: Any = redis.zrange(keys.LEASES, 0, _LOOKED_AT - 1)
-    for worker in workers:
-        held: Any = redis.hkeys(keys.held(worker.decode(errors="surrogateescape")))
-        for handler_mailbox in held[:_LOOKED_AT]:
-            handler, _, mailbox = handler_mailbox.decode(errors="surrogateescape").partition(" ")
+    for worker in readable(workers):
+        held: Any = redis.hkeys(keys.held(worker))
+        for handler_mailbox in readable(held[:_LOOKED_AT]):
+            handler, _, mailbox = handler_mailbox.partition(" ")
             yield handler, mailbox
 
 

@@ -311,7 +311,7 @@ class Ledger:
     def event(self, event_id: str) -> Mapping[str, bytes]:
         """Return the record of an event by field, empty if there is none."""
         record: dict[Any, Any] = self.redis.hgetall(keys.event(event_id))
-        return {name.decode(): value for name, value in record.items()}
+        return {name.decode(errors="replace"): value for name, value in record.items()}
 
     def _run(self, call: Call[T]) -> T:
         execute: Any = self.redis.execute_command

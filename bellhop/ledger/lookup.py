@@ -11,6 +11,7 @@ from redis.exceptions import NoPermissionError
 
 from bellhop.errors import BellhopError
 from bellhop.ledger import keys
+from bellhop.ledger.names import readable
 
 _AT_A_TIME = 5_000
 
@@ -34,8 +35,9 @@ def _ends(redis: Redis, place: str, start: str) -> Iterator[str]:
         yield start
         return
     try:
-        for key in redis.scan_iter(match=keys.glob(f"{place}{start}"), count=_AT_A_TIME):
-            yield key.decode().removeprefix(place)
+        found = redis.scan_iter(match=keys.glob(f"{place}{start}"), count=_AT_A_TIME)
+        for key in readable(found):
+            yield key.removeprefix(place)
     except NoPermissionError:
         raise WholeIdNeeded(
             f"{start}: there is no such id on record, and this Redis user may not look for those "

@@ -9,6 +9,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
+from bellhop.ledger.names import readable
 from bellhop.vault import NO_KEYS, Damaged, Kind, Vault
 
 
@@ -88,4 +89,4 @@ class Quarantine:
 
     def _names(self, *, newest_first: bool) -> list[str]:
         names: Any = self.redis.zrange(keys.QUARANTINE, 0, -1, desc=newest_first)
-        return [name.decode() for name in names]
+        return list(readable(names))

@@ -12,6 +12,7 @@ from redis import Redis
 
 from bellhop.durations import WORKER_GONE_AFTER
 from bellhop.ledger import keys
+from bellhop.ledger.names import readable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def read_subscriptions(redis: Redis) -> list[Subscribed]:
     asked.hgetall(keys.SETS)
     asked.hgetall(keys.WORKERS)
     stored, seen, paused, limits, sets, workers = asked.execute()
-    names = sorted(name.decode() for name in stored)
+    names = sorted(readable(stored))
     for name in names:
         asked.llen(keys.ready(name))
         asked.llen(keys.suspects(name))
@@ -52,11 +53,11 @@ def read_subscriptions(redis: Redis) -> list[Subscribed]:
     ]
     alive = set(workers_alive(redis))
     having: defaultdict[str, list[str]] = defaultdict(list)
-    for worker, handler_set in workers.items():
-        if worker.decode() in alive:
-            for name in sets.get(handler_set, b"").split():
-                having[name.decode()].append(worker.decode())
-    seen_at = {name.decode(): _time(at) for name, at in seen}
+    for worker in readable(workers):
+        if worker in alive:
+            for name in readable(sets.get(workers[worker.encode()], b"").split()):
+                having[name].append(worker)
+    seen_at = dict(seen)
     found = []
     for name, waiting in zip(names, mailboxes, strict=True):
         patterns, since = _told(stored[name.encode()])
@@ -66,7 +67,7 @@ def read_subscriptions(redis: Redis) -> list[Subscribed]:
                 name,
                 patterns,
                 since,
-                seen_at.get(name, since),
+                _time(at) if (at := seen_at.get(name.encode())) else since,
                 tuple(sorted(having[name])),
                 waiting,
                 name.encode() in paused,
@@ -107,9 +108,10 @@ def read_live_sets(redis: Redis) -> list[LiveSet]:
     alive = set(workers_alive(redis))
     having: defaultdict[str, list[str]] = defaultdict(list)
     workers: Any = redis.hgetall(keys.WORKERS)
-    for worker, fingerprint in workers.items():
-        if worker.decode() in alive:
-            having[fingerprint.decode()].append(worker.decode())
+    for worker in readable(workers):
+        for fingerprint in readable([workers[worker.encode()]]):
+            if worker in alive:
+                having[fingerprint].append(worker)
     found = []
     for fingerprint, names in having.items():
         stored: Any = redis.get(keys.handler_set(fingerprint))
@@ -129,13 +131,13 @@ def workers_alive(redis: Redis) -> list[str]:
     seconds, _ = redis.time()
     since = (seconds - WORKER_GONE_AFTER.total_seconds()) * 1000
     alive: Any = redis.zrange(keys.ALIVE, f"({since:.0f}", "+inf", byscore=True)
-    return [name.decode() for name in alive]
+    return list(readable(alive))
 
 
 def handler_sets(redis: Redis) -> list[str]:
     """Return the sets of handlers that workers have. Raises `RedisError`."""
     found: Any = redis.hkeys(keys.SETS)
-    return [name.decode() for name in found]
+    return list(readable(found))
 
 
 def _time(milliseconds: float) -> datetime:

@@ -8,6 +8,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import keys
+from bellhop.ledger.names import readable
 
 _PAGE = 1000
 
@@ -40,8 +41,9 @@ def read_waiting(redis: Redis, handlers: Sequence[str]) -> dict[str, WaitingMail
             events[name] += _count_events(redis, [(name, mailbox) for mailbox in page])
     wanted = set(handlers)
     elsewhere = [held for held in _held(redis) if held[0] in wanted]
-    for member, _ in redis.zscan_iter(keys.DUE, count=_PAGE):
-        event_id, _, handler_mailbox = member.decode().partition(" ")
+    due = redis.zscan_iter(keys.DUE, count=_PAGE)
+    for member in readable(member for member, _ in due):
+        event_id, _, handler_mailbox = member.partition(" ")
         name, _, mailbox = handler_mailbox.partition(" ")
         if name not in wanted:
             continue
@@ -62,16 +64,16 @@ def _ready(redis: Redis, handler: str) -> Iterator[list[str]]:
         start = 0
         while page := redis.lrange(name, start, start + _PAGE - 1):
             found: Any = page
-            yield [mailbox.decode() for mailbox in found]
+            yield list(readable(found))
             start += _PAGE
 
 
 def _held(redis: Redis) -> Iterator[tuple[str, str]]:
     workers: Any = redis.zrange(keys.LEASES, 0, -1)
-    for worker in workers:
-        held: Any = redis.hkeys(keys.held(worker.decode()))
-        for handler_mailbox in held:
-            handler, _, mailbox = handler_mailbox.decode().partition(" ")
+    for worker in readable(workers):
+        held: Any = redis.hkeys(keys.held(worker))
+        for handler_mailbox in readable(held):
+            handler, _, mailbox = handler_mailbox.partition(" ")
             yield handler, mailbox
 
 
