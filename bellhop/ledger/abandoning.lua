@@ -175,7 +175,6 @@ local function forget_subscription(handler)
   redis.call('ZREM', key('seen'), handler)
   redis.call('HDEL', key('limits'), handler)
   redis.call('SREM', key('paused'), handler)
-  redis.call('SREM', key('slow'), handler)
   redis.call('DEL', key('working:' .. handler))
   redis.call('HDEL', key('abandoning'), handler)
   for _, handler_mailbox in ipairs(redis.call('HKEYS', key('moving'))) do

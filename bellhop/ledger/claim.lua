@@ -25,7 +25,7 @@ else
   redis.call('DEL', key('waiting:' .. set))
 end
 if not give_held(worker, set, wants) then
-  take(worker, set, wants, settles)
+  take(worker, set, wants, settles, now)
 end
 keep_lease(worker, set, now)
 -- The number may have been forgotten while the worker held nothing. A claim that was held up on the way

@@ -25,17 +25,17 @@ local function is_limited(handler)
   return limits[handler] ~= nil
 end
 
--- Slow handlers are sync ones that keep a worker for a second or more, and quick ones beside them would
--- wait that long. So of each set with two workers or more, one begins with no slow handler.
-local slow
-local function is_slow(handler)
-  if not slow then
-    slow = {}
-    for _, name in ipairs(redis.call('SMEMBERS', key('slow'))) do
-      slow[name] = true
+-- Slow handlers are sync ones that keep a worker for a second or more, and quick ones of the same set
+-- would wait that long. So of each set with two workers or more, one begins with no slow handler.
+local slow = {}
+local function slow_of(set)
+  if not slow[set] then
+    slow[set] = {}
+    for _, name in ipairs(redis.call('SMEMBERS', key('slow:' .. set))) do
+      slow[set][name] = true
     end
   end
-  return slow[handler] == true
+  return slow[set]
 end
 
 local function may_begin_slow(set, worker)
@@ -50,16 +50,12 @@ local function may_begin_slow(set, worker)
   return workers < 2 or others < workers - 1
 end
 
--- Whether a worker may claim mail of a handler, if there is some.
-local function may_claim(handler, set, worker)
-  return free_places(handler) > 0 and (not is_slow(handler) or may_begin_slow(set, worker))
-end
-
 -- Return those of some handlers of which a worker may claim mail, if there is some.
 local function claimable(handlers, set, worker)
-  local found = {}
+  local found, is_slow = {}, slow_of(set)
+  local may_begin = not next(is_slow) or may_begin_slow(set, worker)
   for _, handler in ipairs(handlers) do
-    if may_claim(handler, set, worker) then
+    if (may_begin or not is_slow[handler]) and free_places(handler) > 0 then
       found[#found + 1] = handler
     end
   end

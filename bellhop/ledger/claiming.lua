@@ -8,6 +8,10 @@
 --   what the call is about, as it is now: {call, whether it is still so (0 or 1), and of a dead letter
 --   about, body, record of the handler that gave up; or of what is in quarantine body, problems, received}.
 
+-- Milliseconds.
+local FIRST_DRAINING = 1000
+local LONGEST_DRAINING = 32000
+
 local MOST_BYTES = 4 * 1024 * 1024
 local MOST_ORDERS = 100
 
@@ -75,13 +79,13 @@ end
 
 -- An entry under which a worker died, or may have, is run with nothing else in hand: if the worker dies
 -- again, it is known under which.
-local function take_suspect(worker, set, wants, first)
+local function take_suspect(worker, wants, may_claim, first)
   for i = 0, #wants - 1 do
     local want = wants[(first + i) % #wants + 1]
     local handler = want.handler
     local mailbox, first
     repeat -- a mailbox without mail ought not to be there
-      mailbox = may_claim(handler, set, worker) and redis.call('LPOP', key('suspects:' .. handler))
+      mailbox = may_claim[handler] and redis.call('LPOP', key('suspects:' .. handler))
       first = mailbox and redis.call('LINDEX', key('mail:' .. handler .. ' ' .. mailbox), 0)
     until first or not mailbox
     if mailbox then
@@ -157,13 +161,28 @@ local function take_from(worker, want, entries)
 end
 
 -- Workers know how long a handler takes once they have run it.
-local function note_slow(wants)
+local function note_slow(set, wants)
+  local is_slow = slow_of(set)
   for _, want in ipairs(wants) do
-    if want.slow ~= nil and want.slow ~= is_slow(want.handler) then
-      slow[want.handler] = want.slow or nil
-      redis.call(want.slow and 'SADD' or 'SREM', key('slow'), want.handler)
+    if want.slow ~= nil and want.slow ~= (is_slow[want.handler] == true) then
+      is_slow[want.handler] = want.slow or nil
+      redis.call(want.slow and 'SADD' or 'SREM', key('slow:' .. set), want.handler)
     end
   end
+end
+
+-- Whether a worker is to empty its hands for suspects: one of each set, for a second at first. What it
+-- runs may take longer: then it goes on for as long as that, and the next time takes twice as long.
+local function drains(set, worker, now)
+  local draining = key('draining:' .. set)
+  local stored = words(redis.call('GET', draining))
+  local drainer, since, length = stored[1], number(stored[2]), number(stored[3])
+  if not drainer or now < since or now >= since + 2 * length then
+    length = drainer and math.min(2 * length, LONGEST_DRAINING) or FIRST_DRAINING
+    redis.call('SET', draining, worker .. ' ' .. whole(now) .. ' ' .. length, 'PX', 4 * LONGEST_DRAINING)
+    return true
+  end
+  return drainer == worker and now < since + length
 end
 
 -- Give a worker mail of handlers that it has. `wants`, for each of them:
@@ -171,28 +190,33 @@ end
 --   before; slow: whether it keeps its worker for long, if that is known; is_async: whether the handler
 --   is; the entries of a sync one are divided by the number of those that have mail.
 -- `first`: with which of them to begin, so that each is first in its turn.
--- Suspects go only to empty hands. Returns whether some wait for that.
-local function take(worker, set, wants, first)
+-- Suspects go only to empty hands, and after each of them comes other mail. Returns whether some wait for
+-- the worker to empty its hands.
+local function take(worker, set, wants, first, now)
   if #wants == 0 then
     return 0
   end
-  note_slow(wants)
-  local names = {}
-  for i, want in ipairs(wants) do
-    names[i] = want.handler
+  note_slow(set, wants)
+  local names, may_claim = {}, {}
+  for _, want in ipairs(wants) do
+    names[#names + 1] = want.mailboxes > 0 and want.handler or nil
   end
   names = claimable(names, set, worker)
-  if any_listed({'suspects:'}, names) then
-    local draining = key('draining:' .. set)
-    if redis.call('EXISTS', key('held:' .. worker)) == 0 then
-      if take_suspect(worker, set, wants, first) then
-        redis.call('DEL', draining)
-        return 0
+  for _, handler in ipairs(names) do
+    may_claim[handler] = true
+  end
+  if any_listed({'suspects:'}, names) and may_take_suspect(set, worker) then
+    local alone = key('alone:' .. set)
+    if redis.call('EXISTS', key('held:' .. worker)) == 1 then
+      if drains(set, worker, now) then
+        return 1
       end
-    -- One worker empties its hands for them; the others go on.
-    elseif redis.call('SET', draining, worker, 'NX', 'PX', 30000)
-      or redis.call('GET', draining) == worker then
-      return 1
+    elseif redis.call('GET', alone) == worker and any_listed({'ready:'}, names) then
+      redis.call('DEL', alone)
+    elseif take_suspect(worker, wants, may_claim, first) then
+      redis.call('SET', alone, worker)
+      redis.call('DEL', key('draining:' .. set))
+      return 0
     end
   end
   local is_ready, sync_ready = {}, 0

@@ -43,9 +43,11 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `leases`                | sorted set | workers that hold mail, by when their lease ends (ms)     |
 | `held:<worker>`         | hash       | the `h mailbox` that it holds, with the number of entries |
 | `settled:<worker>`      | string     | the number of its last settle, for one that is repeated   |
-| `slow`                  | set        | sync handlers that keep their worker for a second or more |
+| `slow:<set>`            | set        | sync handlers that keep their worker for a second or more |
 | `busy:<set>`            | set        | workers that hold mail of one of these                    |
-| `draining:<set>`        | string     | the worker that empties its hands for suspects            |
+| `alone:<set>`           | string     | the worker that runs a suspect, or did last               |
+| `draining:<set>`        | string     | the worker that empties its hands for suspects, since     |
+|                         |            | when (ms), and for how long                               |
 | `waiting:<set>`         | string     | since when a shift waits in RQ's queue (ms)               |
 | `idle:<set>`            | sorted set | workers with empty hands, by when their shift ends        |
 | `wake:<worker>`         | list       | written when there is mail for an idle worker             |

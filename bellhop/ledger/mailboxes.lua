@@ -47,6 +47,14 @@ local function is_alone(held)
   return first and is_suspect(key('event:' .. first), handler)
 end
 
+-- Whether a worker may take a suspect. One at a time is run in each set, so that other mail goes on beside
+-- it, on other workers.
+local function may_take_suspect(set, worker)
+  local other = redis.call('GET', key('alone:' .. set))
+  return not other or other == worker or redis.call('HLEN', key('held:' .. other)) ~= 1
+    or not is_alone(redis.call('HGETALL', key('held:' .. other)))
+end
+
 -- Take a mailbox out of a worker's hands, and put it on its handler's list if it has mail.
 local function release(worker, handler_mailbox)
   local handler, mailbox = split_handler_mailbox(handler_mailbox)
@@ -105,10 +113,9 @@ local function keep_lease(worker, set, now)
   else
     redis.call('ZREM', key('leases'), worker)
   end
-  is_slow('')
-  local busy = false
-  for _, handler_mailbox in ipairs(next(slow) and redis.call('HKEYS', held) or {}) do
-    busy = busy or is_slow(split_handler_mailbox(handler_mailbox) or '')
+  local busy, is_slow = false, slow_of(set)
+  for _, handler_mailbox in ipairs(next(is_slow) and redis.call('HKEYS', held) or {}) do
+    busy = busy or is_slow[split_handler_mailbox(handler_mailbox) or '']
   end
   redis.call(busy and 'SADD' or 'SREM', key('busy:' .. set), worker)
 end

@@ -30,7 +30,7 @@ local SIZE_OF = {
     'drift', 'alarms'},
   HLEN = {'subscriptions', 'limits', 'routes', 'workers', 'sets', 'moving', 'abandoning',
     'repaired'},
-  SCARD = {'paused', 'replaying', 'slow'},
+  SCARD = {'paused', 'replaying'},
   LLEN = {'unrouted', 'unindexed', 'untold'},
   XLEN = {'log', 'attempts'},
   GET = {'jumps', 'put_off', 'order', 'calls', 'fetched_to', 'swept', 'sealed'},

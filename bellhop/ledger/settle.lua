@@ -237,7 +237,7 @@ for _, one in ipairs(given_up) do
   end
 end
 
-local suspects_wait = take(worker, set, wants, settle)
+local suspects_wait = take(worker, set, wants, settle, now)
 keep_lease(worker, set, now)
 remember_number()
 return {1, sets_to_wake(now), answer(), suspects_wait}

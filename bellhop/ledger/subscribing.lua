@@ -118,7 +118,7 @@ local function unsubscribe(workers, now)
       end
       redis.call('HDEL', key('sets'), set)
       redis.call('DEL', key('set:' .. set), key('idle:' .. set), key('waiting:' .. set), key('busy:' .. set),
-        key('draining:' .. set))
+        key('slow:' .. set), key('alone:' .. set), key('draining:' .. set))
     end
   end
   if #dropped > 0 then

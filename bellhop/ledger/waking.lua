@@ -2,7 +2,8 @@
 
 -- Whether a worker that holds nothing could claim anything. `handlers`: those of its set.
 local function has_mail(set, handlers)
-  return any_listed({'ready:', 'suspects:'}, claimable(handlers, set, ''))
+  local names = claimable(handlers, set, '')
+  return any_listed({'ready:'}, names) or (any_listed({'suspects:'}, names) and may_take_suspect(set, ''))
 end
 
 -- Wake the most recently idle worker that has this set of handlers. Return whether there was one. It

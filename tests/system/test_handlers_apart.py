@@ -47,6 +47,42 @@ def test_an_alarm_does_not_wait_for_a_slow_handler_of_the_same_door(
     assert late < 1 + slack()
 
 
+HANGS_FROM_NOW_ON = """
+@on("lock.unlocked", name="hangs")
+def hangs(event):
+    if os.path.exists("hanging"): time.sleep(2)
+    ran("over", event.event_id)
+
+@on("access_code.failed_to_set_on_device", name="tell")
+def tell(event): ran("tell", time.time() - event.occurred_at.timestamp())
+"""
+
+
+def test_when_a_quick_handler_begins_to_hang_an_alarm_waits_for_one_of_its_runs_at_most(
+    house: House,
+) -> None:
+    """Both workers may be at it by then, each for another door; then one is left for the alarm."""
+    house.handlers(HANGS_FROM_NOW_ON)
+    house.start("receiver")
+    house.start("worker", "-n", "2")
+    house.await_ready()
+    eventually(lambda: house.output().count("worker ready") == 2, "they are ready")
+    doors = ("front", "back")
+    for number in range(20):
+        for door in doors:
+            house.post("lock.unlocked", event_id=f"{door}{number}", device_id=door)
+    house.await_lines(40)
+
+    (house.path / "hanging").touch()
+    for number in range(6):
+        for door in doors:
+            house.post("lock.unlocked", event_id=f"{door}later{number}", device_id=door)
+    house.post("access_code.failed_to_set_on_device", event_id="alarm", device_id="front")
+    eventually(lambda: any("tell" in line for line in house.lines()), "it is told", within=30)
+    [late] = [float(line.split()[1]) for line in house.lines() if line.startswith("tell")]
+    assert late < 2 + 1 + slack()
+
+
 KEPT = '@on("lock.*", name="kept")\ndef kept(event): ran("kept", event.event_id)\n'
 ADDED = """
 @on("lock.*", name="added", backoff=[1])

@@ -210,6 +210,7 @@ def test_what_a_blocked_worker_has_not_begun_is_run_by_another_one(workplace: Wo
                 time.sleep(0.01)
 
     workplace.on("lock.*", name="quick")(lambda event: ran.append(("quick", event.event_id)))
+    workplace.next_worker("third").work()  # of three, one begins with nothing that is slow
     blocking = workplace.deliver(device="slow")
     others = [workplace.deliver(device=f"d{number}") for number in range(3)]
     workplace.work()
@@ -301,3 +302,25 @@ def test_what_came_before_any_worker_is_given_to_the_first_that_comes(
     workplace.on("*", name="note")(lambda event: seen.append(event.event_id))
     workplace.work()
     assert seen == events
+
+
+def test_of_a_handler_that_blocks_a_worker_the_last_other_one_begins_nothing(
+    workplace: Workplace,
+) -> None:
+    """Else it would be blocked, too, and what is quick would wait."""
+    ran: list[str] = []
+    other = workplace.next_worker()
+
+    @workplace.on("lock.*", name="blocks", timeout=A_WHILE, attempts=1)
+    def blocks(event: LockEvent) -> None:
+        ran.append("blocks")
+        while ran.count("quick") < 3:
+            other.work()
+            time.sleep(0.01)
+
+    workplace.on("lock.*", name="quick")(lambda event: ran.append("quick"))
+    other.work()
+    for number in range(3):
+        workplace.deliver(device=f"d{number}")
+    workplace.work()
+    assert ran == ["blocks", *["quick"] * 3, "blocks", "blocks"]

@@ -27,8 +27,8 @@ _log = get_logger("workers")
 class Keeper:
     """Looks after one shift.
 
-    `under_way` returns the runs that have begun, and since when; `kept_since`, when the handler
-    began that keeps the main thread, or infinity. `patience`: seconds after the time to stop that a
+    `under_way` returns the runs that have begun, and since when; `in_main`, the one in the main
+    thread, and since when. `patience`: seconds after the time to stop that a
     handler which no interrupt reaches has its worker ended, its mail given back.
     """
 
@@ -37,13 +37,14 @@ class Keeper:
         runtime: Runtime,
         batch: Batch,
         under_way: Callable[[], list[tuple[Run, float]]],
-        kept_since: Callable[[], float],
+        in_main: Callable[[], tuple[Run, float] | None],
         patience: float,
     ) -> None:
         self._runtime = runtime
         self._batch = batch
         self._under_way = under_way
-        self._kept_since = kept_since
+        self._in_main = in_main
+        self._told_slow: Run | None = None
         self._patience = patience
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -83,13 +84,19 @@ class Keeper:
     def _settle_meanwhile(self) -> bool:
         """Settle what the main thread did not for long, and return whether to do so again.
 
-        Async handlers go on meanwhile, and get more mail.
+        Async handlers go on meanwhile, and get more mail; and other workers are told that the
+        handler in the main thread is slow, so that one of them begins with no mail of it.
         """
         try:
             if self._batch:
                 limits = NOTHING if self._is_stopping else self._batch.limits(with_sync=False)
-                kept = time.monotonic() - self._kept_since() > LONGEST_UNSETTLED
-                if kept and limits and self._batch.sees_mail(with_sync=False):
+                run, began = self._in_main() or (None, math.inf)
+                kept = time.monotonic() - began > LONGEST_UNSETTLED
+                if kept and run and run is not self._told_slow:
+                    self._told_slow = run
+                    limits = [*limits, self._runtime.run_times.limit_of_slow(run.handler)]
+                    self._batch.settle(limits, give_back=True)
+                elif kept and limits and self._batch.sees_mail(with_sync=False):
                     self._batch.settle(limits, give_back=True, age=_TICK)
                 else:
                     self._batch.settle(limits, give_back=True, age=LONGEST_UNSETTLED)

@@ -58,14 +58,21 @@ class RunTimes:
                 slow=self._is_slow(one),
             )
 
+    def limit_of_slow(self, handler: Handler) -> ClaimLimit:
+        """Return a limit that claims nothing, and says that a sync handler keeps its worker."""
+        return ClaimLimit(handler.name, 0, 0, 0, slow=self._keeps_others_waiting(handler))
+
     def _is_slow(self, handler: Handler) -> bool | None:
         """Whether quick sync handlers would wait long for this one; `None` if it is hard to say."""
         seconds = self._seconds.get(handler.name)
         if seconds is None or SLOW / 2 < seconds < SLOW:
             return None
-        return seconds >= SLOW and any(
-            self.seconds_of(other) < SLOW for other in self._registry if not other.is_async
-        )
+        return seconds >= SLOW and self._keeps_others_waiting(handler)
+
+    def _keeps_others_waiting(self, slow: Handler) -> bool:
+        """Whether there are quick sync handlers, which a slow one would keep waiting."""
+        others = [one for one in self._registry if not one.is_async and one is not slow]
+        return any(self.seconds_of(one) < SLOW for one in others)
 
     def async_limits(
         self, in_hand: Mapping[str, int], at_work: Mapping[str, int]

@@ -133,7 +133,7 @@ class Shift:
         if not self._batch and not self._idle():
             return
         keeper = Keeper(
-            self._runtime, self._batch, self._under_way, self._kept_since, self._patience
+            self._runtime, self._batch, self._under_way, lambda: self._running, self._patience
         )
         self._runtime.deadlines.start(keeper.thread)
         try:
@@ -211,7 +211,10 @@ class Shift:
             return None
 
     def _run_mailbox(self, mailbox: ClaimedMailbox) -> None:
-        """Run the entries of a mailbox, one after the other."""
+        """Run the entries of a mailbox, one after the other, for about a batch's time.
+
+        If its handler turned out to be slower than when they were claimed, the rest goes back.
+        """
         began = time.monotonic()
         while (run := mailbox.next_run()) and not self._runtime.out_of_time:
             outcome = self._run(run)
@@ -219,7 +222,7 @@ class Shift:
                 break
             if run.fault:
                 self._stop_at_fault(run.fault)
-            if self._runtime.stopping:
+            if self._runtime.stopping or time.monotonic() - began > 2 * BATCH:
                 mailbox.stop()
             mailbox.record_outcome(run, outcome)
         self._stop_if_undecryptable(mailbox)
@@ -292,11 +295,6 @@ class Shift:
         while self._runtime.loop.is_busy:
             self._runtime.loop.wait(BATCH)
         self._batch.give_up()
-
-    def _kept_since(self) -> float:
-        """Return when the handler began that is in the main thread, or infinity."""
-        running = self._running
-        return running[1] if running else math.inf
 
     def _under_way(self) -> list[tuple[Run, float]]:
         """Return what runs, and since when."""

@@ -18,10 +18,11 @@ from bellhop.ledger import (
     Mail,
 )
 from tests.bellhop.ledger.subscribing import Subscribing
-from tests.bellhop.ledger.values import Box, Event, milliseconds
+from tests.bellhop.ledger.values import Box, Draining, milliseconds
 
-INTERRUPTED_BEFORE_ALONE = 2
 MOST_ORDERS = 100
+FIRST_DRAINING = 1_000
+LONGEST_DRAINING = 32_000
 
 
 class Claiming(Subscribing):
@@ -51,7 +52,7 @@ class Claiming(Subscribing):
             self.waiting.pop(fingerprint, None)
         mail = self._mail_in_hand(worker, limits)
         if not mail:
-            mail, _ = self._take(worker, fingerprint, limits, settles)
+            mail, _ = self._take(worker, fingerprint, limits, settles, now_ms)
         self._keep_lease(worker, fingerprint, now_ms)
         if mail and settles:
             self.last_settle[worker] = max(settles, self.last_settle.get(worker, 0))
@@ -67,28 +68,45 @@ class Claiming(Subscribing):
         return False
 
     def _take(
-        self, worker: str, fingerprint: str, limits: Sequence[ClaimLimit], first: int
+        self,
+        worker: str,
+        fingerprint: str,
+        limits: Sequence[ClaimLimit],
+        first: int,
+        now: int,
     ) -> tuple[tuple[Mail, ...], bool]:
         """Take mail of these handlers. Return also whether suspects wait for empty hands.
 
         A suspect is taken by a worker that holds nothing, one entry, and nothing beside it. One
-        worker of each set empties its hands for that.
+        worker of each set has a suspect, after which other mail has its turn; and one empties its
+        hands for that, for a while.
         """
         past = {one.handler: one.past for one in limits}
+        slow = self.slow[fingerprint]
         for one in limits:
             if one.slow is not None:
-                (self.slow.add if one.slow else self.slow.discard)(one.handler)
-        allowed = [one for one in limits if self._may_claim(one.handler, fingerprint, worker)]
+                (slow.add if one.slow else slow.discard)(one.handler)
+        allowed = [
+            one
+            for one in limits
+            if one.mailboxes and self._may_claim(one.handler, fingerprint, worker)
+        ]
         in_turn = [limits[(first + place) % len(limits)] for place in range(len(limits))]
-        for limit in in_turn:
-            if self.suspects[limit.handler] and limit in allowed:
-                if self.held.get(worker):
-                    if self.draining.setdefault(fingerprint, worker) == worker:
-                        return (), True
-                    break
-                self.draining.pop(fingerprint, None)
-                box = Box(limit.handler, self.suspects[limit.handler].pop(0))
+        suspected = [one for one in in_turn if self.suspects[one.handler] and one in allowed]
+        if suspected and self._may_take_suspect(fingerprint, worker):
+            if self.held.get(worker):
+                if self._drains(fingerprint, worker, now):
+                    return (), True
+            elif self.alone.get(fingerprint) == worker and any(
+                self.ready[one.handler] for one in allowed
+            ):
+                del self.alone[fingerprint]
+            else:
+                handler = suspected[0].handler
+                box = Box(handler, self.suspects[handler].pop(0))
                 self._hold(worker, box, 1)
+                self.alone[fingerprint] = worker
+                self.draining.pop(fingerprint, None)
                 return self._read([(box, 1)], past, alone=True), False
         dividing = sum(bool(self.ready[one.handler]) and not one.is_async for one in allowed)
         taken: list[tuple[Box, int]] = []
@@ -97,6 +115,15 @@ class Claiming(Subscribing):
                 entries = limit.entries if limit.is_async else ceil(limit.entries / dividing)
                 taken += self._take_from(worker, limit, entries)
         return self._read(taken, past), False
+
+    def _drains(self, fingerprint: str, worker: str, now: int) -> bool:
+        """Say whether this worker empties its hands: twice as long each time, with equal pauses."""
+        before = self.draining.get(fingerprint)
+        if before is None or not before.since <= now < before.since + 2 * before.length:
+            length = min(2 * before.length, LONGEST_DRAINING) if before else FIRST_DRAINING
+            self.draining[fingerprint] = Draining(worker, now, length)
+            return True
+        return before.worker == worker and now < before.since + before.length
 
     def _take_from(self, worker: str, limit: ClaimLimit, entries: int) -> Iterable[tuple[Box, int]]:
         """Take mailboxes of a handler: `share` entries of each, or more if few are ready.
@@ -137,19 +164,6 @@ class Claiming(Subscribing):
         self.working[box.handler].discard(box.mailbox)
         if self.mail[box]:
             self.ready[box.handler].insert(0, box.mailbox)
-
-    def _is_alone(self, worker: str) -> bool:
-        """Say whether all that is held is one entry under which a worker died, or may have."""
-        held = self.held.get(worker, {})
-        if list(held.values()) != [1]:
-            return False
-        ((handler, mailbox),) = held
-        return self._is_suspect(self.events[self.mail[Box(handler, mailbox)][0]], handler)
-
-    def _is_suspect(self, event: Event, handler: str) -> bool:
-        """Say whether a worker died under an event, or may have."""
-        interrupted = event.interrupted.get(handler, 0) >= INTERRUPTED_BEFORE_ALONE
-        return handler in event.deaths or interrupted
 
     def _read(
         self, boxes: Iterable[tuple[Box, int]], past: dict[str, bool], *, alone: bool = False
@@ -208,6 +222,6 @@ class Claiming(Subscribing):
         else:
             self.held.pop(worker, None)
             self.leases.pop(worker, None)
-        is_busy = any(box.handler in self.slow for box in self.held.get(worker, ()))
+        is_busy = any(box.handler in self.slow[fingerprint] for box in self.held.get(worker, ()))
         busy = self.busy[fingerprint]
         (busy.add if is_busy else busy.discard)(worker)

@@ -51,7 +51,7 @@ class Settling(Claiming):
                 self._give_back(worker, result, now_ms)
             for result in results:
                 self._tell_of_dead(result, now_ms)
-            mail, suspects_wait = self._take(worker, handlers.fingerprint, limits, number)
+            mail, suspects_wait = self._take(worker, handlers.fingerprint, limits, number, now_ms)
             self.last_settle[worker] = number
             self._keep_lease(worker, handlers.fingerprint, now_ms)
         else:

@@ -40,18 +40,8 @@ def empty() -> dict[str, Any]:
     one = (*_NUMBERS, "quarantine", "drift", "subscriptions", "routes", "workers", "sets")
     for_each = (*_NUMBERS_FOR_EACH, *_LISTS_FOR_EACH)
     nested = (
-        *(
-            "events",
-            "indexes",
-            "last settle",
-            "working",
-            "busy",
-            "moving",
-            "abandoning",
-            "waiting",
-            "draining",
-        ),
-        "told",
+        *("events", "indexes", "last settle", "working", "busy", "slow", "moving", "abandoning"),
+        *("waiting", "alone", "draining", "told"),
     )
     return {
         **{name: {} for name in (*one, *for_each, *nested)},
@@ -60,7 +50,7 @@ def empty() -> dict[str, Any]:
             for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted", "untold")
         },
         "repairs": [],
-        **{name: set() for name in ("paused", "slow", "replaying", "wake")},
+        **{name: set() for name in ("paused", "replaying", "wake")},
         "calls": 0,
         "jumps": 0,
         "swept": None,
@@ -136,13 +126,15 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind] = {one: text.decode() for one, text in _pairs(value).items()}
             case "unrouted" | "untold":
                 found[kind] = [one.decode() for one in value]
-            case "paused" | "slow" | "replaying":
+            case "paused" | "replaying":
                 found[kind] = {one.decode() for one in value}
-            case "working" | "busy":
+            case "working" | "busy" | "slow":
                 found[kind][rest] = {one.decode() for one in value}
             case "wake":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found[kind].add(rest)
+            case "alone":
+                found[kind][rest] = value.decode()
             case "draining":
                 assert lives_ms > 0, f"{name} stays for ever"
                 found[kind][rest] = value.decode()

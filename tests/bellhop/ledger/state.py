@@ -8,7 +8,9 @@ from typing import Any
 from bellhop.hooks import END_OF_CALL
 from bellhop.ledger import HandlerSet
 from bellhop.routing import Pattern
-from tests.bellhop.ledger.values import Box, Event, SeenDrift, Subscribed, names_of
+from tests.bellhop.ledger.values import Box, Draining, Event, SeenDrift, Subscribed, names_of
+
+INTERRUPTED_BEFORE_ALONE = 2
 
 
 class LedgerState:
@@ -37,9 +39,6 @@ class LedgerState:
         self.subscriptions: dict[str, Subscribed] = {}
         self.limits: dict[str, int] = {}
         self.paused: set[str] = set()
-        self.slow: set[str] = set()
-        """Handlers that keep a worker for long."""
-        """Handlers that are given what waits for another, half-way."""
         self.workers: dict[str, str] = {}
         self.alive: dict[str, int] = {}
         self.sets: dict[str, HandlerSet] = {}
@@ -51,6 +50,8 @@ class LedgerState:
         self.held: dict[str, dict[Box, int]] = {}
         """For each worker that holds mail, how many entries of each mailbox it has in hand."""
         self.leases: dict[str, int] = {}
+        self.slow: defaultdict[str, set[str]] = defaultdict(set)
+        """For each set, the handlers that keep a worker for long."""
         self.busy: defaultdict[str, set[str]] = defaultdict(set)
         """For each set, the workers that were given mail of slow handlers."""
         self.last_settle: dict[str, int] = {}
@@ -63,7 +64,9 @@ class LedgerState:
         self.replaying: set[str] = set()
         # Who is to work
         self.waiting: dict[str, int] = {}
-        self.draining: dict[str, str] = {}
+        self.alone: dict[str, str] = {}
+        """For each set, the worker that has a suspect in hand, or had it last."""
+        self.draining: dict[str, Draining] = {}
         """For each set, the worker that empties its hands for suspects."""
         self.idle_until: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self.wakes: set[str] = set()
@@ -138,12 +141,33 @@ class LedgerState:
             return False
         workers = list(self.workers.values()).count(fingerprint)
         busy = [one for one in self.busy[fingerprint] - {worker} if one in self.leases]
-        return handler not in self.slow or workers < 2 or len(busy) < workers - 1
+        is_slow = handler in self.slow[fingerprint]
+        return not is_slow or workers < 2 or len(busy) < workers - 1
+
+    def _may_take_suspect(self, fingerprint: str, worker: str = "") -> bool:
+        """Say whether no other worker of a set has a suspect in hand."""
+        other = self.alone.get(fingerprint, worker)
+        return other == worker or not self._is_alone(other)
+
+    def _is_alone(self, worker: str) -> bool:
+        """Say whether all that is held is one entry under which a worker died, or may have."""
+        held = self.held.get(worker, {})
+        if list(held.values()) != [1]:
+            return False
+        ((handler, mailbox),) = held
+        return self._is_suspect(self.events[self.mail[Box(handler, mailbox)][0]], handler)
+
+    def _is_suspect(self, event: Event, handler: str) -> bool:
+        """Say whether a worker died under an event, or may have."""
+        interrupted = event.interrupted.get(handler, 0) >= INTERRUPTED_BEFORE_ALONE
+        return handler in event.deaths or interrupted
 
     def _has_mail(self, fingerprint: str) -> bool:
         """Say whether a worker of a set that holds nothing could claim anything."""
+        suspects = self._may_take_suspect(fingerprint)
         return any(
-            (self.ready[name] or self.suspects[name]) and self._may_claim(name, fingerprint)
+            (self.ready[name] or (suspects and self.suspects[name]))
+            and self._may_claim(name, fingerprint)
             for name in names_of(self.sets[fingerprint])
         )
 
@@ -217,7 +241,7 @@ class LedgerState:
             "seen": {name: one.seen for name, one in subscribed},
             "limits": self.limits,
             "paused": self.paused,
-            "slow": self.slow,
+            "slow": {one: handlers for one, handlers in self.slow.items() if handlers},
             "workers": self.workers,
             "alive": self.alive,
             "sets": {one: names_of(handlers) for one, handlers in self.sets.items()},
@@ -243,7 +267,8 @@ class LedgerState:
             "dead": self.dead,
             "replaying": self.replaying,
             "waiting": self.waiting,
-            "draining": self.draining,
+            "alone": self.alone,
+            "draining": {one: str(draining) for one, draining in self.draining.items()},
             "idle": {one: idle for one, idle in self.idle_until.items() if idle},
             "wake": self.wakes,
             "jumps": self.jumps,

@@ -99,7 +99,8 @@ class Subscribing(LedgerState):
             self.idle_until.pop(fingerprint, None)
             self.busy.pop(fingerprint, None)
             self.waiting.pop(fingerprint, None)
-            self.draining.pop(fingerprint, None)
+            for of_each_set in (self.slow, self.alone, self.draining):
+                of_each_set.pop(fingerprint, None)
         if dropped:
             self._subscribe_all(now)
         return tuple(dropped)
@@ -130,7 +131,6 @@ class Subscribing(LedgerState):
         del self.subscriptions[handler]
         self.limits.pop(handler, None)
         self.paused.discard(handler)
-        self.slow.discard(handler)
         self.working.pop(handler, None)
 
     def _abandon_mail(self, handler: str) -> bool:

@@ -56,6 +56,12 @@ def full(bare: Desk) -> Desk:
     desk.die("w", under="e4 bell")
     assert desk.settle(worker="v", entries=9).suspects_wait
     assert desk.claim("u", ClaimLimit("limited", 1, 1, slow=True)).mail
+    for worker in ("killed", "careful"):
+        desk.subscribe(worker, BELL)
+    assert desk.claim("careful").mail[0].alone
+    desk.deliver("e7", mailbox="device:4")
+    (mail,) = desk.claim("killed", ClaimLimit("bell", 1, 1)).mail
+    desk.die("killed", under=f"{mail.entries[0].event.event_id} bell")
     desk.deliver("e6", mailbox="device:3")
     desk.sweep("idle", "v", jumped_ms=10_000)
     desk.ledger.fetch(LEASE, now_ms=desk.now)

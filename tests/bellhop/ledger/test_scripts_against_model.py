@@ -59,8 +59,11 @@ class CheckedLedgerMachine(MendedLedgerMachine):
         limit = self.found["limits"].get(handler)
         if limit is not None and len(self.found["working"].get(handler, ())) >= limit:
             return False
-        waits = handler in self.found["ready"] or handler in self.found["suspects"]
-        if handler in self.found["slow"]:
+        # Of suspects one is run at a time; the model knows when.
+        waits = handler in self.found["ready"] or (
+            handler in self.found["suspects"] and fingerprint not in self.found["alone"]
+        )
+        if handler in self.found["slow"].get(fingerprint, ()):
             workers = list(self.found["workers"].values()).count(fingerprint)
             busy = self.found["leases"].keys() & self.found["busy"].get(fingerprint, set())
             waits = waits and (workers < 2 or len(busy) < workers - 1)

@@ -23,6 +23,17 @@ class Box(NamedTuple):
         return f"{self.handler} {self.mailbox}"
 
 
+class Draining(NamedTuple):
+    """A worker that empties its hands for suspects, since when and for how long (ms)."""
+
+    worker: str
+    since: int
+    length: int
+
+    def __str__(self) -> str:
+        return f"{self.worker} {self.since} {self.length}"
+
+
 @dataclass
 class Event:
     """The record of one event. `records`: of each handler that it was given to, empty at first.
