@@ -16,6 +16,9 @@ local function mend_workers(turn)
       and redis.call('ZADD', key('leases'), 'NX', now + LEASE, worker) == 1 then
       note('lease', worker)
     end
+    if redis.call('ZADD', key('alive'), 'NX', now, worker) == 1 then
+      note('alive', worker)
+    end
   end
   holders = nil
   if #workers > 0 then

@@ -5,7 +5,7 @@
 -- 1. the ledger's own keys are asked for their size, so that one of another type is put aside (see
 --    calling), and a set of handlers that cannot be read is forgotten: a worker that has it is called,
 --    and subscribes again. What a set of a live worker has is subscribed;
--- 2. a worker that holds mail has a lease; one worker in its turn holds what is its own to hold, and
+-- 2. a worker that is subscribed lives until it is silent, and has a lease if it holds mail; one worker in its turn holds what is its own to hold, and
 --    what counts as at work of a limited handler is held by somebody;
 -- 3. of one handler in its turn fifty mailboxes of its lists are looked at;
 -- 4. the log is walked on, 500 events, or as many as have about 200 mailboxes with mail, and from its end to

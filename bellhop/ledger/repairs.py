@@ -20,6 +20,7 @@ _KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "empty": ("a mailbox without mail was on a list; it is no more", _MAILBOX),
     "held": ("a worker held a mailbox that was not its to hold; it is free", _MAILBOX),
     "lease": ("a worker held mail without a lease; it has one", ("worker",)),
+    "alive": ("a worker was not among those that live or are silent; it is again", ("worker",)),
     "working": ("a mailbox counted as at work that nobody held; it does no more", _MAILBOX),
     "entry": ("an event was in no mailbox of a handler that is to see it; it is again", _ENTRY),
     "letter": ("an event that a handler gave up was no dead letter; it is again", _ENTRY),

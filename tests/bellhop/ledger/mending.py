@@ -113,6 +113,7 @@ class MendedLedgerMachine(LedgerMachine):
             "entry": ready,
             "letter": sorted(one for one in self.found["dead"] if one.split()[0] in self.accepted),
             "lease": sorted(self.found["held"].keys() & self.found["workers"].keys()),
+            "alive": sorted(self.found["alive"]),
             "count": [one for one in self.accepted if self.found["events"][one]["open"]],
         }
         return {kind: choices for kind, choices in found.items() if choices}
@@ -135,6 +136,8 @@ class MendedLedgerMachine(LedgerMachine):
                 self.redis.zrem(keys.DEAD, damaged)
             case "lease":
                 self.redis.zrem(keys.LEASES, damaged)
+            case "alive":
+                self.redis.zrem(keys.ALIVE, damaged)
             case "count":
                 self.redis.hset(keys.event(damaged), "open", 9)
 
@@ -157,7 +160,7 @@ class MendedLedgerMachine(LedgerMachine):
         for handler, mailboxes in found["ready"].items():
             assert sorted(mailboxes) == sorted(self.model.ready[handler])
             self.model.ready[handler] = mailboxes
-        for name in ("dead", "leases"):
+        for name in ("dead", "leases", "alive"):
             known = getattr(self.model, name)
             assert found[name].keys() == known.keys()
             known.update(found[name])

@@ -47,6 +47,7 @@ FAULTS: dict[str, tuple[Callable[[Any], object], set[str]]] = {
         lambda redis: redis.set(keys.ready("first"), "somebody's"),
         {"type", "lost"},
     ),
+    "no worker is known to live": (lambda redis: redis.delete(keys.ALIVE), {"alive"}),
     "nobody holds what counts as at work": (
         lambda redis: redis.sadd(keys.PREFIX + "working:limited", "device:none", BOX),
         {"working"},
@@ -90,6 +91,17 @@ def test_a_fault_is_mended_and_told_once(site: Site, fault: str) -> None:
     assert read_repairs(site.redis).counts.keys() == kinds
     assert site.boxes() == ALL
     assert all(b"h:first" in site.redis.hgetall(keys.event(one)) for one in ("e1", "e2"))
+
+
+def test_a_worker_that_is_gone_is_forgotten_though_nobody_knew_that_it_had_lived(
+    site: Site,
+) -> None:
+    site.redis.delete(keys.ALIVE)
+    site.repair()
+    for _ in range(31):
+        site.now += 1_000
+        site.ledger.sweep(queues="rq:queue:bellhop:", now_ms=site.now)
+    assert site.redis.exists(keys.WORKERS, keys.SETS) == 0
 
 
 def test_where_nothing_is_wrong_nothing_is_repaired(site: Site) -> None:
