@@ -19,7 +19,9 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `calls`                 | string     | how often hooks were called                               |
 | `deliveries`            | sorted set | svix-ids that came, by when (ms)                          |
 | `subscriptions`         | hash       | for each handler JSON {patterns, since}, for a hook also  |
-|                         |            | {dead: patterns of handlers} or {quarantined: […]}        |
+|                         |            | {dead: patterns of handlers} or {quarantined: […]}; and   |
+|                         |            | `expected`, if another was moved to it before any worker  |
+|                         |            | had it                                                    |
 | `seen`                  | sorted set | handlers, by when a live worker last had them (ms)        |
 | `limits`                | hash       | for some handlers, mailboxes at work at a time            |
 | `paused`                | set        | handlers of which nothing is claimed                      |

@@ -2,7 +2,8 @@
 --
 -- 1. While a worker has the old one, nothing is done: it would go on with it, and be given more.
 -- 2. With the first call, nothing new is given to the old one. A new one that nobody has subscribed gets
---    its patterns, and is paused if it was: so what comes before its first worker is not lost.
+--    its patterns, and is paused if it was: so what comes before its first worker is not lost. Until that one
+--    comes it is not forgotten because nothing waits for it.
 -- 3. Events go from one name to the other with their records, mailbox by mailbox, a thousand of them at a time.
 --    An event that the new handler was given itself is not given to it twice: the old one abandons it.
 -- 4. The events of a mailbox go in front of those that wait for the new handler in the same mailbox, but
@@ -39,11 +40,17 @@ local function answer(state, workers)
   return {state, moved, had, cursor, workers or {}, to_seal, sets_to_wake(now)}
 end
 
+-- Return a subscription, marked as that of a handler whose first worker is yet to come: see sweep.
+local function as_expected(told)
+  local marked = string.find(told, '"expected":true', 1, true)
+  return marked and told or (string.gsub(told, '}$', ',"expected":true}'))
+end
+
 -- Subscribe the new handler in place of the old one, unless that was done.
 local function subscribe_instead()
   local given, own = unpack(redis.call('HMGET', key('subscriptions'), old, new))
   if wants_anything(given) and not wants_anything(own) then
-    redis.call('HSET', key('subscriptions'), new, given)
+    redis.call('HSET', key('subscriptions'), new, as_expected(given))
     redis.call('ZADD', key('seen'), now, new)
     if redis.call('SISMEMBER', key('paused'), old) == 1 then
       redis.call('SADD', key('paused'), new)

@@ -15,7 +15,8 @@
 --    a time, and it is noted that a foreman is at work.
 -- 5. What came before anybody subscribed is given to the handlers, or told to hooks, and the mail of a handler that no
 --    worker had for too long is abandoned, some of it at a time. If all workers are known, a handler that
---    none of them has, and for which nothing waits, is forgotten at once.
+--    none of them has, and for which nothing waits, is forgotten at once, unless another was moved to its name
+--    and its first worker is yet to come.
 -- 6. If there is mail for a set of handlers and RQ's queue is empty, an idle worker is woken, or the caller
 --    is told to enqueue a shift, unless somebody was told so within the last two seconds and is about to.
 --    (If an idle worker that was woken died, there is mail and no note of a shift.) If there is mail and
@@ -205,8 +206,10 @@ end
 local function forget_unused()
   local had, forgotten = handlers_of_workers(), {}
   if next(had) then
-    for _, handler in ipairs(redis.call('HKEYS', key('subscriptions'))) do
-      if not had[handler] and nothing_waits(handler) then
+    local subscriptions = redis.call('HGETALL', key('subscriptions'))
+    for i = 1, #subscriptions, 2 do
+      local handler = subscriptions[i]
+      if not had[handler] and not decoded(subscriptions[i + 1]).expected and nothing_waits(handler) then
         forget_subscription(handler)
         forgotten[#forgotten + 1] = handler
       end

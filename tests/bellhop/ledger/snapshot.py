@@ -180,6 +180,7 @@ def _subscription(text: bytes) -> tuple[dict[str, list[str]], int]:
     """Return patterns, by what they are of, and since when they count."""
     told = json.loads(text)
     since = int(told.pop("since"))
+    told.pop("expected", None)
     return {kind: sorted(patterns) for kind, patterns in told.items() if patterns}, since
 
 

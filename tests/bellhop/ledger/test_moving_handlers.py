@@ -70,6 +70,25 @@ def test_a_new_handler_without_a_worker_is_given_what_the_old_one_was(post: Post
     assert [one.event.event_id for one in mail.entries] == ["e1", "e2"]
 
 
+def test_a_new_handler_is_not_forgotten_before_its_first_worker_comes(post: Post) -> None:
+    """`bellhop up` forgets handlers that it has no more, if nothing waits for them."""
+    post.begin("w", "old", "kept", pattern="lock.*")
+    post.end("w")
+    post.begin("v", "kept", pattern="lock.*")
+    post.move("old", "between")
+    post.move("between", "new")
+
+    assert post.sweep(alive=["v"], alone=True).forgotten == ()
+    post.accept()
+    assert post.mail("new") == ["e1"]
+
+    post.begin("u", "new", pattern="lock.*")
+    post.claim("u", "new")
+    post.settle("u", "new", done("e1"))
+    post.end("u")
+    assert post.sweep(alive=["v"], alone=True).forgotten == ("new",)
+
+
 @pytest.mark.parametrize("how", ["move", "forget"])
 def test_what_was_moved_to_another_name_before_waits_there_and_nothing_is_half_done(
     post: Post, how: str
