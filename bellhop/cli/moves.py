@@ -9,6 +9,7 @@ import click
 
 from bellhop.cli.state import opened_redis
 from bellhop.cli.subscribed import count, waits
+from bellhop.cli.successor import Successor, require_same_kind, successor, tell_differences
 from bellhop.errors import BellhopError
 from bellhop.events.masking import printable
 from bellhop.nearest import did_you_mean, nearest
@@ -144,7 +145,8 @@ def move(old: str, new: str, yes: bool) -> None:
     """Give what waits for a handler to another one: it was renamed.
 
     OLD is forgotten then. Its events come before those that wait for NEW, which needs no worker
-    yet. Dead letters stay with OLD.
+    yet. It is told if NEW matches other events; a hook and a handler of events cannot take each
+    other's. Dead letters stay with OLD.
     """
     from bellhop import moving
 
@@ -157,7 +159,9 @@ def move(old: str, new: str, yes: bool) -> None:
     if new == handler.name:
         raise click.UsageError(f"OLD and NEW are both {new}")
     found.ledger.check_vault()
-    _tell_move(found, handler, new)
+    becomes = successor(found.settings, new, found.known.get(new))
+    require_same_kind(handler, becomes)
+    _tell_move(found, handler, becomes)
     _confirm(f"Move {handler.name} to {new}?", yes)
     last = _go(
         handler.name,
@@ -173,18 +177,18 @@ def move(old: str, new: str, yes: bool) -> None:
     click.echo(f"{count(last.events, 'event')} moved to {new}{had}; {handler.name} is forgotten")
 
 
-def _tell_move(found: _Handlers, handler: "Subscribed", new: str) -> None:
+def _tell_move(found: _Handlers, handler: "Subscribed", new: Successor) -> None:
     click.echo(f"{handler.name}: {waits(found.waiting(handler))}.")
-    known = found.known.get(new)
-    if known is None:
+    if new.subscribed:
+        click.echo(f"{new.name}: {waits(found.waiting(new.subscribed))}, behind that.")
+    else:
         others = [one for one in found.known if one != handler.name]
-        near = did_you_mean(nearest(new, others))
+        near = "" if new.registered else did_you_mean(nearest(new.name, others))
         click.echo(
-            f"{new}: no worker has it yet; what comes for {handler.name} is kept for it"
+            f"{new.name}: no worker has it yet; what comes for {handler.name} is kept for it"
             f"{f' ({near})' if near else ''}."
         )
-    else:
-        click.echo(f"{new}: {waits(found.waiting(known))}, behind that.")
+    tell_differences(handler, new)
 
 
 def _unused(handler: "Subscribed") -> "Subscribed":

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 from redis import Redis
 
 from bellhop.durations import WORKER_GONE_AFTER
+from bellhop.hooks import Hook
 from bellhop.ledger import keys
 from bellhop.ledger.names import readable
 
@@ -20,7 +21,8 @@ class Subscribed:
     """A handler that is subscribed.
 
     `workers`: those alive that have it. `seen_at`: when a live worker last had it. `mailboxes`: how
-    many of it are ready to be claimed. `limit`: how many of them may be at work at a time.
+    many of it are ready to be claimed. `limit`: how many of them may be at work at a time. `hook`:
+    which of them it is, if it is one; then it has no patterns of types of events.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Subscribed:
     mailboxes: int
     paused: bool
     limit: int | None
+    hook: Hook | None = None
 
 
 def read_subscriptions(redis: Redis) -> list[Subscribed]:
@@ -60,7 +63,7 @@ def read_subscriptions(redis: Redis) -> list[Subscribed]:
     seen_at = dict(seen)
     found = []
     for name, waiting in zip(names, mailboxes, strict=True):
-        patterns, since = _told(stored[name.encode()])
+        patterns, hook, since = _told(stored[name.encode()])
         limit = limits.get(name.encode())
         found.append(
             Subscribed(
@@ -72,18 +75,24 @@ def read_subscriptions(redis: Redis) -> list[Subscribed]:
                 waiting,
                 name.encode() in paused,
                 int(limit) if limit and limit.isdigit() else None,
+                hook,
             )
         )
     return found
 
 
-def _told(stored: bytes) -> tuple[Sequence[str], datetime]:
-    """Return the patterns of a subscription, and since when it is: none, if it cannot be read."""
+def _told(stored: bytes) -> tuple[Sequence[str], Hook | None, datetime]:
+    """Return the patterns of a subscription, or which hook it is, and since when it is.
+
+    One that cannot be read has no patterns.
+    """
     try:
         told = from_json(stored)
-        return tuple(map(str, told["patterns"])), _time(float(told["since"]))
+        patterns = tuple(map(str, told["patterns"]))
+        hook = None if patterns else next((one for one in Hook if told.get(one)), None)
+        return patterns, hook, _time(float(told["since"]))
     except (TypeError, ValueError, KeyError, OverflowError):
-        return (), _time(0)
+        return (), None, _time(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bellhop import moving
+from bellhop.hooks import Hook
 from bellhop.ledger import (
     ClaimLimit,
     GiveBack,
@@ -280,6 +281,62 @@ def test_a_name_that_no_worker_has_yet_is_told_with_those_near_it(run: Run, ledg
     assert "doors.log: no worker has it yet; what comes for doors.audit is kept" in moved.stdout
     assert "(did you mean doors.logs?)" in moved.stdout
     assert names(ledger) == {"doors.log", "doors.logs"}
+
+
+@pytest.mark.parametrize("workers", [True, False])
+def test_a_hook_takes_no_events_and_a_handler_no_calls(
+    run: Run, ledger: Ledger, workers: bool
+) -> None:
+    gone(ledger)
+    alarm = Subscription("doors.alarm", ["*"], hook=Hook.DEAD)
+    deploy = Deploy(ledger, alarm, worker="w-2")
+    if not workers:
+        deploy.end()
+    before = _all(ledger)
+    refused = run("handlers", "move", "doors.audit", "doors.alarm", "--yes")
+    assert refused.exit_code == 2
+    assert (
+        "doors.alarm is a hook about dead letters, and doors.audit is a handler of events"
+        in refused.stderr
+    )
+    assert _all(ledger) == before
+    deploy.end()
+    assert run("handlers", "move", "doors.alarm", "doors.audit", "--yes").exit_code == 2
+    other = Subscription("doors.other", ["doors.*"], hook=Hook.DEAD)
+    Deploy(ledger, other, worker="w-3")
+    assert run("handlers", "move", "doors.alarm", "doors.other", "--yes").exit_code == 0
+    assert names(ledger) == {"doors.audit", "doors.other"}
+
+
+def test_what_the_new_name_does_not_match_is_told_before_the_question(
+    run: Run, ledger: Ledger
+) -> None:
+    Deploy(ledger, audit("lock.*")).end()
+    Deploy(ledger, Subscription("doors.log", ["lock.un*"]), worker="w-2")
+    told = "doors.log does not match lock.access_denied, lock.locked, as doors.audit does: if any"
+    refused = run("handlers", "move", "doors.audit", "doors.log", answer="n\n")
+    assert told in refused.stdout
+    Deploy(ledger, Subscription("doors.log", ["lock.*"]), worker="w-2")
+    assert "does not match" not in run("handlers", "move", "doors.audit", "doors.log").stdout
+
+
+def test_what_becomes_of_a_pause_is_told_before_the_question(run: Run, ledger: Ledger) -> None:
+    gone(ledger)
+    ledger.pause("doors.audit")
+    Deploy(ledger, Subscription("doors.log", ["*"]), worker="w-2")
+    taken = run("handlers", "move", "doors.audit", "doors.log", answer="n\n")
+    assert "doors.audit is paused, and doors.log is not: what waits is begun" in taken.stdout
+    moved = run("handlers", "move", "doors.audit", "doors.new", "--yes")
+    assert "doors.audit is paused, and so will be doors.new." in moved.stdout
+    assert ledger.redis.smembers(keys.PAUSED) == {b"doors.new"}
+
+
+def test_a_new_name_that_is_registered_here_is_no_misspelt_one(listed: Any, ledger: Ledger) -> None:
+    Deploy(ledger, audit("lock.*"), Subscription("doors.news", ["device.*"])).end()
+    moved = listed("move", "doors.audit", "doors.new", "--yes")
+    assert "doors.new: no worker has it yet; what comes for doors.audit is kept" in moved.stdout
+    assert "did you mean" not in moved.stdout
+    assert "doors.new does not match lock.access_denied, lock.locked" in moved.stdout
 
 
 def test_names_that_cannot_be_meant_are_refused(run: Run, ledger: Ledger) -> None:
