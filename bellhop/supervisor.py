@@ -33,7 +33,7 @@ _log = get_logger("processes")
 
 @dataclass
 class Child:
-    """A process to keep alive, and how it has fared."""
+    """A process to keep alive, and how it has fared. `restarts`: it was asked to end for that."""
 
     role: str
     start: Start
@@ -41,6 +41,7 @@ class Child:
     failures: int = 0
     name: str = ""
     process: Process | None = None
+    restarts: bool = False
     started: float = 0.0
     next_start: float = 0.0
 
@@ -99,6 +100,7 @@ class Supervisor:
         child.failures = 0
         child.next_start = 0.0
         if child.process and child.alive:
+            child.restarts = True
             child.process.terminate()
         self._wake()
 
@@ -184,7 +186,9 @@ class Supervisor:
 
     def _plan_start(self, child: Child, code: int) -> None:
         now = time.monotonic()
-        if code == AS_PLANNED:
+        asked = code == AS_PLANNED or (child.restarts and code in (os.EX_OK, *ASKED_TO_END))
+        child.restarts = False
+        if asked:
             child.failures, child.next_start = 0, now
             return
         if code == os.EX_CONFIG:

@@ -190,11 +190,10 @@ def _watch(embedded: EmbeddedRedis) -> Callable[[Sequence[str]], None]:
 def _reload(settings: Settings, supervisor: Supervisor, pool: Child) -> None:
     """Restart the workers whenever a module of the project is saved."""
     for _ in module_changes([Path.cwd(), *_folders(settings.handlers)]):
-        check = _start_check()
-        if not (table := check.communicate()[0]):
+        if not _start_check().communicate()[0]:
             click.echo("bellhop: the old handlers stay until that is mended", err=True)
         else:
-            click.echo(f"{table.rstrip()}\n")
+            _log.info("a module was saved: the workers load the handlers again")
             supervisor.restart(pool)
 
 

@@ -84,6 +84,35 @@ def test_a_child_that_ended_as_planned_is_replaced_at_once_and_without_a_word() 
     assert lines == []
 
 
+@pytest.mark.parametrize("code", [0, -signal.SIGTERM])
+def test_a_child_that_was_restarted_is_replaced_at_once_and_without_a_word(code: int) -> None:
+    restarted: list[str] = []
+
+    def restart(dead: Sequence[str]) -> None:
+        if child.starts == 3:
+            supervisor.stop()
+        elif not restarted:
+            restarted.append(child.name)
+            supervisor.restart(child)
+            actors[0].code = code
+        elif child.starts == 2 and not dead:
+            actors[1].code = 0  # nobody asked this one
+
+    actors: list[Actor] = []
+
+    def start(_name: str) -> Actor:
+        actors.append(Actor())
+        return actors[-1]
+
+    supervisor = Supervisor(grace=1, tick=restart, period=0.01)
+    child = supervisor.add("child", start)
+    with structlog.testing.capture_logs() as lines:
+        supervisor.run()
+    assert [line["event"] for line in lines] == [
+        "a process ended without being asked and is replaced"
+    ]
+
+
 def test_a_signal_without_a_name_ends_only_its_child() -> None:
     with structlog.testing.capture_logs() as lines:
         run_until_a_death(-(signal.SIGRTMIN + 5), failures=0)

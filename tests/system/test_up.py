@@ -142,6 +142,9 @@ def test_with_reload_a_module_of_the_project_is_picked_up_on_save(lonely_house: 
     eventually(lambda: runs("new"), "the new handler runs")
     (house.path / "desk" / "bell.py").write_text("word = 'newest'\n")
     eventually(lambda: runs("newest"), "the handler runs with the module that was saved")
+    assert "a module was saved: the workers load the handlers again" in house.output()
+    assert "without being asked" not in house.output()
+    assert house.output().count("20 attempts, 30 s each") == 1
 
 
 def test_with_reload_a_broken_handler_is_told_and_the_old_one_stays(lonely_house: House) -> None:
