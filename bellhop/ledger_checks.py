@@ -23,17 +23,24 @@ _REPAIR_IS_OVER = timedelta(days=1)
 _NAMED = 3
 
 
-def judge_workers(alive: Sequence[str]) -> Finding:
-    """Say whether anybody runs handlers."""
+def judge_workers(alive: Sequence[str], condition: Condition) -> Finding:
+    """Say whether anybody runs handlers.
+
+    While a foreman is alive, so is the pool that it is part of: that starts workers, and they end.
+    """
     if alive:
         return Finding(Level.OK, f"workers alive: {len(alive)}", check="workers", count=len(alive))
-    return Finding(
-        Level.PROBLEM,
-        "no worker is alive: events are kept, and no handler runs",
-        "start one: bellhop worker",
-        check="workers",
-        count=0,
-    )
+    text = "no worker is alive: events are kept, and no handler runs"
+    remedy = "start one: bellhop worker"
+    if condition.swept_at and condition.now - condition.swept_at < _FOREMAN_IS_LATE:
+        text += (
+            "; a foreman was alive just now, so workers start and end again, or all were stopped"
+        )
+        remedy = (
+            "see the log of bellhop worker for why they end, such as a lifespan that fails; if "
+            "they were stopped, start one: bellhop worker"
+        )
+    return Finding(Level.PROBLEM, text, remedy, check="workers", count=0)
 
 
 def judge_ledger(condition: Condition) -> Iterator[Finding]:

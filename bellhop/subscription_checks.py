@@ -14,6 +14,7 @@ from bellhop.routing import Pattern
 from bellhop.times import span
 
 _DEPLOY_TAKES = timedelta(minutes=10)
+_RESTART_TAKES = timedelta(minutes=2)
 _NAMED = 3
 
 
@@ -29,10 +30,11 @@ def judge_subscriptions(
     handlers that are registered here. Once workers have handlers, it is told which of these none
     ever had: perhaps all workers take some only (`bellhop worker --only`).
     """
-    known = {one.name for one in subscribed}
-    never_had = [name for name in registered if name not in known] if known else []
+    known, here = {one.name for one in subscribed}, list(registered)
+    never_had = [name for name in here if name not in known] if known else []
     without = [one for one in subscribed if not one.workers]
-    yield _without_workers(without, never_had, oldest, now)
+    gone = any(one.name not in here and now - one.seen_at > _RESTART_TAKES for one in without)
+    yield _without_workers(without, never_had, oldest, now, gone=gone)
     yield _paused([one for one in subscribed if one.paused], oldest, now)
 
 
@@ -41,10 +43,13 @@ def _without_workers(
     never_had: Sequence[str],
     oldest: Mapping[str, datetime | None],
     now: datetime,
+    *,
+    gone: bool,
 ) -> Finding:
     """Judge handlers without a worker: a deploy may be under way, for ten minutes.
 
-    `never_had`: those that no worker had yet, so that nothing waits for them.
+    `never_had`: those that no worker had yet, so that nothing waits for them. `gone`: whether some
+    may have been renamed or taken away, and do not only wait for workers that start again.
     """
     count = len(found) + len(never_had)
     level, stuck = Level.WARNING if count else Level.OK, []
@@ -67,9 +72,9 @@ def _without_workers(
         f"handlers without a worker: {count}" + (f" ({named})" if count else ""),
         "start workers that have them; if one was renamed or taken away: bellhop handlers move OLD "
         "NEW, or bellhop handlers forget OLD"
-        if found
+        if gone
         else "start workers that have them"
-        if never_had
+        if count
         else "",
         check="subscriptions",
         count=count,

@@ -134,7 +134,7 @@ def _findings() -> Iterator[Finding]:
         yield judge_memory(facts.info)
         yield judge_clock(datetime.now(UTC), condition.now)
         yield _keys(Ledger(redis, settings.retention, settings.vault))
-        yield judge_workers(workers_alive(redis))
+        yield judge_workers(workers_alive(redis), condition)
         yield from judge_ledger(condition)
         yield from _subscriptions(redis, condition.now)
         yield judge_repairs(read_repairs(redis), condition.now)

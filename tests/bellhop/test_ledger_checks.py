@@ -77,5 +77,15 @@ def test_retries_and_mail_of_now_are_no_worry() -> None:
 
 
 def test_without_workers_nothing_runs() -> None:
-    assert judge_workers(["a", "b"]) == Finding(Level.OK, "workers alive: 2")
-    assert judge_workers([]).level is Level.PROBLEM
+    assert judge_workers(["a", "b"], WELL) == Finding(Level.OK, "workers alive: 2")
+    none = judge_workers([], replace(WELL, swept_at=ago(60)))
+    assert none.level is Level.PROBLEM
+    assert none.text == "no worker is alive: events are kept, and no handler runs"
+    assert judge_workers([], replace(WELL, swept_at=None)) == none
+
+
+def test_workers_that_start_and_end_again_are_told_by_the_foreman_beside_them() -> None:
+    ending = judge_workers([], replace(WELL, swept_at=ago(2)))
+    assert ending.level is Level.PROBLEM
+    assert "workers start and end again, or all were stopped" in ending.text
+    assert "see the log of bellhop worker for why they end" in ending.remedy

@@ -74,6 +74,19 @@ def test_one_without_a_worker_is_a_problem_when_mail_waited_for_ten_minutes(
     ]
 
 
+@pytest.mark.parametrize(
+    ("seen", "registered", "moved"),
+    [(3, [], True), (3, ["audit"], False), (1, [], False), (1, ["audit"], False)],
+)
+def test_nobody_is_told_to_forget_a_handler_of_this_directory_or_one_that_just_stopped(
+    seen: float, registered: list[str], moved: bool
+) -> None:
+    without, _ = judge_subscriptions([handler(seen=seen)], {}, NOW, registered)
+    assert without.level is Level.WARNING
+    assert ("bellhop handlers forget OLD" in without.remedy) is moved
+    assert without.remedy.startswith("start workers that have them")
+
+
 def test_a_few_are_named_those_first_whose_mail_is_stuck() -> None:
     many = [handler(f"h{number}", seen=60, mailboxes=number // 4) for number in range(5)]
     without, _ = judged(*many, oldest={"h4": ago(30)})
