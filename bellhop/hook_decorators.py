@@ -70,6 +70,11 @@ class HookDecorators:
         The function takes a `QuarantinedBody`, or that and a `Context`. All else is as with
         `on_dead`.
         """
+        if isinstance(function, str):
+            raise InvalidHandler(
+                f"@on_quarantined takes no pattern, such as {function!r}: it is called about every "
+                "body in quarantine"
+            )
         register = self._hook(Hook.QUARANTINED, "*", **options)
         return register if function is None else register(function)
 

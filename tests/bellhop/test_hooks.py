@@ -127,6 +127,8 @@ def test_an_option_that_it_has_not_is_refused(handlers: Registry) -> None:
     on_quarantined: Any = handlers.on_quarantined
     known = "it has attempts, timeout, backoff, no_retry, name"
     assert refusal(lambda: on_dead(where={})(tell)) == f"@on_dead has no option where; {known}"
+    message = refusal(lambda: on_quarantined("lock.*")(tell))
+    assert message.startswith("@on_quarantined takes no pattern, such as 'lock.*': it is called")
     message = refusal(lambda: on_quarantined(attempt=3)(tell))
     assert message == "@on_quarantined has no option attempt; did you mean attempts?"
 
