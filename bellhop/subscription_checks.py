@@ -106,10 +106,11 @@ def _paused(
             + (f" since {span(now - came)}" if (came := oldest.get(one.name)) else "")
             for one in waiting
         ]
+        + [one.name for one in found if not one.mailboxes]
     )
     return Finding(
         Level.WARNING if waiting else Level.OK,
-        f"paused handlers: {len(found)}" + (f" ({named})" if waiting else ""),
+        f"paused handlers: {len(found)}" + (f" ({named})" if found else ""),
         "have them go on: bellhop handlers resume NAME" if waiting else "",
         check="paused",
         count=len(found),

@@ -114,7 +114,7 @@ def test_handlers_of_this_directory_that_no_worker_ever_had_are_told_once_worker
 
 def test_paused_ones_are_told_of_when_mail_waits() -> None:
     _, quiet = judged(handler(workers=("w",), paused=True))
-    assert (quiet.level, quiet.text, quiet.count) == (Level.OK, "paused handlers: 1", 1)
+    assert (quiet.level, quiet.text, quiet.count) == (Level.OK, "paused handlers: 1 (audit)", 1)
     _, full = judged(handler(workers=("w",), paused=True, mailboxes=2), oldest={"audit": ago(30)})
     assert full.level is Level.WARNING
     assert full.text == "paused handlers: 1 (audit, 2 mailboxes wait since 30 min)"
