@@ -69,6 +69,8 @@ def _print_short(letter: "DeadLetter", now: datetime, width: int) -> None:
         f"{click.style(printable(shown_id(letter.event_id)), bold=True)}  {_what(letter)}  {when}"
     )
     attempts = f"{letter.attempts} attempt{'' if letter.attempts == 1 else 's'}"
+    if letter.uncounted:
+        attempts += f", {letter.uncounted} that did not count"
     line = f"    {letter.handler}, {attempts}: {printable(letter.summary)}"
     click.echo(line if len(line) <= width else f"{line[: width - 1]}…")
 

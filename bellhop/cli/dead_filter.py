@@ -67,7 +67,7 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
 
     Raises `NoDeadLetter` if an event has none, or a type is unknown, and `AmbiguousId`. A handler
     or a device without dead letters is good news; but it is told if the name of another that has
-    some is like it.
+    some is like it, or if there is no such handler.
     """
     if not chosen:
         return chosen
@@ -89,9 +89,8 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
 
         return whole_id(given, beginning, missing)
 
-    near = nearest(chosen.handler or "", handlers)
-    if near and chosen.handler not in handlers:
-        _tell(f"no dead letter of {chosen.handler}; {did_you_mean(near)}")
+    if chosen.handler and chosen.handler not in handlers:
+        _tell_of_handler(chosen.handler, handlers, dead_letters)
     _check_type(chosen.pattern, types)
     device = chosen.device
     if device:
@@ -103,6 +102,20 @@ def with_whole_ids(chosen: Filter, dead_letters: "DeadLetters") -> Filter:
     return replace(
         chosen, event_ids=tuple(whole(one, events) for one in chosen.event_ids), device=device
     )
+
+
+def _tell_of_handler(name: str, having: set[str], dead_letters: "DeadLetters") -> None:
+    """Tell that there is no handler of that name, or with dead letters of which it is like it."""
+    from bellhop.ledger import read_subscriptions
+
+    near = nearest(name, having)
+    if near:
+        _tell(f"no dead letter of {name}; {did_you_mean(near)}")
+        return
+    known = {one.name for one in read_subscriptions(dead_letters.redis)}
+    if name not in known:
+        hint = did_you_mean(nearest(name, known), "`bellhop handlers` lists them")
+        _tell(f"no handler {name} is subscribed; {hint}")
 
 
 def _check_type(pattern: str | None, types: set[str]) -> None:

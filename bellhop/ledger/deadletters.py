@@ -11,7 +11,7 @@ from redis import Redis
 from bellhop.handler_state import HandlerState
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
-from bellhop.ledger.handled import Handled, attempts_made, opened, resealed, shown_record
+from bellhop.ledger.handled import UNCOUNTED, Handled, attempts_made, opened, resealed, shown_record
 from bellhop.tracebacks import first_line
 from bellhop.vault import NO_KEYS, Kind, Vault
 
@@ -86,6 +86,11 @@ class DeadLetter:
     def attempts(self) -> int:
         """How often the handler was tried, without the tries that did not count."""
         return attempts_made(self.stored)
+
+    @property
+    def uncounted(self) -> int:
+        """How many tries did not count."""
+        return int(self.stored.get(UNCOUNTED, 0))
 
     @property
     def handled(self) -> Handled:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bellhop.ledger import DeadLetters, Ledger, Outcome, Result
+from bellhop.ledger import DeadLetters, HandlerSet, Ledger, Outcome, Result, Subscription
 from tests.bellhop.bodies import of_type
 from tests.bellhop.cli.conftest import Run, rows
 from tests.bellhop.ledger.conftest import arrival
@@ -94,6 +94,12 @@ def test_nothing_found_is_no_news_of_all(run: Run, ledger: Ledger) -> None:
     assert run("dead", "--table", "--handler", "nobody").stdout == "No such dead letters.\n"
     retried = run("dead", "retry", "--handler", "nobody", "--yes")
     assert retried.stdout == "No such dead letters.\n"
+    assert retried.stderr == (
+        "bellhop: no handler nobody is subscribed; `bellhop handlers` lists them\n"
+    )
+    ledger.subscribe("w", HandlerSet([Subscription("crm.nobody", ["*"])]))
+    assert "did you mean crm.nobody?" in run("dead", "--handler", "nobody").stderr
+    assert run("dead", "--table", "--handler", "crm.nobody").stderr == ""
 
 
 def test_first_characters_and_names_that_are_nearly_right_are_understood(

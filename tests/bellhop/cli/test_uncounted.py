@@ -46,6 +46,7 @@ def test_they_are_told_beside_those_that_count(run: Run, workplace: Workplace) -
 
     shown = run("device", DEVICE, "--table").output
     assert "tell: gave up, 1 attempt, 2 that did not count: RuntimeError: they hung up" in shown
+    assert "tell, 1 attempt, 2 that did not count: Run" in run("dead", "--table").output
     [row] = rows(run("show", "e1"))
     [handler] = row["handlers"]
     assert (handler["tries"], handler["uncounted"]) == (1, 2)
