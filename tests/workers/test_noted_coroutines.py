@@ -1,10 +1,11 @@
 """A coroutine behaves as if it were awaited itself: what it yields, returns, raises and is told."""
 
 import asyncio
+import gc
 import inspect
 import types
 import weakref
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,16 @@ from hypothesis import strategies as st
 from bellhop_workers.running_notes import Note, Noted
 from tests.examples import examples
 from tests.workers.noted import ENTRY, awaiting, told
+
+# Some of what is made up ignores that it is closed.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Collect it here: no other test is to hear of it."""
+    yield
+    gc.collect()
 
 
 @dataclass(frozen=True)
@@ -175,8 +186,6 @@ def test_whatever_it_does_and_is_told_it_does_the_same_when_it_is_noted(
     assert observed == plain
 
 
-# Some of what is made up ignores that it is closed; when that is collected is nobody's choice.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @settings(max_examples=examples(400))
 @given(programs, drives)
 def test_whatever_it_does_and_is_told_its_entry_is_noted_in_its_steps_alone(
