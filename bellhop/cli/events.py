@@ -9,7 +9,7 @@ from bellhop.cli.asking import about_options, asked, opened_record, time_options
 from bellhop.cli.eventlines import Lines, row
 from bellhop.cli.listing import listing, print_json
 
-_STATES = ("accepted", "done", "retrying", "dead", "unhandled")
+_STATES = ("accepted", "done", "retrying", "dead", "unhandled", "abandoned")
 
 
 @click.command()

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-State = Literal["accepted", "done", "retrying", "dead", "unhandled"]
-"""What may be said of an event: it waits, was handled, is tried again, was given up, or had no
-handler."""
+State = Literal["accepted", "done", "retrying", "dead", "unhandled", "abandoned"]
+"""What may be said of an event: it waits, was handled, is tried again, was given up, had no
+handler, or was abandoned for one of its handlers, whatever became of it for others."""
 
 
 class Place(NamedTuple):

@@ -9,8 +9,10 @@ from typing import NamedTuple
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
+from bellhop.handler_state import HandlerState
 from bellhop.ledger import keys, lookup
 from bellhop.ledger.entries import About
+from bellhop.ledger.handled import shown_record
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.recorded import Recorded
@@ -23,6 +25,9 @@ _STRIDE = 500
 """How many places are looked at at a time, if most of them may not be what is asked for."""
 
 _PAGE = 500
+
+_MOST_FIELDS = 10_000
+"""An event has fewer handlers than this, so that one call of HSCAN tells all."""
 
 MOST_BYTES = 16 * 1024**2
 """Bodies that are read at a time end with the one that makes them larger than this, together."""
@@ -208,15 +213,34 @@ def _fitting(query: Query, named: list[_Named]) -> Steps[list[_Named]]:
     fields = yield [
         methodcaller("hmget", keys.event(event_id), "about", "state") for _, event_id in named
     ]
+    abandoned: list[bool] = [False] * len(named)
+    if HandlerState.ABANDONED.value in query.states:
+        abandoned = yield from _abandoned(named)
     return [
         one
-        for one, (about, state) in zip(named, fields, strict=True)
+        for one, (about, state), given_up in zip(named, fields, abandoned, strict=True)
         if about is not None
-        and (not query.states or (state or b"accepted").decode(errors="replace") in query.states)
+        and (
+            not query.states
+            or given_up
+            or (state or b"accepted").decode(errors="replace") in query.states
+        )
         and (
             not patterns
             or any(pattern.matches(About.read(about).event_type) for pattern in patterns)
         )
+    ]
+
+
+def _abandoned(named: Sequence[_Named]) -> Steps[list[bool]]:
+    """Say of each event whether it was abandoned for a handler: its own state does not tell."""
+    scanned = yield [
+        methodcaller("hscan", keys.event(event_id), 0, match="h:*", count=_MOST_FIELDS)
+        for _, event_id in named
+    ]
+    return [
+        any(shown_record(one)["state"] == HandlerState.ABANDONED for one in records.values())
+        for _, records in scanned
     ]
 
 

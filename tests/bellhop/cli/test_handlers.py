@@ -30,7 +30,7 @@ from bellhop.ledger import (
     Result as Kind,
 )
 from tests.bellhop.bodies import of_type
-from tests.bellhop.cli.conftest import Run
+from tests.bellhop.cli.conftest import Run, rows
 from tests.bellhop.ledger.conftest import arrival
 from tests.outside import without_settings
 
@@ -226,7 +226,11 @@ def _all(ledger: Ledger) -> dict[bytes, object]:
 
 
 def test_what_waits_for_a_handler_that_is_forgotten_is_abandoned(run: Run, ledger: Ledger) -> None:
+    def events(*state: str) -> list[object]:
+        return [row["event_id"] for row in rows(run("events", "--state", *state))]
+
     gone(ledger)
+    assert events("abandoned") == []
     forgotten = run("handlers", "forget", "doors.audit", answer="y\n")
     assert forgotten.exit_code == 0, forgotten.output
     assert "2 events in 2 mailboxes and 1 retry wait, and will be abandoned" in forgotten.stdout
@@ -235,6 +239,13 @@ def test_what_waits_for_a_handler_that_is_forgotten_is_abandoned(run: Run, ledge
     shown = run("show", "e1", "--table")
     assert "doors.audit  abandoned" in shown.stdout
     assert "4711" not in forgotten.output + shown.output
+
+    Deploy(ledger, Subscription("doors.log", ["*"]))
+    accept(ledger, "e4")
+    assert events("abandoned") == ["e3", "e2", "e1"]
+    assert events("abandoned", "lock.lo*") == []
+    assert events("abandoned", "--state", "accepted") == ["e4", "e3", "e2", "e1"]
+    assert events("accepted") == ["e4"]
 
 
 @pytest.mark.parametrize("command", [["forget", "doors.audit"], ["move", "doors.audit", "new"]])
