@@ -1,6 +1,9 @@
 -- What happens to the mail of a handler that is forgotten, or moved to another name; put in front of
 -- sweep, forget and move, behind subscribing.
 
+-- To deal with so many events takes some ten milliseconds, in which Redis answers nobody else.
+local EVENTS_A_CALL = 500
+
 -- One handler has an event before it no longer: that it never saw it, or gave it up, is on record.
 local function abandon(handler, event_id, retention)
   local event = key('event:' .. event_id)
@@ -17,7 +20,7 @@ end
 -- is parked), mailbox, when it is due}, and the next cursor. If not all of that can be dealt with in one call,
 -- the next one asks from the same cursor on: what was taken out of `due` is not found again.
 local function some_due(handler, cursor)
-  local next_cursor, members = unpack(redis.call('ZSCAN', key('due'), cursor, 'COUNT', AT_A_TIME))
+  local next_cursor, members = unpack(redis.call('ZSCAN', key('due'), cursor, 'COUNT', EVENTS_A_CALL))
   local found = {}
   for i = 1, #members, 2 do
     local event_id, of, mailbox = string.match(members[i], '^(%S*) (%S+) (.*)$')

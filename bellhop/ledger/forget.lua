@@ -24,15 +24,15 @@ if #having > 0 then
   return {'had', 0, '0', having}
 end
 unroute(handler, now)
-local events, left = abandon_ready(handler, AT_A_TIME, retention)
-if left < AT_A_TIME then
+local events, left = abandon_ready(handler, EVENTS_A_CALL, retention)
+if left < EVENTS_A_CALL then
   return {'more', events, cursor, {}}
 end
 local holders = holders_of(handler)
 if #holders > 0 then
   return {'held', 0, '0', holders}
 end
-events, cursor = abandon_some_due(handler, cursor, AT_A_TIME, retention)
+events, cursor = abandon_some_due(handler, cursor, EVENTS_A_CALL, retention)
 if cursor ~= '' then
   return {'more', events, cursor, {}}
 end

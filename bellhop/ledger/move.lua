@@ -4,7 +4,7 @@
 -- 2. With the first call, nothing new is given to the old one. A new one that nobody has subscribed gets
 --    its patterns, and is paused if it was: so what comes before its first worker is not lost. Until that one
 --    comes it is not forgotten because nothing waits for it.
--- 3. Events go from one name to the other with their records, mailbox by mailbox, a thousand of them at a time.
+-- 3. Events go from one name to the other with their records, mailbox by mailbox, some hundred of them at a time.
 --    An event that the new handler was given itself is not given to it twice: the old one abandons it.
 -- 4. The events of a mailbox go in front of those that wait for the new handler in the same mailbox, but
 --    behind those that a worker has in hand. The mailbox is ready, a suspect, or parked as it was. Of a longer
@@ -217,10 +217,10 @@ local function move_mailbox(mailbox, most, list, due)
   return #event_ids, false
 end
 
--- Move what is ready, up to a thousand events; a mailbox costs as much as an event at least. Return whether
+-- Move what is ready, up to some hundred events; a mailbox costs as much as an event at least. Return whether
 -- there may be more.
 local function move_ready()
-  local left = AT_A_TIME
+  local left = EVENTS_A_CALL
   for _, list in ipairs({'suspects:', 'ready:'}) do
     local mailbox = redis.call('LINDEX', key(list .. old), 0)
     while mailbox do
@@ -235,13 +235,13 @@ local function move_ready()
       mailbox = redis.call('LINDEX', key(list .. old), 0)
     end
   end
-  return left < AT_A_TIME
+  return left < EVENTS_A_CALL
 end
 
--- Move what is in `due`, from the cursor on, up to a thousand events. Return whether that was all.
+-- Move what is in `due`, from the cursor on, up to some hundred events. Return whether that was all.
 local function move_some_due()
   local found, next_cursor = some_due(old, cursor)
-  local left = AT_A_TIME
+  local left = EVENTS_A_CALL
   for _, one in ipairs(found) do
     local member, event_id, mailbox, due = unpack(one)
     local count, was_all = 1, true

@@ -144,14 +144,17 @@ local function write_outcome(handler, mailbox, entry)
   close(event, math.max(number(open) - 1, 0), dead, fields, retention)
 end
 
-local function end_replays(handler, handler_mailbox)
-  local ids = redis.call('LRANGE', key('mail:' .. handler_mailbox), 0, -1)
-  for first = 1, #ids, AT_A_TIME do
-    local entries = {}
-    for i = first, math.min(first + AT_A_TIME - 1, #ids) do
-      entries[#entries + 1] = ids[i] .. ' ' .. handler
+-- No replay waits for what is in a mailbox that is parked. Whoever replays keeps few entries under way, but
+-- mailboxes may be long.
+local function end_replays(handler, mailbox)
+  for _, entry in ipairs(redis.call('SMEMBERS', key('replaying'))) do
+    local event_id, of = string.match(entry, '^(%S+) (%S+)$')
+    if of == handler then
+      local _, _, its_mailbox = read_about(redis.call('HGET', key('event:' .. event_id), 'about') or '')
+      if its_mailbox == mailbox then
+        redis.call('SREM', key('replaying'), entry)
+      end
     end
-    redis.call('SREM', key('replaying'), unpack(entries))
   end
 end
 
@@ -171,7 +174,7 @@ local function give_back(result, taken, has_mail)
     if where == 'park' then
       redis.call('ZADD', key('due'), due_at(now + result.delay), ' ' .. handler_mailbox)
       if some_replayed then
-        end_replays(handler, handler_mailbox)
+        end_replays(handler, mailbox)
       end
     else
       redis.call(where == 'front' and 'LPUSH' or 'RPUSH', key('ready:' .. handler), mailbox)

@@ -187,7 +187,7 @@ local function forgotten_handlers()
   return forgotten
 end
 
-local abandoned, left = {}, MOST_CUT
+local abandoned, left = {}, EVENTS_A_CALL
 for _, handler in ipairs(forgotten_handlers()) do
   unroute(handler, now)
   local may_have_more = left == 0

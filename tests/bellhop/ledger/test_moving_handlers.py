@@ -99,7 +99,7 @@ def test_what_was_moved_to_another_name_before_waits_there_and_nothing_is_half_d
     post.end("w")
     post.begin("t", "third")
     post.move("old", "misspelt", at=1)
-    assert post.mail("misspelt") == ids[:1000]
+    assert post.mail("misspelt") == ids[:500]
     post.check_mailboxes()
     for _ in range(20):
         post.now += 1_000
@@ -112,10 +112,10 @@ def test_what_was_moved_to_another_name_before_waits_there_and_nothing_is_half_d
         post.now += 1_000
         assert post.ledger.repair(now_ms=post.now).repairs == ()
     post.check_mailboxes()
-    assert post.mail("misspelt") == ids[:1000]
-    assert post.mail("new") == (ids[1000:] if how == "move" else [])
-    assert {post.record(one, "misspelt") for one in ids[:1000]} == {""}
-    assert {post.record(one, "misspelt") for one in ids[1000:]} == {None}
+    assert post.mail("misspelt") == ids[:500]
+    assert post.mail("new") == (ids[500:] if how == "move" else [])
+    assert {post.record(one, "misspelt") for one in ids[:500]} == {""}
+    assert {post.record(one, "misspelt") for one in ids[500:]} == {None}
     assert post.ledger.event("e1")["open"] == b"2"
     assert post.names("moving") == []
 
@@ -273,9 +273,9 @@ def test_a_long_mailbox_is_moved_in_pieces_and_from_where_it_stopped(post: Post)
     more = post.accept(3)  # to both, of which the new one has them in front of it
 
     first = post.move("old", "new", at=2)
-    assert [step.events for step in first] == [1000, 1000]
+    assert [step.events for step in first] == [500, 500]
     post.check_mailboxes()
-    assert post.mail("new") == ids[:2000] + more
+    assert post.mail("new") == ids[:1000] + more
 
     steps = post.move("old", "new")  # from the start again
 
@@ -286,7 +286,7 @@ def test_a_long_mailbox_is_moved_in_pieces_and_from_where_it_stopped(post: Post)
     post.check_mailboxes()
 
 
-@pytest.mark.parametrize("entries", [5, 1002])
+@pytest.mark.parametrize("entries", [5, 502])
 def test_a_worker_may_begin_with_a_long_mailbox_while_it_is_moved(post: Post, entries: int) -> None:
     post.begin("w", "old")
     ids = post.accept(2500)
@@ -296,13 +296,13 @@ def test_a_worker_may_begin_with_a_long_mailbox_while_it_is_moved(post: Post, en
     post.move("old", "new", at=1)
     [mail] = post.claim("v", "new", entries=entries).mail
     in_hand = [entry.event.event_id for entry in mail.entries]
-    assert in_hand == (ids[:1000] + more)[:entries]
+    assert in_hand == (ids[:500] + more)[:entries]
 
     post.move("old", "new", at=1)
     post.check_mailboxes()
     begun = set(in_hand)
     left = [one for one in more if one not in begun]
-    assert post.mail("new") == in_hand + [one for one in ids[:2000] if one not in begun] + left
+    assert post.mail("new") == in_hand + [one for one in ids[:1000] if one not in begun] + left
 
     post.settle("v", "new", *map(done, in_hand))
     post.move("old", "new")
@@ -311,7 +311,7 @@ def test_a_worker_may_begin_with_a_long_mailbox_while_it_is_moved(post: Post, en
 
 
 @pytest.mark.parametrize("events", [100, 2500])
-def test_parked_mailboxes_are_moved_a_thousand_events_at_a_time(post: Post, events: int) -> None:
+def test_parked_mailboxes_are_moved_some_hundred_events_at_a_time(post: Post, events: int) -> None:
     post.begin("w", "old")
     post.park_mailboxes("w", "old", 5000 // events, events)
     post.end("w")
@@ -321,7 +321,7 @@ def test_parked_mailboxes_are_moved_a_thousand_events_at_a_time(post: Post, even
     steps = post.move("old", "new")
 
     assert steps[-1].state is StepState.OVER
-    assert max(step.events for step in steps) <= 1000
+    assert max(step.events for step in steps) <= 500
     assert sum(step.events for step in steps) == 5000
     assert post.due() == {name.replace("old", "new"): at for name, at in due.items()}
     assert all(post.mail("new", name.split()[1]) == waiting[name] for name in due)

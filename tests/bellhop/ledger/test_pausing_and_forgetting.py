@@ -138,7 +138,7 @@ def test_what_is_not_known_is_said_to_be(post: Post) -> None:
     assert post.names("") == ["version"]
 
 
-def test_a_handler_is_forgotten_a_thousand_events_at_a_time_and_from_where_it_stopped(
+def test_a_handler_is_forgotten_some_hundred_events_at_a_time_and_from_where_it_stopped(
     post: Post,
 ) -> None:
     post.begin("w", "one")
@@ -149,20 +149,20 @@ def test_a_handler_is_forgotten_a_thousand_events_at_a_time_and_from_where_it_st
 
     first = post.ledger.forget_some("one", now_ms=post.now)
     assert first.state is StepState.MORE
-    assert 1000 <= first.events <= 2000
+    assert first.events == 500
     post.check_mailboxes()
     post.accept()
     assert post.record("e3501", "one") is None  # nothing new is given to it
 
     steps = post.forget("one")
     assert steps[-1].state is StepState.OVER
-    assert max(step.events for step in steps) <= 2000
+    assert max(step.events for step in steps) <= 500
     assert first.events + sum(step.events for step in steps) == 3500
     assert post.names("mail:") == []
 
 
 @pytest.mark.parametrize("events", [100, 2500])
-def test_parked_mailboxes_are_forgotten_a_thousand_events_at_a_time(
+def test_parked_mailboxes_are_forgotten_some_hundred_events_at_a_time(
     post: Post, events: int
 ) -> None:
     post.begin("w", "one")
@@ -172,13 +172,13 @@ def test_parked_mailboxes_are_forgotten_a_thousand_events_at_a_time(
     steps = post.forget("one")
 
     assert steps[-1].state is StepState.OVER
-    assert max(step.events for step in steps) <= 1000
+    assert max(step.events for step in steps) <= 500
     assert sum(step.events for step in steps) == post.abandoned() == 5000
     assert post.due() == {}
     assert post.names("mail:") == []
 
 
-def test_parked_mailboxes_that_nobody_has_are_given_up_a_thousand_events_at_a_time(
+def test_parked_mailboxes_that_nobody_has_are_given_up_some_hundred_events_at_a_time(
     post: Post,
 ) -> None:
     post.begin("w", "one")
@@ -190,7 +190,7 @@ def test_parked_mailboxes_that_nobody_has_are_given_up_a_thousand_events_at_a_ti
     while post.sweep(forget_after=timedelta(0)).more:
         counts.append(post.abandoned())
         post.check_mailboxes()
-    assert counts[:3] == [1000, 2000, 2500]
+    assert counts[:5] == [500, 1000, 1500, 2000, 2500]
     assert subscribed(post.redis) == set()
     assert post.due() == {}
 
@@ -205,12 +205,11 @@ def test_that_others_have_many_retries_is_found_out_bit_by_bit(post: Post) -> No
     others = {f"x{number} two device:1": 10**14 for number in range(20_000)}
     post.redis.zadd(keys.DUE, others)
 
-    sweeps = 1
     post.now += 1
+    sweeps = 0
     while post.sweep(alive=["v"], forget_after=timedelta(0)).more:
         sweeps += 1
-        assert post.names("abandoning") == ["abandoning"]
-    assert sweeps > 10
+    assert sweeps > 20
     assert subscribed(post.redis) == {"two"}
     assert post.due() == others
     assert post.names("abandoning") == []
