@@ -117,5 +117,7 @@ local function keep_lease(worker, set, now)
   for _, handler_mailbox in ipairs(next(is_slow) and redis.call('HKEYS', held) or {}) do
     busy = busy or is_slow[split_handler_mailbox(handler_mailbox) or '']
   end
+  -- The set may be gone, with all of its keys: this worker was silent, and held on to its lease.
+  busy = busy and redis.call('HEXISTS', key('sets'), set) == 1
   redis.call(busy and 'SADD' or 'SREM', key('busy:' .. set), worker)
 end

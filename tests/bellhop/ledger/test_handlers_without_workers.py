@@ -3,6 +3,7 @@
 import json
 
 from bellhop.ledger import (
+    ClaimLimit,
     GiveBack,
     keys,
     read_waiting,
@@ -69,3 +70,23 @@ def test_what_waits_is_counted_in_all_its_places(post: Post) -> None:
     assert (found["one"].mailboxes, found["one"].events, found["one"].retries) == (1, 8, 1)
     assert (found["two"].mailboxes, found["two"].events, found["two"].retries) == (3, 9, 0)
     assert not found["three"]
+
+
+def test_a_silent_worker_that_settles_after_its_set_is_gone_leaves_no_note_of_it(
+    post: Post,
+) -> None:
+    post.begin("w", "one")
+    post.accept(3)
+    handlers = post._sets["w"]
+    limits = [ClaimLimit("one", 9, 9, slow=True)]
+    post.ledger.claim("w", handlers, limits, now_ms=post.now)
+    assert post.names("busy:") == [f"busy:{handlers.fingerprint}"]
+    ours = []
+    for number in range(1, 34):
+        post.now += 1_000
+        post.sweep()
+        settled = post.ledger.settle("w", handlers, number, [], limits, now_ms=post.now)
+        ours.append(settled.ours)
+    assert all(ours)
+    assert not post.redis.exists(keys.SETS)
+    assert post.names("busy:") == []
