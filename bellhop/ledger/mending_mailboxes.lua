@@ -30,12 +30,20 @@ local function mend_workers(turn)
       end
     end
   end
-  for _, handler in ipairs(redis.call('HKEYS', key('limits'))) do
-    for _, mailbox in ipairs(redis.call('SMEMBERS', key('working:' .. handler))) do
-      if not held_entries(handler .. ' ' .. mailbox) then
-        redis.call('SREM', key('working:' .. handler), mailbox)
-        note('working', handler .. ' ' .. mailbox)
-      end
+end
+
+local function mend_working(turn)
+  local limited = redis.call('HKEYS', key('limits'))
+  table.sort(limited)
+  local handler = limited[turn % math.max(#limited, 1) + 1]
+  local held = {}
+  for _, one in ipairs(handler and held_of(handler) or {}) do
+    held[one.mailbox] = true
+  end
+  for _, mailbox in ipairs(handler and redis.call('SMEMBERS', key('working:' .. handler)) or {}) do
+    if not held[mailbox] then
+      redis.call('SREM', key('working:' .. handler), mailbox)
+      note('working', handler .. ' ' .. mailbox)
     end
   end
 end

@@ -5,8 +5,9 @@
 -- 1. the ledger's own keys are asked for their size, so that one of another type is put aside (see
 --    calling), and a set of handlers that cannot be read is forgotten: a worker that has it is called,
 --    and subscribes again. What a set of a live worker has is subscribed;
--- 2. a worker that is subscribed lives until it is silent, and has a lease if it holds mail; one worker in its turn holds what is its own to hold, and
---    what counts as at work of a limited handler is held by somebody;
+-- 2. a worker that is subscribed lives until it is silent, and has a lease if it holds mail; one worker in
+--    its turn holds what is its own to hold, and what counts as at work of one limited handler in its turn is
+--    held by somebody;
 -- 3. of one handler in its turn fifty mailboxes of its lists are looked at;
 -- 4. the log is walked on, 500 events, or as many as have about 200 mailboxes with mail, and from its end to
 --    its beginning again: with a million events on record, each is looked at in 35 minutes; and some of
@@ -91,6 +92,7 @@ local turn = redis.call('HINCRBY', key('repair'), 'turn', 1)
 check_types()
 mend_subscriptions()
 mend_workers(turn)
+mend_working(turn)
 mend_lists(turn)
 mend_calls(turn)
 mend_replaying()

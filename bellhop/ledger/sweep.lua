@@ -13,10 +13,10 @@
 --    its pool may know who is to blame; of one whose lease has ended nobody does (see freeing).
 -- 4. The log, that of action attempts and the ids of deliveries are cut to the retention, some of them at
 --    a time, and it is noted that a foreman is at work.
--- 5. What came before anybody subscribed is given to the handlers, or told to hooks, and the mail of a handler that no
---    worker had for too long is abandoned, some of it at a time. If all workers are known, a handler that
---    none of them has, and for which nothing waits, is forgotten at once, unless another was moved to its name
---    and its first worker is yet to come.
+-- 5. What came before anybody subscribed is given to the handlers, or told to hooks, and the mail of a
+--    handler that no worker had for too long is abandoned, some of it at a time. If all workers are known, a
+--    handler that none of them has, and for which nothing waits, is forgotten at once, unless another was
+--    moved to its name and its first worker is yet to come.
 -- 6. If there is mail for a set of handlers and RQ's queue is empty, an idle worker is woken, or the caller
 --    is told to enqueue a shift, unless somebody was told so within the last two seconds and is about to.
 --    (If an idle worker that was woken died, there is mail and no note of a shift.) If there is mail and

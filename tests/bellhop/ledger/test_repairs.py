@@ -15,6 +15,7 @@ from bellhop.ledger import (
     Ledger,
     Repair,
     Result,
+    Subscription,
     keys,
 )
 from bellhop.ledger.repairs import read_repairs
@@ -91,6 +92,32 @@ def test_a_fault_is_mended_and_told_once(site: Site, fault: str) -> None:
     assert read_repairs(site.redis).counts.keys() == kinds
     assert site.boxes() == ALL
     assert all(b"h:first" in site.redis.hgetall(keys.event(one)) for one in ("e1", "e2"))
+
+
+def test_what_is_at_work_of_many_limited_handlers_is_not_asked_for_each_time(
+    ledger: Ledger,
+) -> None:
+    names = [f"limited{number}" for number in range(20)]
+    handlers = HandlerSet([Subscription(name, ["*"], 100) for name in names])
+    now = 1_796_000_000_000
+    ledger.subscribe("w", handlers, now_ms=now)
+    ledger.accept(
+        [
+            Arrival(f"m{number}", f"e{number}", "lock.unlocked", f"device:{number}", b"{}")
+            for number in range(50)
+        ],
+        now_ms=now,
+    )
+    ledger.claim("w", handlers, [ClaimLimit(name, 100, 100) for name in names], now_ms=now)
+    redis: Any = ledger.redis
+    assert len(redis.hkeys(keys.held("w"))) == 100
+    redis.sadd(keys.PREFIX + "working:limited7", "device:none")
+    redis.delete(keys.LOG)  # what is asked for of events is not counted here
+    redis.config_resetstat()
+
+    found = [ledger.repair(now_ms=now + 1_000 * turn).repairs for turn in range(1, 21)]
+    assert [one.where for repairs in found for one in repairs] == ["limited7 device:none"]
+    assert redis.info("commandstats")["cmdstat_hget"]["calls"] < 1_000
 
 
 def test_a_worker_that_is_gone_is_forgotten_though_nobody_knew_that_it_had_lived(
