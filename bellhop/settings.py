@@ -38,7 +38,7 @@ from bellhop.setting_values import (
     read_memory,
     read_secrets,
 )
-from bellhop.vault import Vault
+from bellhop.vault import PLAINTEXT, Vault
 
 NEW_API_KEY = """python -c 'import secrets; print("seam_bellhop_" + secrets.token_urlsafe(24))'"""
 """Seam's SDKs take no key that does not begin with `seam_`."""
@@ -203,7 +203,16 @@ class Settings(BaseModel):
     @property
     def vault(self) -> Vault:
         """What encrypts bodies, if there are keys for it."""
-        return Vault([key.get_secret_value() for key in self.encryption_keys])
+        return Vault(self._keys)
+
+    @property
+    def upgrading_vault(self) -> Vault:
+        """What `bellhop upgrade` reads earlier versions' ledgers with: they left much unsealed."""
+        return Vault([*self._keys, PLAINTEXT], opens_earlier=True)
+
+    @property
+    def _keys(self) -> list[str]:
+        return [key.get_secret_value() for key in self.encryption_keys]
 
     @property
     def secrets(self) -> tuple[str, ...]:

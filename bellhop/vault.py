@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bellhop.errors import BellhopError
 
 if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PLAINTEXT = "plaintext"
@@ -48,6 +49,8 @@ _MARK, _CLEAR = b"\x00aes:", b"\x00clear:"
 """What begins all that is encrypted, and what is not, but would look as if it were."""
 
 _EARLIER = b"\x00sealed:"
+"""What begins that which was encrypted before a ledger was of version 2: a token of Fernet."""
+
 _MARKS = (_MARK, _CLEAR, _EARLIER)
 _ID, _NONCE, _KEY, _TAG = 4, 12, 32, 16
 _SHORTEST = len(_MARK) + _ID + _NONCE + _TAG
@@ -93,14 +96,18 @@ class _Cipher(NamedTuple):
 class Vault:
     """Encrypts what is stored and decrypts it.
 
-    Raises `InvalidKey`, naming the key by its place, or `NoCryptography`.
+    `opens_earlier`: for `bellhop upgrade`, which opens what is of before a ledger's version 2. That
+    is not authenticated as that of an event, so nobody else does. Raises `InvalidKey`, naming the
+    key by its place, or `NoCryptography`.
     """
 
-    def __init__(self, keys: Sequence[str] = ()) -> None:
+    def __init__(self, keys: Sequence[str] = (), *, opens_earlier: bool = False) -> None:
         keys = keys or (PLAINTEXT,)
         ciphers = [None if key == PLAINTEXT else _cipher(n, key) for n, key in enumerate(keys, 1)]
         self._first = ciphers[0]
         self._known = {cipher.id: cipher.aead for cipher in ciphers if cipher}
+        self._opens_earlier = opens_earlier
+        self._earlier = _fernet(keys) if opens_earlier and self._known else None
         self.takes_plaintext = None in ciphers
         """Whether what is stored unencrypted is read."""
 
@@ -129,11 +136,7 @@ class Vault:
         if stored.startswith(_MARK):
             return self._decrypt(stored, kind, ids)
         if stored.startswith(_EARLIER):
-            raise Damaged(
-                f"{_named(kind, ids)} was encrypted by an earlier version of Bellhop, in a way "
-                "that this one does not know: handle it with that version, or begin with an empty "
-                "Redis"
-            )
+            return self._open_earlier(stored, kind, ids)
         if not self.takes_plaintext:
             raise Sealed(
                 f"{_named(kind, ids)} is not encrypted in Redis, though it has to be: if it is "
@@ -149,13 +152,7 @@ class Vault:
         key_id, rest = stored[len(_MARK) :][:_ID], stored[len(_MARK) + _ID :]
         aead = self._known.get(key_id)
         if aead is None:
-            why = (
-                " with a key that is not among BELLHOP_ENCRYPTION_KEYS: add the old key behind the "
-                "new one, or the new one behind the old"
-                if self._known
-                else ", and there is no key: set BELLHOP_ENCRYPTION_KEYS to what it was stored with"
-            )
-            raise Sealed(f"{_named(kind, ids)}: what Redis holds is encrypted{why}")
+            raise self._no_key(kind, ids)
         from cryptography.exceptions import InvalidTag
 
         try:
@@ -163,6 +160,31 @@ class Vault:
         except InvalidTag:
             raise _damaged(kind, ids) from None
         return body
+
+    def _open_earlier(self, stored: bytes, kind: Kind, ids: Sequence[str]) -> bytes:
+        if not self._opens_earlier:
+            raise Damaged(
+                f"{_named(kind, ids)} was encrypted by an earlier version of Bellhop, and "
+                "`bellhop upgrade` left nothing like that: find out who writes to this Redis"
+            )
+        if self._earlier is None:
+            raise self._no_key(kind, ids)
+        from cryptography.fernet import InvalidToken
+
+        try:
+            body: bytes = self._earlier.decrypt(stored.removeprefix(_EARLIER))
+        except InvalidToken:
+            raise self._no_key(kind, ids) from None
+        return body
+
+    def _no_key(self, kind: Kind, ids: Sequence[str]) -> Sealed:
+        why = (
+            " with a key that is not among BELLHOP_ENCRYPTION_KEYS: add the old key behind the "
+            "new one, or the new one behind the old"
+            if self._known
+            else ", and there is no key: set BELLHOP_ENCRYPTION_KEYS to what it was stored with"
+        )
+        return Sealed(f"{_named(kind, ids)}: what Redis holds is encrypted{why}")
 
     def seal_text(self, text: str, kind: Kind, *ids: str) -> str:
         """Return what is to be stored of a text, as a text."""
@@ -230,3 +252,9 @@ def _cipher(place: int, key: str) -> _Cipher:
             f"{PLAINTEXT}; this makes one: {NEW_KEY}"
         )
     return _Cipher(sha256(b"bellhop key id" + secret).digest()[:_ID], AESGCM(secret))
+
+
+def _fernet(keys: Sequence[str]) -> "MultiFernet":
+    from cryptography.fernet import Fernet, MultiFernet
+
+    return MultiFernet([Fernet(key) for key in keys if key != PLAINTEXT])

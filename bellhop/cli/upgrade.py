@@ -28,5 +28,5 @@ def upgrade(yes: bool) -> None:
     if not yes:
         click.confirm("Have all receivers and workers stopped, and shall it begin?", abort=True)
         require_idle(redis)
-    for version in take(redis, settings.retention, steps):
+    for version in take(redis, settings.retention, steps, settings.upgrading_vault):
         click.echo(f"The ledger is of version {version} now.")

@@ -19,7 +19,7 @@ from bellhop.ledger.drift import DriftReport
 from bellhop.ledger.handled import UnreadableRecord, read_record, resealed
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.steps import take
-from bellhop.vault import CannotOpen, Kind, Vault
+from bellhop.vault import CannotOpen, Kind, Sealed, Vault
 
 _AT_A_TIME = 200
 _SEALED = {
@@ -44,10 +44,7 @@ def reseal(redis: Redis, vault: Vault) -> Resealed:
 
     Raises `RedisError`; then it can be called again.
     """
-    result = Resealed()
-    for kind in ("event", "quarantined", "attempt"):
-        for name in _names(redis, f"{kind}:"):
-            _reseal(redis, vault, name, result)
+    result = _reseal_all(redis, vault)
     if vault.encrypts:
         _forget_unknown_ids(redis)
     # It may hold values of fields that were not encrypted, and is only a report.
@@ -60,6 +57,58 @@ def reseal(redis: Redis, vault: Vault) -> Resealed:
         return result
     result.rewrites_file = True
     return result
+
+
+def _reseal_all(redis: Redis, vault: Vault) -> Resealed:
+    result = Resealed()
+    for name in _sealed_names(redis):
+        _reseal(redis, vault, name, result)
+    return result
+
+
+def require_readable(redis: Redis, vault: Vault) -> None:
+    """Raise `Sealed` if the vault lacks a key for anything on record. It reads all; `RedisError`.
+
+    What is not encrypted at all needs no look, nor a user that may `SCAN`.
+    """
+    mark: Any = redis.get(keys.SEALED)
+    if not mark:
+        return
+    vault.open(mark, Kind.LEDGER)
+    for name in _sealed_names(redis):
+        kind, of = _kind_and_id(name)
+        fields: Any = redis.hgetall(name)
+        for field_name, stored in fields.items():
+            try:
+                _renewed(vault, kind, of, field_name.decode(errors="replace"), stored)
+            except Sealed:
+                raise
+            except CannotOpen:
+                continue  # no key will open that
+
+
+def convert(redis: Redis, vault: Vault) -> None:
+    """Store what versions before the ledger's second encrypted as the first key stores it now.
+
+    Raises `RedisError`; then it can be called again.
+    """
+    if not redis.exists(keys.SEALED):
+        return
+    _reseal_all(redis, vault)
+    if vault.encrypts:
+        redis.set(keys.SEALED, vault.seal(b"opened", Kind.LEDGER))
+    else:
+        redis.delete(keys.SEALED)
+
+
+def _sealed_names(redis: Redis) -> Iterator[str]:
+    for kind in ("event", "quarantined", "attempt"):
+        yield from _names(redis, f"{kind}:")
+
+
+def _kind_and_id(name: str) -> tuple[str, str]:
+    kind, _, of = name.removeprefix(keys.PREFIX).partition(":")
+    return kind, of
 
 
 def _names(redis: Redis, begin: str) -> Iterator[str]:
@@ -78,7 +127,7 @@ def _forget_unknown_ids(redis: Redis) -> None:
 
 
 def _reseal(redis: Redis, vault: Vault, name: str, result: Resealed) -> None:
-    kind, _, of = name.removeprefix(keys.PREFIX).partition(":")
+    kind, of = _kind_and_id(name)
     unread: list[str] = []
     changed: dict[bytes, bytes] = {}
 

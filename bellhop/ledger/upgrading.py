@@ -15,8 +15,10 @@ from bellhop.durations import FOREMAN_GONE_AFTER
 from bellhop.errors import BellhopError, WrongVersion
 from bellhop.ledger import keys
 from bellhop.ledger.calls import load, milliseconds
+from bellhop.ledger.resealing import convert, require_readable
 from bellhop.ledger.subscriptions import workers_alive
 from bellhop.ledger.version import VERSION, read_version
+from bellhop.vault import NO_KEYS, Vault
 
 _TO_2 = load("subscribing", "upgrade_to_2", any_version=True)
 
@@ -32,10 +34,12 @@ class Step(NamedTuple):
     """
 
     says: str
-    run: Callable[[Redis, timedelta], Iterator[None]]
+    run: Callable[[Redis, timedelta, Vault], Iterator[None]]
 
 
-def _to_2(redis: Redis, retention: timedelta) -> Iterator[None]:
+def _to_2(redis: Redis, retention: timedelta, vault: Vault) -> Iterator[None]:
+    convert(redis, vault)
+    yield
     for part in ("collect", "mailboxes", "events", "end"):
         more = 1
         while more:
@@ -85,12 +89,19 @@ def require_idle(redis: Redis) -> None:
         )
 
 
-def upgrade(redis: Redis, retention: timedelta, steps: Mapping[int, Step]) -> Iterator[int]:
-    """Take the steps, and yield the version that is reached after each. Raises `RedisError`."""
+def upgrade(
+    redis: Redis, retention: timedelta, steps: Mapping[int, Step], vault: Vault = NO_KEYS
+) -> Iterator[int]:
+    """Take the steps, and yield the version that is reached after each.
+
+    `vault`: opens what earlier versions encrypted, and seals it as this one does. Raises
+    `RedisError`, and `Sealed` if it lacks a key for anything on record; then nothing was written.
+    """
+    require_readable(redis, vault)
     for begins_at, step in steps.items():
         # From now on what the ledger holds does not tell which version it has.
         redis.set(keys.VERSION, begins_at)
-        for _ in step.run(redis, retention):
+        for _ in step.run(redis, retention, vault):
             pass
         redis.set(keys.VERSION, begins_at + 1)
         yield begins_at + 1

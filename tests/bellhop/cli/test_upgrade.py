@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from redis import Redis
 
 from bellhop.ledger import keys
@@ -36,6 +37,25 @@ def test_it_is_refused_while_a_foreman_is_alive(run: Run, redis: Redis) -> None:
     assert result.exit_code == 1
     assert "stop all workers and receivers" in result.output
     assert redis.get(keys.VERSION) is None
+
+
+def test_an_encrypted_one_is_refused_without_its_key_and_read_with_it(
+    run: Run, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old_layout.write(redis)
+    old_layout.encrypt(redis)
+
+    refused = run("upgrade", "--yes")
+    assert refused.exit_code == 1
+    assert "set BELLHOP_ENCRYPTION_KEYS to what it was stored with" in refused.output
+    assert redis.get(keys.VERSION) is None
+
+    monkeypatch.setenv("BELLHOP_ENCRYPTION_KEYS", old_layout.KEY)
+    assert run("upgrade", "--yes").exit_code == 0
+    shown = run("show", "e4")
+    assert shown.exit_code == 0
+    assert '"device_id": "held"' in shown.output
+    assert "OSError: away" in shown.output
 
 
 def test_there_is_nothing_to_do_where_nothing_is(run: Run) -> None:

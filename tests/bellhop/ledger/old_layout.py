@@ -1,11 +1,17 @@
 """A ledger as the version before handlers had mailboxes of their own left it, key by key."""
 
 import json
+from base64 import urlsafe_b64encode
+from typing import Any
 
+from cryptography.fernet import Fernet
 from redis import Redis
 
 NOW = 1_796_000_000_000
 RETENTION = 14 * 24 * 3600 * 1000
+
+KEY = urlsafe_b64encode(b"k" * 32).decode()
+"""What an encrypted one is encrypted with."""
 
 _COUNTS = ("open", "dead", "begun", "deaths")
 
@@ -75,6 +81,27 @@ def write(redis: Redis) -> None:
     redis.zadd(key("behind:strict device:order"), {"e7": 7, "e8": 8})
     redis.zadd(key("dead"), {"e10 bell": NOW, "e11 *": NOW})
     redis.set(key("swept"), NOW)
+
+
+def sealed(body: bytes, encryption_key: str = KEY) -> bytes:
+    """Return a body as that version stored it."""
+    return b"\x00sealed:" + Fernet(encryption_key).encrypt(body)
+
+
+def encrypt(redis: Redis) -> None:
+    """Encrypt what was written, but for e5, which is of before there was a key.
+
+    That version encrypted only bodies: `msg_q` in quarantine and the action attempt `a1` besides.
+    """
+    names: Any = redis.keys(key("event:*"))
+    for name in names:
+        body: Any = redis.hget(name, "body")
+        if name != key("event:e5").encode():
+            redis.hset(name, "body", sealed(body))
+    redis.hset(key("quarantined:msg_q"), "body", sealed(b"no event"))
+    redis.zadd(key("quarantine"), {"msg_q": NOW})
+    redis.hset(key("attempt:a1"), "body", sealed(b"{}"))
+    redis.set(key("sealed"), sealed(b"opened"))
 
 
 def _event(

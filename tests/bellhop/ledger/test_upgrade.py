@@ -1,5 +1,7 @@
 """A program writes into no ledger of another version, and an older one is brought up to date."""
 
+import json
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count, islice
@@ -24,6 +26,7 @@ from bellhop.ledger import (
     require_version,
 )
 from bellhop.ledger.upgrading import STEPS, Step, StillAtWork, planned, require_idle, upgrade
+from bellhop.vault import NO_KEYS, PLAINTEXT, Kind, Sealed, Vault
 from tests.bellhop.ledger import old_layout
 
 RETENTION = timedelta(days=14)
@@ -167,7 +170,7 @@ def test_an_upgrade_that_was_stopped_is_gone_on_with(old: Redis) -> None:
         old.flushall()
         old_layout.write(old)
         old.set(keys.VERSION, 1)
-        done = len(list(islice(STEPS[1].run(old, RETENTION), pieces)))
+        done = len(list(islice(STEPS[1].run(old, RETENTION, NO_KEYS), pieces)))
         assert read_version(old) == 1
         list(upgrade(old, RETENTION, planned(old)))
         found = dump(old)
@@ -184,7 +187,7 @@ def test_several_steps_are_taken_one_after_the_other(ledger: Ledger) -> None:
     taken = []
 
     def step(name: str) -> Step:
-        def run(redis: Redis, retention: timedelta) -> Iterator[None]:
+        def run(redis: Redis, retention: timedelta, vault: Vault) -> Iterator[None]:
             taken.append((name, read_version(redis)))
             yield
 
@@ -223,3 +226,61 @@ def _everything() -> Any:
     from bellhop.ledger import Query
 
     return Query()
+
+
+OTHER_KEY = urlsafe_b64encode(b"o" * 32).decode()
+
+
+@pytest.fixture
+def encrypted(old: Redis) -> Redis:
+    """A ledger of version 1 whose programs had `old_layout.KEY`."""
+    old_layout.encrypt(old)
+    return old
+
+
+@pytest.mark.parametrize("first", [[], [OTHER_KEY]], ids=["same key", "new key in front"])
+def test_what_the_first_layout_encrypted_is_read_in_the_second(
+    encrypted: Redis, first: list[str]
+) -> None:
+    every = Vault([*first, old_layout.KEY, PLAINTEXT], opens_earlier=True)
+    assert list(upgrade(encrypted, RETENTION, planned(encrypted), every)) == [2]
+
+    vault = Vault([*first, old_layout.KEY][:1])  # the first is all that it takes from now on
+    ledger = Ledger(encrypted, RETENTION, vault)
+    ledger.check_vault()
+    ledger.subscribe("w", HANDLERS)
+    claimed = ledger.claim("w", HANDLERS, [ClaimLimit("quick", 9, 99, 9)])
+    entries = [entry.event for mail in claimed.mail for entry in mail.entries]
+    assert [one.event_id for one in entries] == ["e1", "e2", "e11", "e3"]
+    for one in entries:
+        assert isinstance(one.body, bytes)
+        body = vault.open(one.body, Kind.EVENT, one.event_id)
+        assert json.loads(body)["event_id"] == one.event_id
+    e10 = Record(encrypted, vault).get("e10")
+    assert e10 is not None
+    assert e10.handled()[0].error == "away"
+    quarantined: Any = encrypted.hget(keys.quarantined("msg_q"), "body")
+    assert vault.open(quarantined, Kind.QUARANTINED, "msg_q") == b"no event"
+    fetched: Any = encrypted.hget(keys.attempt("a1"), "body")
+    assert vault.open(fetched, Kind.FETCHED, "a1") == b"{}"
+    assert b"\x00sealed:" not in b"".join(filter(None, dump(encrypted).values()))
+
+
+@pytest.mark.parametrize("known", [[], [OTHER_KEY]], ids=["no key", "another key"])
+def test_without_its_key_nothing_of_an_encrypted_ledger_is_changed(
+    encrypted: Redis, known: list[str]
+) -> None:
+    before = dump(encrypted)
+    vault = Vault([*known, PLAINTEXT], opens_earlier=True)
+    with pytest.raises(Sealed, match="BELLHOP_ENCRYPTION_KEYS"):
+        list(upgrade(encrypted, RETENTION, planned(encrypted), vault))
+    assert dump(encrypted) == before
+
+
+def test_nothing_is_changed_if_a_key_is_missing_for_one_body_only(encrypted: Redis) -> None:
+    encrypted.hset(keys.event("e7"), "body", old_layout.sealed(b"{}", OTHER_KEY))
+    before = dump(encrypted)
+    vault = Vault([old_layout.KEY, PLAINTEXT], opens_earlier=True)
+    with pytest.raises(Sealed, match="event e7"):
+        list(upgrade(encrypted, RETENTION, planned(encrypted), vault))
+    assert dump(encrypted) == before
