@@ -62,13 +62,14 @@ class Registry(HookDecorators):
     """Handlers and hooks in the order of their registration, and the lifespan of workers.
 
     `state`: what the lifespan of this process yielded, once it has. `only`: the patterns of names
-    to which it is restricted, if it is.
+    to which it is restricted, if it is; then `others` are those that it does not hold any more.
     """
 
     def __init__(self) -> None:
         self.registered_lifespan: Lifespan | None = None
         self.state: Any = None
         self.only: tuple[str, ...] = ()
+        self.others: list[Handler] = []
         self._handlers: dict[str, Handler] = {}
         self._patterns: dict[str, list[Pattern]] = {}
         self._matches: dict[str, tuple[Handler, ...]] = {}
@@ -95,6 +96,7 @@ class Registry(HookDecorators):
             if not fitting:
                 raise NoSuchHandler(self._nothing_fits(text))
             kept.update(fitting)
+        self.others = [one for name, one in self._handlers.items() if name not in kept]
         self._handlers = {name: one for name, one in self._handlers.items() if name in kept}
         self._matches.clear()
         self.only = tuple(sorted(set(patterns)))

@@ -38,6 +38,7 @@ def subscribe(
         handlers.fingerprint,
         handlers.json,
         handlers.only_json,
+        handlers.others_json,
     ]
     return Call(SUBSCRIBE, arguments, read_names)
 

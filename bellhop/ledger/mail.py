@@ -34,13 +34,19 @@ class Subscription(NamedTuple):
 class HandlerSet:
     """The handlers of a worker. Workers with the same ones share a queue of RQ's.
 
-    `only`: patterns of names, if the worker takes no other handlers. `fingerprint`: differs as soon
-    as a name, a pattern, a limit or `only` does.
+    `only`: patterns of names, if the worker takes no other handlers; `others`: those that it does
+    not take. `fingerprint`: differs as soon as a name, a pattern, a limit or `only` does.
     """
 
-    def __init__(self, subscriptions: Sequence[Subscription], only: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        subscriptions: Sequence[Subscription],
+        only: Sequence[str] = (),
+        others: Sequence[Subscription] = (),
+    ) -> None:
         self.json = to_json([one.as_json() for one in sorted(subscriptions)])
         self.only_json = to_json(list(only))
+        self.others_json = to_json([one.as_json() for one in others])
         self.fingerprint = sha256(self.json + (self.only_json if only else b"")).hexdigest()[:12]
 
 

@@ -2,11 +2,14 @@
 --
 -- 1. A handler that is new is subscribed from this moment on: what is accepted from now on, and fits its
 --    patterns, is put into a mailbox of its own.
--- 2. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
+-- 2. A handler that it leaves to other workers is subscribed as well, if nobody has subscribed it yet: what
+--    is accepted before these start waits for them.
+-- 3. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
 --    time: the foreman goes on with the rest. So are hooks called about what is in quarantine since then.
 --
 -- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …],
---   JSON [pattern of names, …]: it takes no other handlers, if there are any
+--   JSON [pattern of names, …]: it takes no other handlers, if there are any,
+--   JSON [{name, patterns, hook, concurrency}, …] of these other handlers
 -- Returns: {set to enqueue a shift for, …}
 
 local now = clock(ARGV[1])
@@ -23,6 +26,9 @@ if redis.call('HEXISTS', key('sets'), set) == 0 then
     '{"since":' .. whole(now) .. ',"handlers":' .. ARGV[5] .. ',"only":' .. ARGV[6] .. '}')
   redis.call('HSET', key('sets'), set, table.concat(names, ' '))
   subscribe_all(now)
+end
+for _, one in ipairs(cjson.decode(ARGV[7])) do
+  expect_handler(one.name, now, one.hook or 'patterns', one.patterns)
 end
 route_waiting(AT_A_TIME, ARGV[2])
 tell_of_waiting(AT_A_TIME, now, ARGV[2])

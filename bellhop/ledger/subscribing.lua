@@ -82,11 +82,13 @@ local function subscribe_all(now)
   forget_routes()
 end
 
--- Subscribe a handler that no worker has (yet) to nothing, so that mail which is put into its mailboxes by
--- hand is seen and, in the end, abandoned.
-local function expect_handler(handler, now)
+-- Subscribe a handler that no worker has (yet): to nothing, so that mail which is put into its mailboxes by
+-- hand is seen and, in the end, abandoned; or to what a worker says that others will take.
+local function expect_handler(handler, now, kind, patterns)
   if redis.call('HEXISTS', key('subscriptions'), handler) == 0 then
-    redis.call('HSET', key('subscriptions'), handler, '{"patterns":[],"since":"' .. whole(now) .. '"}')
+    local kinds = {patterns = {}, since = whole(now)}
+    kinds[kind or 'patterns'] = patterns or {}
+    redis.call('HSET', key('subscriptions'), handler, encoded(kinds))
     redis.call('ZADD', key('seen'), now, handler)
     forget_routes()
   end

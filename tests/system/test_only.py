@@ -52,13 +52,26 @@ def test_each_of_two_pools_runs_the_handlers_that_it_takes_and_no_others(house: 
     assert [one["handler"] for one in without["handlers"]] == ["audit"]
 
 
-def test_handlers_that_no_pool_takes_are_told_by_the_doctor(house: House) -> None:
+def test_what_comes_before_a_pool_has_started_waits_for_it(house: House) -> None:
+    """Both before any had, and before that of its handlers had; the doctor says what waits."""
     house.handlers(HANDLERS)
+    house.start("receiver")
+    house.await_ready()
+    events = [post(house) for _ in range(5)]
     house.start("worker", "--only", "crm.tell")
     eventually(lambda: "worker ready" in house.output(), "it is ready")
+    events += [post(house) for _ in range(5)]
+    house.await_lines(10)
     without = state_of(house, "subscriptions")
     assert (without["state"], without["count"]) == ("warning", 2)
-    assert [one["handler"] for one in without["handlers"]] == ["crm.bill", "audit"]
+    assert {one["handler"] for one in without["handlers"]} == {"crm.bill", "audit"}
+
+    house.start("worker", "--only", "crm.bill", "--only", "audit")
+    house.await_lines(30)
+    ran = sorted(" ".join(line.split()[:2]) for line in house.lines())
+    assert ran == sorted(
+        f"{name} {one}" for name in ("crm.tell", "crm.bill", "audit") for one in events
+    )
 
 
 def test_a_pattern_that_fits_no_handler_is_told_with_those_that_there_are(house: House) -> None:

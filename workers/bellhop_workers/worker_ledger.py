@@ -6,7 +6,7 @@ again, in order, writes nothing twice and leaves nothing out.
 """
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 
 from bellhop.connections import is_outage
 from bellhop.failpoints import failpoint
+from bellhop.handler import Handler
 from bellhop.ledger import (
     Claimed,
     ClaimLimit,
@@ -220,10 +221,11 @@ class WorkerLedger:
 
 def handler_set(registry: Registry) -> HandlerSet:
     """Return the handlers of a registry as the ledger knows them."""
-    return HandlerSet(
-        [Subscription(one.name, one.patterns, one.concurrency, one.hook) for one in registry],
-        registry.only,
-    )
+    return HandlerSet(_subscriptions(registry), registry.only, _subscriptions(registry.others))
+
+
+def _subscriptions(handlers: Iterable[Handler]) -> list[Subscription]:
+    return [Subscription(one.name, one.patterns, one.concurrency, one.hook) for one in handlers]
 
 
 def _pass_before(results: Sequence[SettledMail]) -> None:

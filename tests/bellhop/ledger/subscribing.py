@@ -1,5 +1,6 @@
 """How the ledger's model knows which handlers there are, and gives up those that nobody has."""
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import timedelta
@@ -19,6 +20,9 @@ class Subscribing(LedgerState):
         if handlers.fingerprint not in self.sets:
             self.sets[handlers.fingerprint] = handlers
             self._subscribe_all(now_ms)
+        for one in json.loads(handlers.others_json):
+            patterns = {one.get("hook", "patterns"): set(one["patterns"])}
+            self.subscriptions.setdefault(one["name"], Subscribed(patterns, now_ms, now_ms))
         self._route_waiting()
         self._tell_of_waiting(now_ms)
         return self._sets_to_wake(now_ms)

@@ -28,6 +28,16 @@ from tests.examples import examples
 MINUTE = timedelta(minutes=1)
 
 
+def test_handlers_that_are_left_to_others_are_subscribed_unless_somebody_did(bare: Desk) -> None:
+    bare.deliver("e1")
+    bare.subscribe("w", BELL)
+    wider = Subscription("bell", ["*", "lock.*"])
+    bare.ledger.subscribe("v", HandlerSet([], ["v*"], [LOG, wider]), now_ms=bare.now)
+    bare.deliver("e2")
+    assert bare.found["mail"] == {"bell device:1": ["e1", "e2"], "log device:1": ["e2"]}
+    assert bare.found["subscriptions"]["bell"] == ({"patterns": list(BELL.patterns)}, bare.now)
+
+
 def test_a_new_handler_gets_what_comes_from_now_on(desk: Desk) -> None:
     desk.deliver("e1")
     desk.subscribe("v", LOG)

@@ -37,7 +37,9 @@ WITH_PAST = ("strict", "türsteher")
 
 OLD = HandlerSet([Subscription("bell", ["lock.*"]), Subscription(IN_ORDER, ["*"])])
 NEW = HandlerSet(
-    [Subscription("bell", ["*.unlocked", "access_code.*"]), Subscription("added.today", ["*"], 1)]
+    [Subscription("bell", ["*.unlocked", "access_code.*"]), Subscription("added.today", ["*"], 1)],
+    ["bell", "added.*"],
+    [Subscription("türsteher", ["lock.*"]), Subscription("on.call", ["t*"], hook=Hook.DEAD)],
 )
 OTHER = HandlerSet(
     [
