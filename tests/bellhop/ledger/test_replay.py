@@ -105,6 +105,19 @@ def test_those_in_a_mailbox_that_is_parked_are_not_waited_for(desk: Desk) -> Non
     assert desk.found["replaying"] == set()
 
 
+def test_a_long_mailbox_is_not_read_to_know_which_of_it_are_replayed(desk: Desk) -> None:
+    desk.handle("e1")
+    desk.replay(AGAIN)
+    desk.deliver(*(f"x{number}" for number in range(2_500)))
+    desk.claim(entries=1, settles=1)
+    desk.redis.config_resetstat()
+    desk.settle(box(PARK, parked("e1")))
+
+    calls = desk.redis.info("commandstats")
+    assert desk.found["replaying"] == set()
+    assert calls["cmdstat_srem"]["calls"] < 3
+
+
 @pytest.mark.parametrize("settled", [box(END, failed("e1", 5_000)), box(PARK, parked("e1"))])
 def test_what_is_to_be_tried_again_anyway_is_left_alone(desk: Desk, settled: SettledMail) -> None:
     desk.deliver("e1")
