@@ -67,9 +67,9 @@ def plan(
 ) -> list[Planned]:
     """Return which events go to which handlers, in the order in which they came.
 
-    handler: only to that of the name. only_failed: only to those that gave up. An event that a
-    handler is yet to see, or to try again, is not among them. Raises `Sealed` if one cannot be
-    decrypted here: a worker that meets it ends.
+    handler: only to that of the name. only_failed: only to those that gave up, or for which what
+    waited was abandoned. An event that a handler is yet to see, or to try again, is not among them.
+    Raises `Sealed` if one cannot be decrypted here: a worker that meets it ends.
     """
     found = []
     for event in events:
@@ -87,7 +87,7 @@ def plan(
 
 def _is_meant(before: str | None, only_failed: bool) -> bool:
     if only_failed:
-        return before == HandlerState.DEAD
+        return before in (HandlerState.DEAD, HandlerState.ABANDONED)
     return before not in (HandlerState.RETRYING, HandlerState.WAITING, HandlerState.REPLAYING)
 
 

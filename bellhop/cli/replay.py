@@ -33,7 +33,11 @@ class NobodyAtWork(BellhopError):
 @about_options
 @time_options
 @click.option("--handler", metavar="NAME", help="Only to that handler.")
-@click.option("--only-failed", is_flag=True, help="Only to handlers that gave the event up.")
+@click.option(
+    "--only-failed",
+    is_flag=True,
+    help="Only to handlers that gave the event up, or for which it was abandoned.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be replayed, and do nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def replay(handler: str | None, only_failed: bool, dry_run: bool, yes: bool, **chosen: Any) -> None:

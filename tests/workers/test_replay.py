@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bellhop import Context, SeamEvent
-from bellhop.ledger import Query, Record
+from bellhop.ledger import Query, Record, StepState
 from bellhop.replaying import Progress, plan, replay
 from bellhop.vault import Kind, Sealed, Vault
 from tests.workers.conftest import Workplace
@@ -98,6 +98,23 @@ def test_a_replay_can_end_in_the_dead_letters(workplace: Workplace) -> None:
     good = True
     assert replay_all(workplace, only_failed=True) == 1
     assert workplace.state("e1") == "done"
+
+
+def test_what_was_abandoned_for_a_handler_has_failed(workplace: Workplace) -> None:
+    """It was gone for a day, and is back."""
+    seen: list[str] = []
+    away = workplace.on("*", name="away")(lambda event: seen.append(event.event_id))
+    workplace.work()
+    event_id = workplace.deliver()
+    workplace.ledger.sweep(queues="", dead={workplace.runtime.worker: ""})
+    while workplace.ledger.forget_some("away").state is not StepState.OVER:
+        pass
+    assert workplace.record(event_id, away)["state"] == "abandoned"
+
+    workplace.work()
+    assert seen == []
+    assert replay_all(workplace, only_failed=True) == 1
+    assert seen == [event_id]
 
 
 def test_events_of_a_device_are_replayed_in_the_order_in_which_they_came(
