@@ -31,5 +31,17 @@ class WrongVersion(BellhopError):
         super().__init__(f"the ledger in this Redis cannot be used: {what}")
 
 
+class NameTaken(BellhopError):
+    """A live worker has a hook under the name of a handler, or the other way round."""
+
+    def __init__(self, name: str, kind: str, worker: str) -> None:
+        there = "a handler" if kind == "handler" else f"a hook (@on_{kind})"
+        super().__init__(
+            f"{name!r} is {there} in the live worker {worker}, and something else here, so each "
+            "would skip what waits for the other: give one of them another name (name=…), or stop "
+            "all workers that have the other one first"
+        )
+
+
 class Terminated(SystemExit):
     """A signal asked a command to end before it had its own way to do so."""

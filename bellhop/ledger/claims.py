@@ -1,10 +1,14 @@
 """The arguments and answers of the scripts that workers call. Nothing here does I/O."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from redis.exceptions import ResponseError
+
+from bellhop.errors import NameTaken
 from bellhop.ledger.calls import Argument, Call, load, milliseconds, moment, read_names
 from bellhop.ledger.entries import About
 from bellhop.ledger.mail import (
@@ -26,6 +30,8 @@ CLAIM = load("claiming", "claim")
 SETTLE = load("claiming", "subscribing", "hooks", "settle")
 IDLE = load("idle")
 
+_TAKEN = re.compile(r"NAMETAKEN (\S+) (\S+) (.*)")
+
 
 def subscribe(
     worker: str, handlers: HandlerSet, retention: timedelta, now_ms: int | None
@@ -41,6 +47,12 @@ def subscribe(
         handlers.others_json,
     ]
     return Call(SUBSCRIBE, arguments, read_names)
+
+
+def subscribe_error(error: ResponseError) -> Exception:
+    """Return what an error of `subscribe` means: `NameTaken`, or the error itself."""
+    taken = _TAKEN.match(str(error))
+    return NameTaken(*taken.groups()) if taken else error
 
 
 def claim(

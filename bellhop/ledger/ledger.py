@@ -64,9 +64,12 @@ class Ledger:
     ) -> tuple[str, ...]:
         """Say which handlers a worker has, before it claims anything.
 
-        Returns the sets of handlers for which to put a shift into RQ's queue.
+        Returns the sets of handlers for which to put a shift into RQ's queue. Raises `NameTaken`.
         """
-        return self._run(claims.subscribe(worker, handlers, self.retention, now_ms))
+        try:
+            return self._run(claims.subscribe(worker, handlers, self.retention, now_ms))
+        except ResponseError as error:
+            raise claims.subscribe_error(error) from None
 
     def is_subscribed(self, worker: str, handlers: HandlerSet) -> bool:
         """Say whether it is known that a worker has these handlers."""

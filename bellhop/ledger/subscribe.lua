@@ -7,6 +7,10 @@
 -- 3. What came before anybody subscribed is given to the handlers now, in order, a thousand events at a
 --    time: the foreman goes on with the rest. So are hooks called about what is in quarantine since then.
 --
+-- Nothing is changed if a live worker has a handler under the name of a hook of this one, or the other way
+-- round, or a hook about other things: each would skip what waits for the other. The error begins with
+-- NAMETAKEN, and names it, what it is there ('handler', 'dead' or 'quarantined'), and that worker.
+--
 -- ARGV: now, retention (ms), worker, fingerprint of its set, JSON [{name, patterns, hook, concurrency}, …],
 --   JSON [pattern of names, …]: it takes no other handlers, if there are any,
 --   JSON [{name, patterns, hook, concurrency}, …] of these other handlers
@@ -14,6 +18,32 @@
 
 local now = clock(ARGV[1])
 local worker, set = ARGV[3], ARGV[4]
+
+local function kind_of(one)
+  return one.hook or 'handler'
+end
+
+local function name_taken()
+  local kinds, seen = {}, {[set] = true}
+  for _, one in ipairs(cjson.decode(ARGV[5])) do
+    kinds[one.name] = kind_of(one)
+  end
+  local since = '(' .. whole(now - WORKER_GONE_AFTER)
+  for _, other in ipairs(redis.call('ZRANGE', key('alive'), since, '+inf', 'BYSCORE')) do
+    local theirs = other ~= worker and redis.call('HGET', key('workers'), other)
+    for _, one in ipairs(theirs and not seen[theirs] and decode_set(theirs) or {}) do
+      if kinds[one.name] and kinds[one.name] ~= kind_of(one) then
+        return 'NAMETAKEN ' .. one.name .. ' ' .. kind_of(one) .. ' ' .. other
+      end
+    end
+    seen[theirs or ''] = true
+  end
+end
+
+local taken = name_taken()
+if taken then
+  return server.error_reply(taken)
+end
 
 redis.call('HSET', key('workers'), worker, set)
 redis.call('ZADD', key('alive'), now, worker)

@@ -145,6 +145,24 @@ def test_two_programs_on_one_redis_see_all_events_each(house: House) -> None:
 
 
 @pytest.mark.long
+def test_a_worker_with_a_hook_of_the_name_of_another_programs_handler_ends(house: House) -> None:
+    """It waits for 35 s: the workers of the last version may be about to end."""
+    house.handlers('@on("lock.*", name="shared")\ndef handle(event): ran(event.event_id)\n')
+    house.start("receiver")
+    house.await_ready()
+    house.start("worker", "-n", "1")
+    eventually(lambda: "worker ready" in house.output(), "the first is ready")
+    house.handlers('@on_dead(name="shared")\ndef hook(letter): ran("hook")\n')
+    second = house.start("worker", "-n", "1")
+
+    eventually(lambda: second.poll() == os.EX_CONFIG, "it ends", within=60, shown=house.output)
+    assert "'shared' is a handler in the live worker" in house.output()
+    events = [post(house) for _ in range(9)]
+    eventually(lambda: len(house.lines()) == 9, "all are handled", shown=house.output)
+    assert sorted(house.lines()) == sorted(events)
+
+
+@pytest.mark.long
 def test_a_program_that_was_down_under_load_handles_all_of_it_when_it_is_back(
     house: House, redis: Redis
 ) -> None:

@@ -43,10 +43,11 @@ def run_pool(
 ) -> int:
     """Keep `workers` processes at work until a signal; return the exit code.
 
-    It is `os.EX_CONFIG` if the ledger is of another version, also if it becomes so meanwhile, or if
-    no worker could load the handlers, and 2 if there are none of those that it is to take; the
-    first one logs why. Once one could, a worker that cannot is replaced like any that dies. One
-    whose lifespan fails is replaced, too: what that opens may be away for a moment.
+    It is `os.EX_CONFIG` if the ledger is of another version, also if it becomes so meanwhile, if
+    the name of a handler is that of a hook in other workers, or the other way round, or if no
+    worker could load the handlers, and 2 if there are none of those that it is to take; the first
+    one logs why. Once one could, a worker that cannot is replaced like any that dies. One whose
+    lifespan fails is replaced, too: what that opens may be away for a moment.
 
     `only`: patterns of the names of handlers that they take, if not all. `ready`: a file descriptor
     to which each worker writes how it fares. `alone`: no other pool has workers.

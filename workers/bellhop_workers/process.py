@@ -13,7 +13,7 @@ from functools import partial
 
 from bellhop import forks
 from bellhop.connections import connect
-from bellhop.errors import Terminated, WrongVersion
+from bellhop.errors import NameTaken, Terminated, WrongVersion
 from bellhop.handler_checks import hooks_of_nobody, told_of_nobody
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import Ledger
@@ -216,7 +216,7 @@ class WorkerProcess:
         lifespan = lifespan_run(registry.registered_lifespan, runtime.loop)
         code = os.EX_OK
         try:
-            runtime.subscribe()
+            runtime.subscribe_first()
             registry.state = self._open(lifespan)
             self.usage.is_ready()
             _log.info("worker ready", worker=name, handlers=len(registry))
@@ -226,7 +226,7 @@ class WorkerProcess:
             self._deadlines.stop_by(time.monotonic() + self._time_to_stop)
         except Terminated:
             pass  # asked to stop before it was ready
-        except WrongVersion as error:
+        except (WrongVersion, NameTaken) as error:
             _log.critical("this worker cannot start", error=str(error))
             code = os.EX_CONFIG
         except CannotOpen as error:

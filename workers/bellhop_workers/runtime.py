@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from bellhop.connections import reason
+from bellhop.durations import WORKER_GONE_AFTER
+from bellhop.errors import NameTaken
 from bellhop.failpoints import failpoint
 from bellhop.ledger import Ledger
 from bellhop.logs import get_logger
@@ -22,6 +24,8 @@ IDLE = 1.0
 """Seconds that a shift waits for more mail before it ends. RQ takes milliseconds to start one."""
 
 _TO_SPARE = 15.0
+_UNTIL_GONE = WORKER_GONE_AFTER.total_seconds() + 5
+_TO_ASK_AGAIN = 0.5
 
 _log = get_logger("workers")
 
@@ -93,6 +97,25 @@ class Runtime:
     def subscribe(self) -> None:
         """Tell the ledger which handlers this worker has, however long Redis is away."""
         self.enqueue_shifts(self.ledger.subscribe())
+
+    def subscribe_first(self, patience: float = _UNTIL_GONE) -> None:
+        """Subscribe before the first shift.
+
+        Raises `NameTaken` if that is so for `patience` (seconds): as long as workers of the last
+        version, which are stopped, may count as alive.
+        """
+        until = time.monotonic() + patience
+        waits = False
+        while True:
+            try:
+                return self.subscribe()
+            except NameTaken as error:
+                if time.monotonic() >= until:
+                    raise
+                if not waits:
+                    _log.warning("waiting for workers that may be about to end", error=str(error))
+                waits = True
+            time.sleep(_TO_ASK_AGAIN)
 
     def subscribe_if_forgotten(self) -> None:
         """Subscribe again if the ledger does not know this worker any more.

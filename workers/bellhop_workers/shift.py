@@ -28,7 +28,7 @@ import math
 import os
 import time
 
-from bellhop.errors import WrongVersion
+from bellhop.errors import NameTaken, WrongVersion
 from bellhop.ledger import Outcome
 from bellhop.logs import get_logger
 from bellhop.vault import Sealed
@@ -59,7 +59,8 @@ def work() -> None:
     """Do a shift. This is the one function that RQ's jobs name.
 
     Ends the process with `os.EX_SOFTWARE` if the shift failed, and with `os.EX_CONFIG`, which ends
-    the pool, if the worker lacks the key to an event, or the ledger is of another version.
+    the pool, if the worker lacks the key to an event, the ledger is of another version, or a name
+    means something else to workers that came while this one was silent.
     """
     if _runtime is None:
         raise RuntimeError("a shift needs a Bellhop worker: start one with `bellhop worker`")
@@ -68,7 +69,7 @@ def work() -> None:
     shift = Shift(_runtime)
     try:
         shift.run()
-    except WrongVersion as error:
+    except (WrongVersion, NameTaken) as error:
         try:
             _log.critical("ending the worker", error=str(error))
         finally:

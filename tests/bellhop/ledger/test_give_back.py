@@ -2,7 +2,6 @@
 
 import pytest
 
-from bellhop.hooks import Hook
 from bellhop.ledger import Subscription
 from tests.bellhop.ledger.conftest import (
     BELL,
@@ -118,9 +117,7 @@ def test_what_another_set_wants_stays_first_and_waits_a_moment(desk: Desk) -> No
     assert desk.found["held"] == {}
 
 
-@pytest.mark.parametrize(
-    "other", [BELL._replace(patterns=["lock.locked"]), LOG, BELL._replace(hook=Hook.DEAD)]
-)
+@pytest.mark.parametrize("other", [BELL._replace(patterns=["lock.locked"]), LOG])
 def test_what_no_other_set_wants_is_skipped(desk: Desk, other: Subscription) -> None:
     desk.subscribe("v", other)
     desk.deliver("e1", "e2")

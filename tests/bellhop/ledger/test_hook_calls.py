@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from bellhop.durations import WORKER_GONE_AFTER
+from bellhop.errors import NameTaken
 from bellhop.hooks import END_OF_CALL, Hook
 from bellhop.ledger import Quarantined, Resolution, Subscription, keys
+from bellhop.ledger.calls import milliseconds
 from tests.bellhop.ledger.conftest import (
     BELL,
     DEAD,
@@ -190,12 +193,24 @@ def test_the_patterns_of_a_hook_are_a_list_of_none(bare: Desk) -> None:
     assert stored == {"patterns": [], "dead": list(strange.patterns), "since": str(bare.now)}
 
 
-def test_a_name_that_is_a_handler_here_and_a_hook_there_is_both(bare: Desk) -> None:
+@pytest.mark.parametrize("kind", [None, Hook.QUARANTINED])
+def test_a_name_that_a_live_worker_has_for_something_else_is_refused(
+    bare: Desk, kind: Hook | None
+) -> None:
+    bare.subscribe("w", LOG, BELL._replace(hook=kind))
+    before = bare.found
+
+    with pytest.raises(NameTaken, match=r"'bell' is a h.* in the live worker w, and something el"):
+        bare.subscribe("v", Subscription("bell", ["bell"], hook=Hook.DEAD))
+    assert bare.found == before
+
+
+def test_a_name_may_be_a_hook_once_nobody_alive_has_it_as_a_handler(bare: Desk) -> None:
     bare.subscribe("w", BELL)
+    bare.now += milliseconds(WORKER_GONE_AFTER)
     bare.subscribe("v", Subscription("bell", ["bell"], hook=Hook.DEAD))
 
-    assert bare.found["subscriptions"] == {
-        "bell": ({"patterns": ["*"], "dead": ["bell"]}, bare.now)
-    }
+    patterns, _ = bare.found["subscriptions"]["bell"]
+    assert patterns == {"patterns": ["*"], "dead": ["bell"]}
     give_up(bare)
     assert names(bare.claim("v").mail) == {"bell device:1": [FIRST]}
