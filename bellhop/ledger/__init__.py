@@ -12,6 +12,7 @@ from bellhop.ledger.arrivals import Arrivals
 from bellhop.ledger.asking import Asked
 from bellhop.ledger.attempts import AsyncAttempts, Attempts, RecordedAttempt
 from bellhop.ledger.awaiting import AsyncLedger
+from bellhop.ledger.calls import FIRST_SWEEP
 from bellhop.ledger.condition import Condition, read_condition, read_oldest_mail
 from bellhop.ledger.deadletters import DeadLetter, DeadLetters
 from bellhop.ledger.drift import DriftReport, SeenDrift
@@ -66,6 +67,7 @@ from bellhop.ledger.version import VERSION, read_version, require_version
 from bellhop.ledger.waiting_mail import WaitingMail, read_waiting
 
 __all__ = [
+    "FIRST_SWEEP",
     "VERSION",
     "About",
     "Alarm",

@@ -80,6 +80,9 @@ def load(*parts: str, any_version: bool = False) -> Script:
     return Script(source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 
+FIRST_SWEEP = -1
+"""The number of jumps that a foreman knows of that has not swept yet."""
+
 ACCEPT = load("hooks", "accept")
 INDEX = load("index")
 FETCH = load("fetch")

@@ -55,6 +55,7 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `wake:<worker>`         | list       | written when there is mail for an idle worker             |
 | `due`                   | sorted set | retries, `event_id h mailbox`, and mailboxes that wait    |
 |                         |            | for one, ` h mailbox`, by when they are due               |
+| `due_since`             | set        | what was put in there when the clock may have jumped      |
 | `put_off`               | string     | by how much all in `due` is due later than its score says,|
 |                         |            | since the server's clock jumped (ms)                      |
 | `retrying:<h> <m>`      | sorted set | events that the handler is to try again, in their order,  |

@@ -205,7 +205,7 @@ class Ledger:
         `forget_after`: how long a handler stays subscribed that no worker has. `alone`: nobody else
         has workers, so one for which nothing waits is forgotten at once. `jumped_ms`: by how much
         the server's clock jumped, forward or back, since the caller last swept; `jumps`: how often
-        it had jumped then.
+        it had jumped then, or `FIRST_SWEEP`.
         """
         return self._run(
             calls.sweep(

@@ -18,6 +18,16 @@ local function due_at(time)
   return time - number(redis.call('GET', key('put_off')))
 end
 
+-- Put a retry, or a parked mailbox, into `due`. If no foreman has swept for a while, or one did in the
+-- future, the clock may have jumped: this was written since then, and is not to be put off by that.
+local function put_into_due(member, now, delay)
+  redis.call('ZADD', key('due'), due_at(now + delay), member)
+  local swept = tonumber(redis.call('GET', key('swept')))
+  if swept and (now < swept or now - swept > FOREMAN_GONE_AFTER) then
+    redis.call('SADD', key('due_since'), member)
+  end
+end
+
 -- Return whether a handler is one of a set, as a function. Of a set that is not known, any is.
 local function membership(set)
   local names = set and redis.call('HGET', key('sets'), set)

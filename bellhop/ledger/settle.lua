@@ -119,7 +119,7 @@ local function write_outcome(handler, mailbox, entry)
     redis.call('ZREM', key('retrying:' .. handler_mailbox), event_id)
   end
   if outcome == 'retry' then
-    redis.call('ZADD', key('due'), due_at(now + entry.delay), event_id .. ' ' .. handler_mailbox)
+    put_into_due(event_id .. ' ' .. handler_mailbox, now, entry.delay)
   end
   if not about then
     return
@@ -172,7 +172,7 @@ local function give_back(result, taken, has_mail)
   -- One that was left empty before, and given up, may be somebody else's by now.
   if has_mail and redis.call('HEXISTS', held, handler_mailbox) == 1 then
     if where == 'park' then
-      redis.call('ZADD', key('due'), due_at(now + result.delay), ' ' .. handler_mailbox)
+      put_into_due(' ' .. handler_mailbox, now, result.delay)
       if some_replayed then
         end_replays(handler, mailbox)
       end

@@ -1,8 +1,9 @@
 -- sweep: what the foreman does every second.
 --
--- 0. If the server's clock jumped, all that is due, and all leases, are put off by as much. The foreman
---    knows it by its own clock, and how many jumps there were when it last swept: so each jump is made up
---    for once, however many foremen there are.
+-- 0. If the server's clock jumped, all that was due before is put off by as much, and leases are counted
+--    anew. The foreman knows it by its own clock, and how many jumps there were when it last swept: so each
+--    jump is made up for once, however many foremen there are. One that has just come knows it if somebody
+--    has swept in the future.
 -- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
 --    handlers were seen. A worker that no pool reported within half a minute is forgotten, and so is its
 --    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
@@ -22,8 +23,8 @@
 --    (If an idle worker that was woken died, there is mail and no note of a shift.) If there is mail and
 --    the queue is not empty, a shift waits for it, whatever became of the note that says so.
 --
--- ARGV: now, by how much the clock jumped (ms), number of jumps known, retention (ms), forget after (ms),
---   most retries, beginning of the names of RQ's queues,
+-- ARGV: now, by how much the clock jumped (ms), number of jumps known (-1: it has not swept before),
+--   retention (ms), forget after (ms), most retries, beginning of the names of RQ's queues,
 --   JSON {alive: [worker, …],
 --     dead: [{worker, blamed: 'entry' | 'unknown' | 'nobody', entry: event_id and handler, if blamed}, …],
 --     alone: are there no other workers than those that are known now}
@@ -46,16 +47,33 @@ local function put_off(name, by)
   end
 end
 
-local jumps = number(redis.call('GET', key('jumps')))
-local jumped = tonumber(ARGV[2])
-if jumped ~= 0 and jumps == tonumber(ARGV[3]) then
-  for _, name in ipairs({'leases', 'alive', 'seen', 'unfetched'}) do
-    put_off(name, jumped)
+-- Mail of who lives is not to be freed: each has a whole lease to be reported again.
+local function count_leases_anew()
+  for name, time in pairs({leases = now + LEASE, alive = now}) do
+    for _, worker in ipairs(redis.call('ZRANGE', key(name), 0, -1)) do
+      redis.call('ZADD', key(name), time, worker)
+    end
   end
-  redis.call('INCRBY', key('put_off'), jumped) -- as one: `due` may have hundreds of thousands
-  jumps = redis.call('INCR', key('jumps'))
-  redis.call('SET', key('swept'), now)
 end
+
+local swept = tonumber(redis.call('GET', key('swept'))) or now
+local jumps = number(redis.call('GET', key('jumps')))
+local jumped, known = tonumber(ARGV[2]), tonumber(ARGV[3])
+if known < 0 then
+  jumped, known = swept - now > FOREMAN_GONE_AFTER and now - swept or 0, jumps
+end
+if jumped ~= 0 and jumps == known then
+  count_leases_anew()
+  put_off('seen', jumped)
+  put_off('unfetched', jumped)
+  redis.call('INCRBY', key('put_off'), jumped) -- as one: `due` may have hundreds of thousands
+  for _, member in ipairs(redis.call('SMEMBERS', key('due_since'))) do
+    redis.call('ZADD', key('due'), 'XX', 'INCR', -jumped, member)
+  end
+  jumps = redis.call('INCR', key('jumps'))
+  swept = now
+end
+redis.call('DEL', key('due_since'))
 
 -- No worker was reported in the future: there the clock was, before it was set back and no foreman knew.
 local function cut_to(name, latest)
@@ -64,13 +82,8 @@ local function cut_to(name, latest)
   end
 end
 
-local swept = tonumber(redis.call('GET', key('swept'))) or now
 if now - swept > FOREMAN_GONE_AFTER then
-  for _, name in ipairs({'leases', 'alive'}) do
-    for _, worker in ipairs(redis.call('ZRANGE', key(name), '-inf', now + LEASE, 'BYSCORE')) do
-      redis.call('ZADD', key(name), name == 'leases' and now + LEASE or now, worker)
-    end
-  end
+  count_leases_anew()
   local forget_after = tonumber(ARGV[5])
   local not_before = now - forget_after + math.min(forget_after, TO_START_AGAIN)
   for _, handler in ipairs(redis.call('ZRANGE', key('seen'), '-inf', not_before, 'BYSCORE')) do

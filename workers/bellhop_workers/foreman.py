@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 from bellhop.connections import is_outage
 from bellhop.durations import FORGET_AFTER
 from bellhop.failpoints import failpoint
-from bellhop.ledger import Ledger
+from bellhop.ledger import FIRST_SWEEP, Ledger
 from bellhop.logs import get_logger
 from bellhop.outages import Outages
 from bellhop.queue import (
@@ -63,7 +63,7 @@ class Foreman:
         self._unreported: dict[str, str | None] = {}
         self._outages = Outages(_log, "Redis is away")
         self._clock = ServerClock(ledger.redis)
-        self._jumps = 0
+        self._jumps = FIRST_SWEEP
 
     def sweep(
         self, alive: Sequence[str] = (), dead: Mapping[str, str | None] | None = None

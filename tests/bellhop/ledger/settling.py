@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bellhop.durations import FOREMAN_GONE_AFTER
 from bellhop.ledger import (
     ClaimLimit,
     GiveBack,
@@ -16,7 +17,10 @@ from bellhop.ledger import (
     SettledMail,
 )
 from tests.bellhop.ledger.claiming import Claiming
-from tests.bellhop.ledger.values import Box, state_of, wants
+from tests.bellhop.ledger.values import Box, milliseconds, state_of, wants
+
+GONE_AFTER_MS = milliseconds(FOREMAN_GONE_AFTER)
+"""Milliseconds without a sweep after which the foremen are gone, or the clock jumped."""
 
 OPEN = ("retrying", "replaying")
 """States of a handler that is to be given the event."""
@@ -87,7 +91,7 @@ class Settling(Claiming):
             if wants_retries:
                 self.retrying.setdefault(box, set()).add(event_id)
             if outcome.kind is Result.RETRY:
-                self.due[event_id, box] = now + outcome.delay_ms
+                self._put_into_due(event_id, box, now, outcome.delay_ms)
             return
         self.retrying.get(box, set()).discard(event_id)
         if outcome.kind is Result.DEAD:
@@ -119,11 +123,17 @@ class Settling(Claiming):
         if not self.mail[box]:
             del self.mail[box]
         elif result.give_back is GiveBack.PARK:
-            self.due["", box] = now + result.entries[-1].outcome.delay_ms
+            self._put_into_due("", box, now, result.entries[-1].outcome.delay_ms)
             self.replaying -= {f"{event_id} {box.handler}" for event_id in self.mail[box]}
         else:
             ready = self.ready[box.handler]
             ready.insert(0 if result.give_back is GiveBack.FRONT else len(ready), box.mailbox)
+
+    def _put_into_due(self, event_id: str, box: Box, now: int, delay: int) -> None:
+        """Have an event, or its box, come back; note it if the clock may have jumped before."""
+        self.due[event_id, box] = now + delay
+        if self.swept is not None and not 0 <= now - self.swept <= GONE_AFTER_MS:
+            self.due_since.add((event_id, box))
 
     # resolve
 

@@ -50,7 +50,7 @@ def empty() -> dict[str, Any]:
             for name in ("quarantine order", "log", "unindexed", "attempts", "unrouted", "untold")
         },
         "repairs": [],
-        **{name: set() for name in ("paused", "replaying", "wake")},
+        **{name: set() for name in ("paused", "replaying", "due since", "wake")},
         "calls": 0,
         "jumps": 0,
         "swept": None,
@@ -143,6 +143,8 @@ def of(redis: Redis) -> dict[str, Any]:
                 found[kind][rest] = int(value)
             case "settled":
                 found["last settle"][rest] = (int(value), lives_ms > 0)
+            case "due_since":
+                found["due since"] = {one.decode() for one in value}
             case "put_off":
                 put_off = int(value)
             case "calls" | "jumps" | "swept":

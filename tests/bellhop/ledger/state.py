@@ -57,6 +57,8 @@ class LedgerState:
         self.last_settle: dict[str, int] = {}
         self.due: dict[tuple[str, Box], int] = {}
         """Retries by event and box; a parked box has no event."""
+        self.due_since: set[tuple[str, Box]] = set()
+        """What was put in there when the clock may have jumped."""
         self.retrying: dict[Box, set[str]] = {}
         """Events that a handler is to try again that wants to know of them."""
         self.newest: dict[str, dict[str, int]] = {}
@@ -258,6 +260,7 @@ class LedgerState:
                 for worker, number in self.last_settle.items()
             },
             "due": {f"{event_id} {box}": time for (event_id, box), time in self.due.items()},
+            "due since": {f"{event_id} {box}" for event_id, box in self.due_since},
             "retrying": {
                 str(box): {event_id: self.events[event_id].order for event_id in events}
                 for box, events in self.retrying.items()

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
-from bellhop.durations import FOREMAN_GONE_AFTER, LEASE, WORKER_GONE_AFTER
-from bellhop.ledger import Freed, Swept
+from bellhop.durations import LEASE, WORKER_GONE_AFTER
+from bellhop.ledger import FIRST_SWEEP, Freed, Swept
 from bellhop.ledger.calls import milliseconds
-from tests.bellhop.ledger.settling import Settling
+from tests.bellhop.ledger.settling import GONE_AFTER_MS, Settling
 from tests.bellhop.ledger.values import Box, names_of
 
 RETRIES_A_SWEEP = 500
 LEASE_MS = milliseconds(LEASE)
-GONE_AFTER_MS = milliseconds(FOREMAN_GONE_AFTER)
 TO_START_AGAIN = timedelta(minutes=10)
 A_SHIFT_IS_LATE_AFTER = 2_000
 """Milliseconds after which a shift that was asked for but is in no queue is asked for again."""
@@ -77,12 +76,16 @@ class Sweeping(Settling):
         return Freed(self._sets_to_wake(now_ms), tuple(freed))
 
     def _make_up_for_jump(self, now: int, jumped: int, jumps: int) -> None:
-        """Put everything off by as much as the clock jumped, unless somebody did."""
+        """Put what was due before off by as much as the clock jumped, unless somebody did."""
+        swept = now if self.swept is None else self.swept
+        if jumps == FIRST_SWEEP:
+            jumped, jumps = now - swept if swept - now > GONE_AFTER_MS else 0, self.jumps
+        since, self.due_since = self.due_since, set()
         if not jumped or jumps != self.jumps:
             return
-        for times in (self.leases, self.alive):
-            times.update({name: time + jumped for name, time in times.items()})
-        self.due = {name: time + jumped for name, time in self.due.items()}
+        self._count_leases_anew(now)
+        for entry in self.due.keys() - since:
+            self.due[entry] += jumped
         for one in self.subscriptions.values():
             one.seen += jumped
         self.jumps += 1
@@ -94,8 +97,7 @@ class Sweeping(Settling):
         In the future nobody was spoken for: the clock was set back.
         """
         if self.swept is not None and now - self.swept > GONE_AFTER_MS:
-            self.leases = dict.fromkeys(self.leases, now + LEASE_MS)
-            self.alive = dict.fromkeys(self.alive, now)
+            self._count_leases_anew(now)
             grace = forget_after - min(forget_after, TO_START_AGAIN)
             for one in self.subscriptions.values():
                 one.seen = max(one.seen, now - round(grace.total_seconds() * 1000))
@@ -103,6 +105,10 @@ class Sweeping(Settling):
             self.leases[worker] = min(ends, now + LEASE_MS)
         for worker, spoken in self.alive.items():
             self.alive[worker] = min(spoken, now)
+
+    def _count_leases_anew(self, now: int) -> None:
+        self.leases = dict.fromkeys(self.leases, now + LEASE_MS)
+        self.alive = dict.fromkeys(self.alive, now)
 
     def _renew(self, workers: Sequence[str], now: int) -> None:
         for worker in workers:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bellhop.durations import LEASE
-from bellhop.ledger import FetchTask, keys, read_condition
+from bellhop.ledger import FIRST_SWEEP, FetchTask, keys, read_condition
 from tests.bellhop.ledger.conftest import (
     END,
     KEEP,
@@ -44,14 +44,59 @@ def test_retries_and_parked_mailboxes_come_back_when_they_would_have(desk: Desk,
 
 
 @jumps
-def test_leases_are_as_long_as_they_were(desk: Desk, jump: int) -> None:
+def test_what_is_written_between_a_jump_and_the_next_sweep_is_not_put_off_by_it(
+    desk: Desk, jump: int
+) -> None:
+    desk.deliver("e1", "e2")
+    desk.deliver("e3", mailbox="device:3")
+    desk.claim()
+    desk.settle(box(KEEP, failed("e1", 2_000)))
+    desk.sweep("w")
+    desk.now += jump
+    desk.settle(box(END, failed("e2", 3_000)), box(PARK, parked("e3", 4_000), mailbox="device:3"))
+    assert desk.sweep("w", jumped_ms=jump).jumps == 1
+
+    assert sorted(desk.found["due"].values()) == [desk.now + wait for wait in (2_000, 3_000, 4_000)]
+    assert desk.found["due since"] == set()
+
+
+def test_what_is_written_while_no_foreman_is_there_is_put_off_by_a_later_jump(desk: Desk) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.sweep("w")
+    desk.now += 60_000
+    desk.settle(box(END, failed("e1", 2_000)))
+    desk.sweep("w")
+    desk.now += HOUR
+    desk.sweep("w", jumped_ms=HOUR)
+    assert list(desk.found["due"].values()) == [desk.now + 2_000]
+
+
+def test_if_the_clock_was_set_back_while_no_foreman_was_there_the_first_one_sees_it(
+    desk: Desk,
+) -> None:
+    desk.deliver("e1")
+    desk.claim()
+    desk.sweep("w")
+    desk.settle(box(END, failed("e1", 2_000)))
+    desk.now -= HOUR
+
+    swept = desk.sweep("w", jumps=FIRST_SWEEP)
+    assert swept.jumps == 1
+    assert list(desk.found["due"].values()) == [desk.now + 2_000]
+    assert desk.sweep("w", jumps=FIRST_SWEEP).jumps == 1
+    assert desk.sweep("w", jumped_ms=-HOUR, jumps=0).jumps == 1, "another one saw it, too"
+
+
+@jumps
+def test_leases_are_counted_anew(desk: Desk, jump: int) -> None:
     desk.deliver("e1")
     desk.claim("v")
     desk.now += 1_000
     set_clock(desk, jump)
 
-    assert desk.found["leases"] == {"v": desk.now - 1_000 + LEASE_MS}
-    assert desk.sweep_again_and_again(LEASE_MS // 1_000 - 2, "w")[-1].freed == ()
+    assert desk.found["leases"] == {"v": desk.now + LEASE_MS}
+    assert desk.sweep_again_and_again(LEASE_MS // 1_000 - 1, "w")[-1].freed == ()
     assert desk.sweep_again_and_again(1, "w")[0].freed == ("v",)
 
 

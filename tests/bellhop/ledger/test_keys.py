@@ -23,7 +23,7 @@ from tests.bellhop.ledger.conftest import (
 )
 
 LIMITED = Subscription("limited", ["lock.*"], 1)
-FAULTS = {"repair", "repairs", "repaired", "broken"}
+FAULTS = {"due_since", "repair", "repairs", "repaired", "broken"}
 """What scripts write only where something is wrong, and to find that."""
 
 BY_HAND = {"abandoning", "alarms", "moving", "paused", "probe", "sealed"}
