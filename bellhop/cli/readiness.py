@@ -87,7 +87,9 @@ class Readiness:
             pass
 
     def _a_worker_is_ready(self) -> bool:
-        if not select.select([self._workers], [], [], 0)[0]:
+        workers = select.poll()
+        workers.register(self._workers, select.POLLIN)
+        if not workers.poll(0):
             return False
         if any(byte != _CANNOT_OPEN for byte in os.read(self._workers, 1000)):
             return True

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -77,6 +78,8 @@ class House:
 
     def handlers(self, code: str) -> None:
         """Write the handlers. They call `ran(…)` to leave a line for `lines`."""
+        # Python takes a compiled file for that of another as long, written in the same second.
+        shutil.rmtree(self.path / "handlers" / "__pycache__", ignore_errors=True)
         (self.path / "handlers" / "mine.py").write_text(
             "import asyncio, os, signal, time\n"
             "from bellhop import *\n"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bellhop.ledger import Arrival, Ledger
+from bellhop.queue import enqueue_shifts
 from bellhop.settings import Settings
 from bellhop_workers import deadlines
 from bellhop_workers.process import WorkerProcess
@@ -54,7 +55,8 @@ def started(
         settings = Settings(handlers=(name,), grace=timedelta(seconds=4))
         worker = WorkerProcess(settings, redis_url, "w", Loaded(), Usage())
         workers.append(worker)
-        ledger.accept([Arrival("msg_1", "e1", "lock.unlocked", "device:1", BODY)])
+        receipt = ledger.accept([Arrival("msg_1", "e1", "lock.unlocked", "device:1", BODY)])
+        enqueue_shifts(ledger.redis, receipt.wake)  # if the worker was there first
         eventually(began.exists, "the handler runs")
         return worker
 

@@ -108,6 +108,8 @@ def test_old_and_new_workers_side_by_side_lose_nothing(house: House) -> None:
     new.terminate()
     assert new.wait(30) == 0
     alone = [post(house) for _ in range(20)]
+    gone = {f"gone {one}" for one in during + alone}
+    eventually(lambda: gone <= set(house.lines()), "what goes has all", shown=house.output)
     old.terminate()
     assert old.wait(30) == 0
 
@@ -115,7 +117,7 @@ def test_old_and_new_workers_side_by_side_lose_nothing(house: House) -> None:
     (house.path / "open").touch()
     house.start("worker", "-n", "2")
     expected = {f"{name} {one}" for name in ("kept", "added") for one in before + during + alone}
-    expected |= {f"gone {one}" for one in during + alone}
+    expected |= gone
     eventually(lambda: expected <= set(house.lines()), "each has all", shown=house.output)
     assert Counter(house.lines()) == Counter(expected)
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 import os
+import resource
 import signal
 import threading
 import time
@@ -17,7 +18,7 @@ from bellhop.errors import Terminated
 from bellhop.lifespans import checked_lifespan
 from bellhop_workers import lifespan_run as module
 from bellhop_workers.lifespan_run import CannotOpen, LifespanRun, lifespan_run
-from bellhop_workers.starting import Starting, Step
+from bellhop_workers.starting import Loaded, Starting, Step
 from tests.workers.conftest import Workplace
 
 
@@ -268,6 +269,23 @@ def test_one_whose_task_group_fails_is_closed_and_stops_its_worker(workplace: Wo
     failed, stops = lines
     assert "ConnectionError: the subscription is gone" in failed["error"]
     assert stops["event"].endswith("the worker stops")
+
+
+def test_a_pool_with_thousands_of_open_files_starts_workers() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1_030)]
+    told: list[str] = []
+    try:
+        loaded = Loaded()
+        for _ in range(2):
+            loaded.note(lambda: told.append("once"))
+    finally:
+        for one in files:
+            os.close(one)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert told == ["once"]
+    assert loaded.once()
 
 
 def test_a_pool_sees_which_step_a_worker_is_at() -> None:

@@ -124,8 +124,9 @@ class Loaded:
         os.write(self._token[1], b".")
 
     def _takes_token(self) -> bool:
-        token = self._token[0]
+        token = select.poll()  # which takes any number of a file, unlike `select.select`
+        token.register(self._token[0], select.POLLIN)
         try:
-            return bool(select.select([token], [], [], 0.5)[0] and os.read(token, 1))
+            return bool(token.poll(500) and os.read(self._token[0], 1))
         except BlockingIOError:  # another was faster
             return False
