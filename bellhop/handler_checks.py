@@ -7,7 +7,8 @@ from bellhop.finding import Finding, Level
 from bellhop.handler import Handler
 from bellhop.hooks import Hook
 from bellhop.nearest import did_you_mean, nearest
-from bellhop.routing import Pattern, Registry
+from bellhop.patterns import Pattern, fits_any
+from bellhop.routing import Registry
 
 _NAMED = 3
 
@@ -39,12 +40,10 @@ def judge_handlers(registry: Registry) -> Iterator[Finding]:
     for hook in hooks_of_nobody(registry):
         yield _told_of_nobody(hook, told_of_nobody(hook, registry))
     for handler in handlers:
-        if unknown := [pattern for pattern in handler.patterns if not _fits_any(pattern)]:
+        if unknown := [
+            pattern for pattern in handler.patterns if not Pattern(pattern).known_types()
+        ]:
             yield _matches_nothing(handler, unknown)
-
-
-def _fits_any(pattern: str) -> bool:
-    return bool(Pattern(pattern).known_types())
 
 
 def hooks_of_nobody(registry: Registry, elsewhere: Collection[str] = ()) -> list[Handler]:
@@ -59,7 +58,8 @@ def hooks_of_nobody(registry: Registry, elsewhere: Collection[str] = ()) -> list
     return [
         hook
         for hook in registry
-        if hook.hook is Hook.DEAD and not any(_fits(hook, name) for name in (*names, *elsewhere))
+        if hook.hook is Hook.DEAD
+        and not any(fits_any(hook.patterns, name) for name in (*names, *elsewhere))
     ]
 
 
@@ -68,16 +68,12 @@ def told_of_nobody(hook: Handler, registry: Registry) -> str:
     pattern = hook.patterns[0]
     names = [one.name for one in registry if not one.hook]
     hint = did_you_mean(nearest(pattern, names, patterns=True))
-    if not hint and _fits_any(pattern):
+    if not hint and Pattern(pattern).known_types():
         hint = "@on_dead takes the names of handlers, and not types of events"
     return (
         f"{hook.name} is called about dead letters of {pattern}, and no handler here has such a "
         f"name{hint and f'; {hint}'}"
     )
-
-
-def _fits(hook: Handler, name: str) -> bool:
-    return any(Pattern(pattern).matches(name) for pattern in hook.patterns)
 
 
 def _told_of_nobody(hook: Handler, sentence: str) -> Finding:

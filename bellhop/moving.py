@@ -1,7 +1,7 @@
 """Moving what waits for a handler to another, and forgetting handlers, bit by bit.
 
 Each step is one call of a script, which moves some hundred events at most: nobody else has to wait
-for it. Whoever stops half-way leaves the rest as it was, and may begin again.
+for it. A caller that stops half-way leaves the rest as it was, and may begin again.
 """
 
 import json

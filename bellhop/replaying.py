@@ -7,7 +7,7 @@
    mailbox, waits no longer for it.
 3. What goes to a handler that is paused, or that no worker has, is put in and not waited for: it
    holds up neither other handlers nor the end of the replay.
-4. Whoever stops a replay cancels entries that are not in mailboxes yet; those that are will be
+4. To stop a replay cancels entries that are not in mailboxes yet; those that are will be
    handled, tried again and given up as usual.
 """
 

@@ -1,26 +1,24 @@
-"""Patterns, and the registry behind `@on`.
+"""The registry behind `@on`.
 
-In a pattern `*` stands for any run of characters, dots included. Names are case-sensitive and
-nothing else is special. Everything that can be wrong with a handler is refused when it is
-registered, in one sentence.
+Everything that can be wrong with a handler is refused when it is registered, in one sentence.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from bellhop.callables import check_kind, is_async
 from bellhop.condition_checks import checked_conditions
 from bellhop.conditions import MaxAge, Where
 from bellhop.errors import BellhopError
-from bellhop.events import TYPES, EventType, SeamEvent
+from bellhop.events import EventType, SeamEvent
 from bellhop.handler import Handler, InvalidHandler
 from bellhop.hook_decorators import HookDecorators
 from bellhop.inspection import EVENT, default_name, event_classes, wants_context
 from bellhop.lifespans import Lifespan, Opens, checked_lifespan
 from bellhop.nearest import did_you_mean, nearest
 from bellhop.options import TIMEOUT, NoRetry, Options, checked_options, refuse_misspelt
+from bellhop.patterns import check_event_classes, checked_pattern, fits_any, patterns_of
 from bellhop.retries import ATTEMPTS, Backoff
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,30 +30,6 @@ _MATCHES_KEPT = 2048
 
 class NoSuchHandler(BellhopError):
     """No handler that is registered has a name that fits."""
-
-
-class Pattern:
-    """A pattern of event types or names. Compares equal to nothing; it is only for matching."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._match = re.compile(
-            ".*".join(re.escape(part) for part in text.split("*")), re.DOTALL
-        ).fullmatch
-
-    def matches(self, text: str) -> bool:
-        """Say whether an event type, or the name of a handler, fits the whole pattern."""
-        return self._match(text) is not None
-
-    def known_types(self) -> list[str]:
-        """Return the known event types that fit."""
-        return [name for name in TYPES if self.matches(name)]
-
-
-@lru_cache(_MATCHES_KEPT)
-def fits_any(patterns: tuple[str, ...], event_type: str) -> bool:
-    """Say whether an event type fits any of these patterns."""
-    return any(Pattern(pattern).matches(event_type) for pattern in patterns)
 
 
 class Registry(HookDecorators):
@@ -71,7 +45,6 @@ class Registry(HookDecorators):
         self.only: tuple[str, ...] = ()
         self.others: list[Handler] = []
         self._handlers: dict[str, Handler] = {}
-        self._patterns: dict[str, list[Pattern]] = {}
         self._matches: dict[str, tuple[Handler, ...]] = {}
 
     def __iter__(self) -> Iterator[Handler]:
@@ -92,7 +65,7 @@ class Registry(HookDecorators):
         """
         kept: set[str] = set()
         for text in patterns:
-            fitting = [name for name in self._handlers if Pattern(text).matches(name)]
+            fitting = [name for name in self._handlers if fits_any([text], name)]
             if not fitting:
                 raise NoSuchHandler(self._nothing_fits(text))
             kept.update(fitting)
@@ -112,8 +85,8 @@ class Registry(HookDecorators):
         if found is None:
             found = tuple(
                 handler
-                for name, handler in self._handlers.items()
-                if any(pattern.matches(event_type) for pattern in self._patterns[name])
+                for handler in self._handlers.values()
+                if not handler.hook and fits_any(handler.patterns, event_type)
             )
             # A sender could make up any number of types.
             if len(self._matches) >= _MATCHES_KEPT:
@@ -225,11 +198,11 @@ class Registry(HookDecorators):
         check_kind(function, label)
         with_context = wants_context(function, label, EVENT)
         expected = event_classes(function, label)
-        checked = [_checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
+        checked = [checked_pattern(pattern, label, allow_unknown) for pattern in patterns]
         if checked:
-            _check_annotation(checked, expected, label)
+            check_event_classes(checked, expected, label)
         else:
-            checked = _patterns_of(expected, label)
+            checked = patterns_of(expected, label)
         event_types = {one for pattern in checked for one in pattern.known_types()}
         self._add(
             Handler(
@@ -259,59 +232,11 @@ class Registry(HookDecorators):
 
     def _add(self, handler: Handler) -> None:
         self._handlers[handler.name] = handler
-        patterns = () if handler.hook else handler.patterns
-        self._patterns[handler.name] = [Pattern(text) for text in patterns]
         self._matches.clear()
 
 
 def _is_event_class(value: object) -> bool:
     return isinstance(value, type) and issubclass(value, SeamEvent)
-
-
-def _checked_pattern(pattern: object, label: str, allow_unknown: bool) -> Pattern:
-    if not isinstance(pattern, str) or not pattern:
-        raise InvalidHandler(
-            f'{label}: a pattern is a string such as "lock.unlocked" or "lock.*", not {pattern!r}'
-        )
-    checked = Pattern(pattern)
-    if not allow_unknown and not checked.known_types():
-        hint = did_you_mean(nearest(pattern, TYPES, patterns=True), "`bellhop types` lists all")
-        raise InvalidHandler(
-            f'{label}: no known event type fits "{pattern}"; {hint} '
-            "(allow_unknown=True accepts it all the same)"
-        )
-    return checked
-
-
-def _check_annotation(
-    patterns: list[Pattern], expected: tuple[type[SeamEvent], ...] | None, label: str
-) -> None:
-    if expected is None:
-        return
-    for pattern in patterns:
-        for event_type in pattern.known_types():
-            brought = TYPES[event_type]
-            if not issubclass(brought, expected):
-                names = " | ".join(one.__name__ for one in expected)
-                raise InvalidHandler(
-                    f'{label}: "{pattern.text}" brings {event_type} ({brought.__name__}), '
-                    f"which is not the {names} that its event is annotated with"
-                )
-
-
-def _patterns_of(expected: tuple[type[SeamEvent], ...] | None, label: str) -> list[Pattern]:
-    if expected is None:
-        raise InvalidHandler(
-            f'{label}: @on needs a pattern, as in @on("lock.*"), '
-            "or an event class as the annotation of the event"
-        )
-    if SeamEvent in expected:
-        return [Pattern("*")]
-    found = [name for name, known in TYPES.items() if issubclass(known, expected)]
-    if not found:
-        names = " | ".join(one.__name__ for one in expected)
-        raise InvalidHandler(f"{label}: no known event type is a {names}; give @on a pattern")
-    return [Pattern(name) for name in found]
 
 
 registry = Registry()

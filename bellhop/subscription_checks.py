@@ -10,7 +10,7 @@ from itertools import combinations
 from bellhop.finding import Finding, Level
 from bellhop.ledger import LiveSet, Subscribed
 from bellhop.ledger_checks import MAIL_IS_STUCK
-from bellhop.routing import Pattern
+from bellhop.patterns import fits_any
 from bellhop.times import span
 
 _DEPLOY_TAKES = timedelta(minutes=10)
@@ -169,7 +169,7 @@ def judge_deploy(sets: Sequence[LiveSet], now: datetime) -> Finding:
 
 def _takes(one: LiveSet, name: str) -> bool:
     """Say whether workers take a handler of that name, if their program has it."""
-    return not one.only or any(Pattern(pattern).matches(name) for pattern in one.only)
+    return not one.only or fits_any(one.only, name)
 
 
 def _who_has(name: str, sets: Sequence[LiveSet]) -> str:

@@ -13,7 +13,7 @@ from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.events.subjects import id_fields
 from bellhop.nearest import did_you_mean, nearest
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from bellhop.settings import load_settings
 from bellhop.times import UnreadableTime, read_time, shown
 

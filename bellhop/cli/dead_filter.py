@@ -10,7 +10,7 @@ from bellhop.cli.ids import whole_id
 from bellhop.errors import BellhopError
 from bellhop.events import TYPES
 from bellhop.nearest import did_you_mean, nearest
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 
 if TYPE_CHECKING:
     from bellhop.ledger import DeadLetter, DeadLetters

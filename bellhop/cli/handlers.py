@@ -22,8 +22,9 @@ from bellhop.hooks import Hook
 from bellhop.lifespans import Lifespan
 from bellhop.loading import load_handlers, passed_over_handlers
 from bellhop.nearest import did_you_mean, nearest
+from bellhop.patterns import fits_any
 from bellhop.retries import as_wait
-from bellhop.routing import Pattern, Registry, registry
+from bellhop.routing import Registry, registry
 from bellhop.setting_values import written_duration
 from bellhop.settings import load_settings
 
@@ -98,10 +99,7 @@ def _elsewhere(
         name: one
         for name, one in known.items()
         if registry.get(name) is None
-        and (
-            event_type is None
-            or any(Pattern(text).matches(event_type) for text in one.subscribed.patterns)
-        )
+        and (event_type is None or fits_any(one.subscribed.patterns, event_type))
     }
 
 

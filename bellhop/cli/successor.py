@@ -9,7 +9,8 @@ from bellhop.environment import enter_handlers_environment
 from bellhop.events import TYPES
 from bellhop.hooks import Hook
 from bellhop.loading import HandlersNotLoaded, load_handlers
-from bellhop.routing import Pattern, registry
+from bellhop.patterns import Pattern, fits_any
+from bellhop.routing import registry
 from bellhop.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def tell_differences(old: "Subscribed", new: Successor) -> None:
         others = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
         click.echo(
             f"{new.name} does not match {', '.join(missing[:_NAMED])}{others}, as {old.name} does: "
-            "if any of these wait, it is called with them all the same."
+            "of these, what waits is skipped."
         )
     if not old.paused:
         return
@@ -87,7 +88,6 @@ def _wants_anything(one: "Subscribed") -> bool:
 
 def _not_taken(old: Sequence[str], new: Sequence[str]) -> list[str]:
     """Return the known types of event, and patterns of unknown ones, that only `old` match."""
-    ours, theirs = [Pattern(text) for text in old], [Pattern(text) for text in new]
-    brought = [name for name in TYPES if any(one.matches(name) for one in ours)]
-    brought += [one.text for one in ours if not one.known_types()]
-    return [name for name in brought if not any(one.matches(name) for one in theirs)]
+    brought = [name for name in TYPES if fits_any(old, name)]
+    brought += [pattern for pattern in old if not Pattern(pattern).known_types()]
+    return [name for name in brought if not fits_any(new, name)]

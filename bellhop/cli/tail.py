@@ -20,7 +20,7 @@ from bellhop.cli.listing import listing, print_json
 from bellhop.events.subjects import subjects_of
 from bellhop.handler_state import HandlerState
 from bellhop.logs import get_logger
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 
 if TYPE_CHECKING:
     from bellhop.ledger import Record, Recorded

@@ -20,7 +20,7 @@ from bellhop.events.base import SeamEvent, SeamModel
 from bellhop.events.drift import schema_of
 from bellhop.events.masking import SECRET, secret_names
 from bellhop.nearest import did_you_mean, nearest
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from bellhop.samples import sample
 
 _SENT = ("always", "usually", "sometimes")

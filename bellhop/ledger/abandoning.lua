@@ -17,8 +17,8 @@ local function abandon(handler, event_id, retention)
 end
 
 -- What a handler has in `due`, from `cursor` of ZSCAN on: a list of {member, event_id ('' for a mailbox that
--- is parked), mailbox, when it is due}, and the next cursor. If not all of that can be dealt with in one call,
--- the next one asks from the same cursor on: what was taken out of `due` is not found again.
+-- is parked), mailbox, when it is due}, and the next cursor. If not all of that can be dealt with in one
+-- call, the next one asks from the same cursor on: what was taken out of `due` is not found again.
 local function some_due(handler, cursor)
   local next_cursor, members = unpack(redis.call('ZSCAN', key('due'), cursor, 'COUNT', EVENTS_A_CALL))
   local found = {}
@@ -87,9 +87,9 @@ local function abandon_some_due(handler, cursor, most, retention)
   return events, next_cursor == '0' and '' or next_cursor
 end
 
--- Write down that a handler's mail is abandoned, up to `most` events of it, and no more than a page of `due` is
--- looked at, which may have everybody's retries: `abandoning` says how far that is. Return whether there may
--- be more, and how many events are left of `most`.
+-- Write down that a handler's mail is abandoned, up to `most` events of it. No more than a page of `due` is
+-- looked at, which may have everybody's retries: `abandoning` says how far that is. Return whether there
+-- may be more, and how many events are left of `most`.
 local function abandon_mail(handler, most, retention)
   local _, left = abandon_ready(handler, most, retention)
   if left == 0 then

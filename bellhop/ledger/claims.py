@@ -86,7 +86,6 @@ def settle(
     number: int,
     results: Sequence[SettledMail],
     limits: Sequence[ClaimLimit],
-    *,
     retention: timedelta,
     now_ms: int | None,
 ) -> Call[Settled]:

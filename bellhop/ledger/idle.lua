@@ -1,6 +1,6 @@
 -- idle: a worker with empty hands waits a moment for mail, before its shift ends.
 --
--- To start a shift takes RQ some milliseconds. An idle worker is woken instead: by whoever makes mail
+-- To start a shift takes RQ some milliseconds. An idle worker is woken instead: by the script that makes mail
 -- ready for it (see `wake` in waking), on a list of its own, that it waits at, even if another shift
 -- waits in RQ's queue: perhaps for this worker. When it claims, or its time is up, it is idle no more.
 --

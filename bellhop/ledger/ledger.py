@@ -1,4 +1,4 @@
-"""The ledger for whoever may wait: it only calls the scripts."""
+"""The ledger for callers that may wait: it only calls the scripts."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -44,8 +44,7 @@ class Ledger:
     for tests: without one, the server's clock counts, the only one that all machines share. Every
     method raises `redis.exceptions.RedisError` when Redis cannot do it, and `WrongVersion` if the
     ledger is of another version; then nothing was written, unless the connection broke before the
-    answer came. `vault`: bodies are stored as it seals them;
-    who reads one opens it.
+    answer came. `vault`: bodies are stored as it seals them; who reads one opens it.
     """
 
     def __init__(self, redis: Redis, retention: timedelta, vault: Vault = NO_KEYS) -> None:
@@ -96,12 +95,7 @@ class Ledger:
         """
         return self._run(
             claims.claim(
-                worker,
-                handlers,
-                limits,
-                was_idle=was_idle,
-                settles=settles,
-                now_ms=now_ms,
+                worker, handlers, limits, was_idle=was_idle, settles=settles, now_ms=now_ms
             )
         )
 
@@ -121,7 +115,8 @@ class Ledger:
         because its answer was lost, writes nothing and returns all the mail that the worker holds.
         One that is not the next writes nothing either: it is not `ours`.
         """
-        return self._run(self._settle(worker, handlers, number, results, limits, now_ms))
+        call = claims.settle(worker, handlers, number, results, limits, self.retention, now_ms)
+        return self._run(call)
 
     def ask_to_settle(
         self,
@@ -132,27 +127,8 @@ class Ledger:
         limits: Sequence[ClaimLimit] = (),
     ) -> Asked[Settled]:
         """Send what `settle` would send, and do not wait for the answer."""
-        call = self._settle(worker, handlers, number, results, limits, None)
+        call = claims.settle(worker, handlers, number, results, limits, self.retention, None)
         return Asked(self.redis, call)
-
-    def _settle(
-        self,
-        worker: str,
-        handlers: HandlerSet,
-        number: int,
-        results: Sequence[SettledMail],
-        limits: Sequence[ClaimLimit],
-        now_ms: int | None,
-    ) -> Call[Settled]:
-        return claims.settle(
-            worker,
-            handlers,
-            number,
-            results,
-            limits,
-            retention=self.retention,
-            now_ms=now_ms,
-        )
 
     def idle(
         self,

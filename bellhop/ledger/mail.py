@@ -82,7 +82,7 @@ class ClaimedEvent:
 
     `body` is as it is stored, or `None` if the event's record is gone; of a call of hooks it is
     what `hook_calls.subject` reads. `handlers`: for how many of them it was claimed together.
-    `opened`: what whoever claimed it keeps of it for all of them.
+    `opened`: what the worker that claimed it keeps of it for all of them.
     """
 
     event_id: str

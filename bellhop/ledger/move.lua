@@ -4,11 +4,12 @@
 -- 2. With the first call, nothing new is given to the old one. A new one that nobody has subscribed gets
 --    its patterns, and is paused if it was: so what comes before its first worker is not lost. Until that one
 --    comes it is not forgotten because nothing waits for it.
--- 3. Events go from one name to the other with their records, mailbox by mailbox, some hundred of them at a time.
---    An event that the new handler was given itself is not given to it twice: the old one abandons it.
+-- 3. Events go from one name to the other with their records, mailbox by mailbox, some hundred of them at a
+--    time. An event that the new handler was given itself is not given to it twice: the old one abandons it.
 -- 4. The events of a mailbox go in front of those that wait for the new handler in the same mailbox, but
---    behind those that a worker has in hand. The mailbox is ready, a suspect, or parked as it was. Of a longer
---    one `moving` has the last event that was moved: the next go behind that, whoever moves them.
+--    behind those that a worker has in hand. The mailbox is ready, a suspect, or parked as it was. Of a
+--    longer one `moving` has the last event that was moved: the next go behind that, also if another caller
+--    moves them.
 -- 5. What a worker still holds, which died or is about to stop, comes back within half a minute: until
 --    then, the caller asks again.
 -- 6. Then what is in `due` is moved, a page of that in each call, and is due when it was. Nothing is added to

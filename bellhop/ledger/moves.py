@@ -28,7 +28,7 @@ class StepState(StrEnum):
     HELD = "held"
     """A worker holds mail of it that will come back within half a minute."""
     SEAL = "seal"
-    """Records must be sealed anew first."""
+    """Records must be sealed for the new name first."""
     MORE = "more"
     OVER = "over"
 

@@ -18,7 +18,7 @@ from bellhop.ledger.query import Place, Query
 from bellhop.ledger.recorded import Recorded
 from bellhop.ledger.steps import Steps, take, take_async
 from bellhop.ledger.walk import Walk
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from bellhop.vault import NO_KEYS, Vault
 
 _STRIDE = 500

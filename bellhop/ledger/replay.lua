@@ -5,7 +5,7 @@
 -- 2. The others go to the end of a mailbox of the handler, in the order given.
 -- 3. A dead letter that is replayed is none any more.
 -- 4. The record of the event stays while something of it is open: settle says what then.
--- 5. Until it is handled, or is to be tried again, an entry is in `replaying`: whoever replays sees there
+-- 5. Until it is handled, or is to be tried again, an entry is in `replaying`: the caller sees there
 --    how many wait in mailboxes, and puts in more when few are left. So other mail has few of them before
 --    it. Those in a mailbox that is parked are not in there: the replay of other devices need not wait
 --    until the first is tried again.

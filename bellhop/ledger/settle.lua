@@ -144,7 +144,7 @@ local function write_outcome(handler, mailbox, entry)
   close(event, math.max(number(open) - 1, 0), dead, fields, retention)
 end
 
--- No replay waits for what is in a mailbox that is parked. Whoever replays keeps few entries under way, but
+-- No replay waits for what is in a mailbox that is parked. A replay keeps few entries under way, but
 -- mailboxes may be long.
 local function end_replays(handler, mailbox)
   for _, entry in ipairs(redis.call('SMEMBERS', key('replaying'))) do

@@ -1,9 +1,9 @@
 -- sweep: what the foreman does every second.
 --
--- 0. If the server's clock jumped, all that was due before is put off by as much, and leases are counted
---    anew. The foreman knows it by its own clock, and how many jumps there were when it last swept: so each
---    jump is made up for once, however many foremen there are. One that has just come knows it if somebody
---    has swept in the future.
+-- 0. If the server's clock jumped, all that was due before is put off by as much, and every worker has a
+--    whole lease again. The foreman knows it by its own clock, and how many jumps there were when it last
+--    swept: so each jump is made up for once, however many foremen there are. One that has just come knows
+--    it if somebody has swept in the future.
 -- 1. The foreman's own workers live: their leases are renewed, whatever their handlers do, and their
 --    handlers were seen. A worker that no pool reported within half a minute is forgotten, and so is its
 --    set of handlers if no other worker has it. But if no foreman has swept for five seconds, Redis was
@@ -40,7 +40,7 @@ local now = clock(ARGV[1])
 local retention = tonumber(ARGV[4])
 local told = cjson.decode(ARGV[8])
 
-local function put_off(name, by)
+local function add_to_times(name, by)
   local all = redis.call('ZRANGE', key(name), 0, -1, 'WITHSCORES')
   for i = 1, #all, 2 do
     redis.call('ZADD', key(name), all[i + 1] + by, all[i])
@@ -48,7 +48,7 @@ local function put_off(name, by)
 end
 
 -- Mail of who lives is not to be freed: each has a whole lease to be reported again.
-local function count_leases_anew()
+local function renew_all_leases()
   for name, time in pairs({leases = now + LEASE, alive = now}) do
     for _, worker in ipairs(redis.call('ZRANGE', key(name), 0, -1)) do
       redis.call('ZADD', key(name), time, worker)
@@ -63,9 +63,9 @@ if known < 0 then
   jumped, known = swept - now > FOREMAN_GONE_AFTER and now - swept or 0, jumps
 end
 if jumped ~= 0 and jumps == known then
-  count_leases_anew()
-  put_off('seen', jumped)
-  put_off('unfetched', jumped)
+  renew_all_leases()
+  add_to_times('seen', jumped)
+  add_to_times('unfetched', jumped)
   redis.call('INCRBY', key('put_off'), jumped) -- as one: `due` may have hundreds of thousands
   for _, member in ipairs(redis.call('SMEMBERS', key('due_since'))) do
     redis.call('ZADD', key('due'), 'XX', 'INCR', -jumped, member)
@@ -83,7 +83,7 @@ local function cut_to(name, latest)
 end
 
 if now - swept > FOREMAN_GONE_AFTER then
-  count_leases_anew()
+  renew_all_leases()
   local forget_after = tonumber(ARGV[5])
   local not_before = now - forget_after + math.min(forget_after, TO_START_AGAIN)
   for _, handler in ipairs(redis.call('ZRANGE', key('seen'), '-inf', not_before, 'BYSCORE')) do

@@ -16,7 +16,7 @@ from bellhop.ledger import keys
 from bellhop.ledger.entries import About
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.steps import Command, Steps
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 
 _SHORTEST = 32
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def _once_in(case: Case) -> Iterator[Violation]:
         if len(accepted) > 1:
             yield Violation(Clause.ONCE_IN, (event_id,), "", f"accepted {len(accepted)} times")
         elif accepted and case.accepted[event_id] < accepted[0].sent:
-            what = "accepted anew, when it had been answered 2xx before"
+            what = "accepted again, when it had been answered 2xx before"
             yield Violation(Clause.ONCE_IN, (event_id,), "", what)
         for one in deliveries:
             if one.answer == "duplicate" and not _came_before(case, one):

@@ -99,7 +99,7 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Paused:
-    """A time in which a handler was paused, by hand, as far as whoever did it knows."""
+    """A time in which a handler was paused, by hand, as far as the one who did it knows."""
 
     handler: str
     since: float

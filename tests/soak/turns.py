@@ -27,16 +27,16 @@ def overtakings(
 
     `line`: the runs of a handler for each event of a device, in the order of acceptance.
     """
-    anew: dict[tuple[str, str], list[float]] = defaultdict(list)
+    given_again: dict[tuple[str, str], list[float]] = defaultdict(list)
     for one in resumed:
-        anew[one.event_id, one.handler].append(one.since)
+        given_again[one.event_id, one.handler].append(one.since)
     begun = sorted(
         ((run.began, place, run) for place, runs in enumerate(line) for run in runs),
         key=lambda one: one[:2],
     )
     for place, runs in enumerate(line):
         for run, following in pairwise(runs):
-            breaks = anew.get((run.event_id, run.handler), ())
+            breaks = given_again.get((run.event_id, run.handler), ())
             if any(run.began < since <= following.began for since in breaks):
                 continue
             if not _in_one_turn(run, following, excuses):

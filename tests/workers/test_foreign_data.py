@@ -282,7 +282,7 @@ def test_a_key_of_another_type_is_put_aside(scene: Scene, name: str, other_type:
 def _all_others_are_handled(scene: Scene) -> None:
     """Three events beside the one that may be spoilt, each by both handlers, once and in order.
 
-    And whoever looks can still do so.
+    And it can still be looked at.
     """
     for handler in ("strict", "other"):
         handled = [event_id for name, event_id in scene.seen if name == handler]

@@ -31,7 +31,7 @@ def _collected() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Suspend:
-    """Hand a number to whoever drives the coroutine, and note what comes back."""
+    """Hand a number to the driver of the coroutine, and note what comes back."""
 
     number: int
 

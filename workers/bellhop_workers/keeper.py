@@ -28,8 +28,8 @@ class Keeper:
     """Looks after one shift.
 
     `under_way` returns the runs that have begun, and since when; `in_main`, the one in the main
-    thread, and since when. `patience`: seconds after the time to stop that a
-    handler which no interrupt reaches has its worker ended, its mail given back.
+    thread. `patience`: seconds after the time to stop that a handler which no interrupt reaches has
+    its worker ended, its mail given back.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ from bellhop.ledger import (
 )
 from bellhop.ledger.handled import UnreadableRecord
 from bellhop.logs import get_logger
-from bellhop.routing import fits_any
+from bellhop.patterns import fits_any
 from bellhop.vault import Kind, Sealed, Vault
 from bellhop_workers.outcomes import Skip
 from bellhop_workers.records import Attempts, cut

@@ -324,7 +324,7 @@ def test_what_the_new_name_does_not_match_is_told_before_the_question(
 ) -> None:
     Deploy(ledger, audit("lock.*")).end()
     Deploy(ledger, Subscription("doors.log", ["lock.un*"]), worker="w-2")
-    told = "doors.log does not match lock.access_denied, lock.locked, as doors.audit does: if any"
+    told = "doors.log does not match lock.access_denied, lock.locked, as doors.audit does: of "
     refused = run("handlers", "move", "doors.audit", "doors.log", answer="n\n")
     assert told in refused.stdout
     Deploy(ledger, Subscription("doors.log", ["lock.*"]), worker="w-2")

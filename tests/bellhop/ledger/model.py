@@ -17,7 +17,8 @@ What it promises:
 3. Only the holder of a mailbox takes entries out, in order; anyone may add to its end.
 4. A settle is written once, however often it comes, and never for a worker that lost its lease.
 5. A worker is given mail of handlers that it has, and nothing beside an entry that may kill it.
-6. Whoever makes mail ready is told to enqueue a shift, unless one waits or an idle worker is woken.
+6. The caller that makes mail ready is told to enqueue a shift, unless one waits or an idle worker
+   is woken.
 7. What waits for a handler that no worker has stays, and is abandoned when that is too long so, or
    moved to another handler.
 8. Of a set with two workers or more, one is left for handlers that are not slow.

@@ -7,7 +7,7 @@ from typing import Any
 
 from bellhop.hooks import END_OF_CALL
 from bellhop.ledger import HandlerSet
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from tests.bellhop.ledger.values import Box, Draining, Event, SeenDrift, Subscribed, names_of
 
 INTERRUPTED_BEFORE_ALONE = 2

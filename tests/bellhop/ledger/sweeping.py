@@ -83,7 +83,7 @@ class Sweeping(Settling):
         since, self.due_since = self.due_since, set()
         if not jumped or jumps != self.jumps:
             return
-        self._count_leases_anew(now)
+        self._renew_all_leases(now)
         for entry in self.due.keys() - since:
             self.due[entry] += jumped
         for one in self.subscriptions.values():
@@ -97,7 +97,7 @@ class Sweeping(Settling):
         In the future nobody was spoken for: the clock was set back.
         """
         if self.swept is not None and now - self.swept > GONE_AFTER_MS:
-            self._count_leases_anew(now)
+            self._renew_all_leases(now)
             grace = forget_after - min(forget_after, TO_START_AGAIN)
             for one in self.subscriptions.values():
                 one.seen = max(one.seen, now - round(grace.total_seconds() * 1000))
@@ -106,7 +106,7 @@ class Sweeping(Settling):
         for worker, spoken in self.alive.items():
             self.alive[worker] = min(spoken, now)
 
-    def _count_leases_anew(self, now: int) -> None:
+    def _renew_all_leases(self, now: int) -> None:
         self.leases = dict.fromkeys(self.leases, now + LEASE_MS)
         self.alive = dict.fromkeys(self.alive, now)
 

@@ -89,7 +89,7 @@ def test_if_the_clock_was_set_back_while_no_foreman_was_there_the_first_one_sees
 
 
 @jumps
-def test_leases_are_counted_anew(desk: Desk, jump: int) -> None:
+def test_each_worker_has_a_whole_lease_again(desk: Desk, jump: int) -> None:
     desk.deliver("e1")
     desk.claim("v")
     desk.now += 1_000

@@ -108,7 +108,7 @@ def test_a_worker_that_nobody_spoke_for_has_no_handler_any_more(post: Post) -> N
     post.begin("other", "two")
     post.now += 31_000
     post.sweep(alive=["other"])
-    post.begin("third", "two", "three")  # its set is worked out anew
+    post.begin("third", "two", "three")  # its set is worked out again
     assert post.forget("one")[-1].state is StepState.OVER
     post.end("third")
     assert subscribed(post.redis) == {"two", "three"}

@@ -15,7 +15,7 @@ from bellhop.ledger import (
     read_subscriptions,
     workers_alive,
 )
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from tests.bellhop.ledger.conftest import (
     BELL,
     LOG,

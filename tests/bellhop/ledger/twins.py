@@ -22,7 +22,7 @@ from bellhop.ledger import (
     Step,
     Subscription,
 )
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 from tests.bellhop.ledger import snapshot
 from tests.bellhop.ledger.model import LedgerModel
 from tests.bellhop.ledger.settling import OPEN
@@ -153,7 +153,7 @@ class Twins(RuleBasedStateMachine):
             assert self.found[name] == expected, f"{name} is {self.found[name]}, not {expected}"
 
     def enqueue(self, fingerprints: Sequence[str]) -> None:
-        """Put shifts into RQ's queue, as whoever is told so does, unless it dies before."""
+        """Put shifts into RQ's queue, as the one that is told so does, unless it dies before."""
         self.model.queued.update(one for one in fingerprints if next(self.numbers) % 4)
 
     # What was seen
@@ -226,7 +226,7 @@ class Twins(RuleBasedStateMachine):
                 written.append(found)
 
     def note_opened(self, event_id: str, handler: str, record: str) -> None:
-        """Take note that an event is given to a handler anew."""
+        """Take note that an event is given to a handler again."""
         self.outcomes[event_id, handler] = [record]
         self.runs[event_id, handler] = 0
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bellhop.events import Drift
 from bellhop.ledger import HandlerSet
-from bellhop.routing import Pattern
+from bellhop.patterns import Pattern
 
 RETENTION_MS = 14 * 24 * 3600 * 1000
 

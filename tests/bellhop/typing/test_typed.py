@@ -15,7 +15,8 @@ from bellhop import events, typed
 from bellhop.events import TYPES, EventType, SeamEvent, parse
 from bellhop.handler import Context
 from bellhop.options import Options
-from bellhop.routing import Pattern, Registry, on
+from bellhop.patterns import Pattern
+from bellhop.routing import Registry, on
 
 RESOURCES_AND_SUCH = {
     ".".join([*parts[:depth], "*"])
