@@ -14,6 +14,9 @@ BATCH = 0.25
 
 MOST_ENTRIES = 500
 
+_MOST_WAITING = 2 * MOST_ENTRIES
+"""Entries of an async handler that wait for a place: half are claimed while half are run."""
+
 _AT_FIRST = BATCH / 25
 """Seconds that an entry is taken to need before any was run."""
 
@@ -108,7 +111,7 @@ class RunTimes:
         """Return how many entries of an async handler may run, or wait for a place."""
         seconds = self.seconds_of(handler)
         wait = int(BATCH * self._concurrency / max(seconds, 1e-6)) if seconds < BATCH else 0
-        return self._concurrency + min(wait, MOST_ENTRIES)
+        return self._concurrency + min(wait, _MOST_WAITING)
 
     def _batch_of(self, handler: Handler, most: int) -> int:
         """Return how many entries of a handler are a batch, one at least."""
