@@ -30,6 +30,9 @@ CLAIM = load("claiming", "claim")
 SETTLE = load("claiming", "subscribing", "hooks", "settle")
 IDLE = load("idle")
 
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
+"""Writes names as they were read, whatever bytes they are: see `_read_text`."""
+
 _TAKEN = re.compile(r"NAMETAKEN (\S+) (\S+) (.*)")
 
 
@@ -124,9 +127,8 @@ def _limits_json(limits: Sequence[ClaimLimit]) -> str:
 
 
 def _results_json(results: Sequence[SettledMail]) -> bytes:
-    """Return results as the script reads them: names as they were read, whatever bytes they are."""
-    settled = [_settled_mail(one) for one in results]
-    text = json.dumps(settled, ensure_ascii=False, separators=(",", ":"))
+    """Return results as the script reads them."""
+    text = _JSON.encode([_settled_mail(one) for one in results])
     return text.encode(errors="surrogateescape")
 
 

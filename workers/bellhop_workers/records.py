@@ -13,6 +13,7 @@ is marked "uncounted" there: `uncounted` is how many there were, and no other nu
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import takewhile
 from typing import Any
@@ -42,6 +43,9 @@ _KNOWN = frozenset(
 )
 """What a record has of which something is known. What another version put there is left alone."""
 
+_NOTHING: Mapping[str, Any] = {"state": HandlerState.WAITING, "attempts": ()}
+"""What is read of a handler that has not tried the event yet."""
+
 
 class Attempts:
     """The attempts so far of one handler with one event. `vault` seals what the handler said.
@@ -56,8 +60,8 @@ class Attempts:
     ) -> None:
         self._event_id = event_id
         self._vault = vault
-        self._read: dict[str, Any] = {"state": HandlerState.WAITING, "attempts": []}
-        self._attempts: list[list[Any]] = []
+        self._read: Mapping[str, Any] = _NOTHING
+        self._attempts: Sequence[list[Any]] = ()
         self._before = 0
         self._forgiven: int | None = None
         self._replayed: int | None = None

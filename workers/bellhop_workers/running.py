@@ -7,7 +7,6 @@ import contextvars
 import decimal
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NoReturn
@@ -21,6 +20,7 @@ from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Handler, HandlerTimeout
 from bellhop.ledger import Outcome
 from bellhop_workers import alarm
+from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.outcomes import Skip, outcome_of
 from bellhop_workers.records import Attempts
 from bellhop_workers.surroundings import Surroundings
@@ -113,11 +113,11 @@ class Run:
             raise Skip(reason)
 
 
-def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) -> Outcome | None:
+def run_sync(run: Run, deadlines: Deadlines, surroundings: Surroundings) -> Outcome | None:
     """Call a sync handler in the main thread, where its timeout can interrupt it.
 
-    `stop` tells, on the monotonic clock, when this worker must let go of it. Returns `None` if it
-    was interrupted for that: then it counts as not run.
+    `deadlines` tell when this worker must let go of it. Returns `None` if it was interrupted for
+    that: then it counts as not run.
     """
     failpoint("handler.before")
     surroundings.enter(run.handler)
@@ -126,7 +126,7 @@ def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) ->
     try:
         try:
             alarm.set(run.handler.timeout)
-            if (moment := stop()) < math.inf:  # who sets it from now on finds the alarm
+            if (moment := deadlines.stop) < math.inf:  # who sets it from now on finds the alarm
                 alarm.hasten(moment)
             check_result(contextvars.copy_context().run(run.call))
         except HandlerTimeout:
@@ -143,7 +143,7 @@ def run_sync(run: Run, stop: Callable[[], float], surroundings: Surroundings) ->
         end_forked(run, error)
     took = time.perf_counter() - clock
     surroundings.leave(run.handler, took, error)
-    if error is not None and _is_early(run, error, took) and time.monotonic() >= stop():
+    if error is not None and _is_early(run, error, took) and time.monotonic() >= deadlines.stop:
         return None
     outcome = outcome_of(run, error, started, took * 1000)
     failpoint("handler.after")

@@ -243,22 +243,19 @@ class Shift:
         self._runtime.stopping = True
 
     def _run(self, run: Run) -> Outcome | None:
-        deadlines, note, began = (
-            self._runtime.deadlines,
-            self._runtime.running_notes.main,
-            time.monotonic(),
-        )
+        runtime, began = self._runtime, time.monotonic()
+        deadlines, note = runtime.deadlines, runtime.running_notes.main
         self._running = (run, began)
         deadlines.set_main(run.deadline(began))
         note.write(run.entry)
         try:
-            return run_sync(run, lambda: deadlines.stop, self._runtime.surroundings)
+            return run_sync(run, deadlines, runtime.surroundings)
         finally:
             note.clear()
             deadlines.shift_goes_on()
             deadlines.set_main(math.inf)
             self._running = None
-            self._runtime.usage.count()
+            runtime.usage.count()
 
     def _claims_ahead(self) -> bool:
         """Say whether Redis is to settle and claim while what is in hand is run.
