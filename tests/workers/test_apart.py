@@ -26,6 +26,7 @@ def later(handler: Callable[[Any], None]) -> Callable[[Any], Any]:
     return awaited
 
 
+AsKind = Callable[[Callable[[Any], None]], Callable[[Any], Any]]
 KINDS = pytest.mark.parametrize("as_kind", [lambda handler: handler, later], ids=["sync", "async"])
 
 
@@ -171,7 +172,7 @@ def test_an_async_handler_with_all_its_places_taken_keeps_no_other_waiting(ledge
     assert {place.state(one) for one in events} == {"done"}
 
 
-# A sync handler that blocks the main thread
+# A handler that blocks the main thread, or the event loop
 
 
 def test_while_a_sync_handler_blocks_the_worker_its_async_ones_get_new_mail(
@@ -197,11 +198,15 @@ def test_while_a_sync_handler_blocks_the_worker_its_async_ones_get_new_mail(
     assert workplace.state(blocking) == "done"
 
 
-def test_what_a_blocked_worker_has_not_begun_is_run_by_another_one(workplace: Workplace) -> None:
+@KINDS
+def test_what_a_blocked_worker_has_not_begun_is_run_by_another_one(
+    workplace: Workplace, as_kind: AsKind
+) -> None:
     ran: list[tuple[str, str]] = []
     other = workplace.next_worker()
 
     @workplace.on("lock.*", name="blocks", timeout=A_WHILE, attempts=1)
+    @as_kind
     def blocks(event: LockEvent) -> None:
         ran.append(("blocks", event.event_id))
         if event.event_id == blocking:
@@ -209,7 +214,11 @@ def test_what_a_blocked_worker_has_not_begun_is_run_by_another_one(workplace: Wo
                 other.work()
                 time.sleep(0.01)
 
-    workplace.on("lock.*", name="quick")(lambda event: ran.append(("quick", event.event_id)))
+    @workplace.on("lock.*", name="quick")
+    @as_kind
+    def quick(event: LockEvent) -> None:
+        ran.append(("quick", event.event_id))
+
     workplace.next_worker("third").work()  # of three, one begins with nothing that is slow
     blocking = workplace.deliver(device="slow")
     others = [workplace.deliver(device=f"d{number}") for number in range(3)]
@@ -222,14 +231,16 @@ def test_what_a_blocked_worker_has_not_begun_is_run_by_another_one(workplace: Wo
     assert {workplace.state(one) for one in [blocking, *others]} == {"done"}
 
 
+@KINDS
 def test_a_device_whose_handler_blocks_has_that_handlers_next_events_wait(
-    workplace: Workplace,
+    workplace: Workplace, as_kind: AsKind
 ) -> None:
     order: list[str] = []
     other = workplace.next_worker()
     gave_back = threading.Event()
 
     @workplace.on("lock.*", timeout=A_WHILE, attempts=1)
+    @as_kind
     def blocks(event: LockEvent) -> None:
         if event.event_id == first:
             while not gave_back.is_set():
@@ -304,21 +315,27 @@ def test_what_came_before_any_worker_is_given_to_the_first_that_comes(
     assert seen == events
 
 
+@KINDS
 def test_of_a_handler_that_blocks_a_worker_the_last_other_one_begins_nothing(
-    workplace: Workplace,
+    workplace: Workplace, as_kind: AsKind
 ) -> None:
     """Else it would be blocked, too, and what is quick would wait."""
     ran: list[str] = []
     other = workplace.next_worker()
 
     @workplace.on("lock.*", name="blocks", timeout=A_WHILE, attempts=1)
+    @as_kind
     def blocks(event: LockEvent) -> None:
         ran.append("blocks")
         while ran.count("quick") < 3:
             other.work()
             time.sleep(0.01)
 
-    workplace.on("lock.*", name="quick")(lambda event: ran.append("quick"))
+    @workplace.on("lock.*", name="quick")
+    @as_kind
+    def quick(event: LockEvent) -> None:
+        ran.append("quick")
+
     other.work()
     for number in range(3):
         workplace.deliver(device=f"d{number}")

@@ -37,6 +37,7 @@ class AsyncRun:
         "_context",
         "_error",
         "_expired",
+        "_not_begun",
         "_note",
         "_started_ms",
         "_task",
@@ -62,6 +63,7 @@ class AsyncRun:
         """On the monotonic clock, when it began, and when its worker is ended if it still runs."""
         self.interrupted = False
         """Whether this worker let go of it: then it counts as not run."""
+        self._not_begun = [True]  # who takes it out, in any thread, decides whether it begins
         self._expired = False
         self._error: BaseException | None = None
         self._started_ms = 0
@@ -81,6 +83,14 @@ class AsyncRun:
         self.interrupted = True
         if self.began < math.inf:  # else its coroutine would not run at all, and nobody be told
             self._task.cancel()
+
+    def take_back(self) -> bool:
+        """Have it not begin, unless it has begun; return which. May be called from any thread."""
+        try:
+            self._not_begun.pop()
+        except IndexError:
+            return False
+        return True
 
     def outcome(self) -> Outcome | None:
         """Return what became of it, or `None` if it counts as not run."""
@@ -103,7 +113,8 @@ class AsyncRun:
     async def _await(self) -> None:
         failpoint("async_handler.before")
         self._started_ms, self.began = now_ms(), time.monotonic()
-        if self.interrupted:
+        if self.interrupted or not self.take_back():
+            self.interrupted = True
             self._error = asyncio.CancelledError()
         else:
             self.deadline = self.run.deadline(self.began)

@@ -111,8 +111,14 @@ class Batch:
         for asked in self._ledger.asked_for:
             at_work[asked.handler] += asked.mailboxes
             in_hand[asked.handler] += asked.entries
-        limits = list(run_times.async_limits(in_hand, at_work))
-        return [*limits, *run_times.sync_limits(at_work)] if with_sync else limits
+        limits = list[ClaimLimit]()
+        if self._runtime.loop.is_blocked:
+            limits += run_times.limits_of_blocked()
+        else:
+            limits += run_times.async_limits(in_hand, at_work)
+        if with_sync:
+            limits += run_times.sync_limits(at_work)
+        return limits
 
     def sees_mail(self, *, with_sync: bool = True) -> bool:
         """Whether there may be mail to claim, as far as that can be asked quickly.
@@ -136,7 +142,8 @@ class Batch:
     ) -> None:
         """Write results, give back mailboxes that are through, and claim more.
 
-        `give_back`: those that have not begun, too. `age`: only if it was not done for so long.
+        `give_back`: those that have not begun, too; those of async handlers are anyway while
+        something blocks the event loop. `age`: only if it was not done for so long.
         Raises `LeaseLost`, and whatever went wrong with an earlier settle.
         """
         with self._lock:
@@ -220,9 +227,10 @@ class Batch:
             for mailbox in self._mailboxes.values()
             if mailbox.begun and (result := mailbox.collect())
         ]
-        if give_back:
-            waiting = [*_take_all(self.line), *self._runtime.loop.take_waiting()]
-            results += [mailbox.collect_last() for mailbox in waiting]
+        waiting = _take_all(self.line) if give_back else []
+        if give_back or self._runtime.loop.is_blocked:
+            waiting += self._runtime.loop.take_waiting()
+        results += [mailbox.collect_last() for mailbox in waiting]
         for result in results:
             if result.give_back is not GiveBack.KEEP:
                 del self._mailboxes[result.handler, result.mailbox]

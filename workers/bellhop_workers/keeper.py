@@ -45,6 +45,7 @@ class Keeper:
         self._under_way = under_way
         self._in_main = in_main
         self._told_slow: Run | None = None
+        self._told_blocks = ""
         self._patience = patience
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -88,6 +89,7 @@ class Keeper:
         handler in the main thread is slow, so that one of them begins with no mail of it.
         """
         try:
+            self._look_at_loop()
             if self._batch:
                 limits = NOTHING if self._is_stopping else self._batch.limits(with_sync=False)
                 run, began = self._in_main() or (None, math.inf)
@@ -108,6 +110,26 @@ class Keeper:
             )
             return False
         return True
+
+    def _look_at_loop(self) -> None:
+        """If a handler blocks the event loop, have others run what waits for it."""
+        runtime = self._runtime
+        if not runtime.loop.look():
+            self._told_blocks = ""
+            return
+        entry = runtime.running_notes.loop.read()
+        event_id, _, name = entry.rpartition(" ")
+        handler = runtime.registry.get(name)
+        if handler:  # told with the mail that is given back: not all workers are to be blocked
+            runtime.run_times.learn_that_it_blocks(handler)
+        runtime.loop.is_blocked = True
+        if handler and entry != self._told_blocks:
+            self._told_blocks = entry
+            _log.warning(
+                "an async handler blocks the event loop: others wait until it awaits or returns",
+                handler=name,
+                event_id=event_id,
+            )
 
     def _tell_what_runs(self) -> bool:
         """Tell which handlers the worker waits for before it stops, if it does."""

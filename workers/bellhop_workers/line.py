@@ -20,8 +20,8 @@ class Line:
         self.waiting: deque[ClaimedMailbox] = deque()
         self.at_work = 0
         """How many mailboxes have a place."""
-        self.runs: dict[AsyncRun, None] = {}
-        """In the order in which they begin."""
+        self.runs: dict[AsyncRun, ClaimedMailbox] = {}
+        """With the mailbox of each, in the order in which they begin."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property

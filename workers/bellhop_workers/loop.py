@@ -36,6 +36,9 @@ The main thread settles and claims between short waits for Redis: after each it 
 for so long while the loop is busy, and then the loop, since nothing more was claimed.
 """
 
+_BLOCKED = 1.0
+"""Seconds in which nothing else on the loop gets its turn, after which it is blocked."""
+
 _log = get_logger("workers")
 
 
@@ -55,6 +58,9 @@ class HandlerLoop:
         """Mailboxes with which something went wrong that is no handler's fault, or `sealed`."""
         self.fault = ""
         """What the process turned out to lack, when a handler was run."""
+        self.is_blocked = False
+        """Whether something keeps the loop from all else. Set by who looks, until a run ends."""
+        self._asked_at: float | None = None
         self._deadlines = deadlines
         self._usage = usage
         self._note = note
@@ -109,8 +115,19 @@ class HandlerLoop:
         self._few, self._told = self._entries_left // 2, False
         self.call(self._fill_places)
 
+    def look(self) -> bool:
+        """Return whether the loop does not answer. To be called every quarter of a second."""
+        if self._asked_at is not None:
+            return time.monotonic() - self._asked_at > _BLOCKED
+        if self._loop:
+            self._asked_at = time.monotonic()
+            self.call(self._answer)
+        return False
+
     def take_waiting(self) -> list[ClaimedMailbox]:
-        """Take away all mailboxes that have not begun. May be called from any thread."""
+        """Take away all mailboxes that wait for a place; and while the loop is blocked, those with
+        a place whose next run has not begun. May be called from any thread.
+        """
         taken = []
         for line in list(self._lines.values()):
             while line.waiting:
@@ -120,7 +137,18 @@ class HandlerLoop:
                     break
         with self._lock:
             self._taken_away += sum(mailbox.entries_left for mailbox in taken)
-        return taken
+        return [*taken, *self._take_not_begun()] if self.is_blocked else taken
+
+    def _take_not_begun(self) -> list[ClaimedMailbox]:
+        """Take back runs that have not begun, and return their mailboxes.
+
+        They keep their places until the loop comes to them: only then it is through with them.
+        """
+        runs = [one for line in list(self._lines.values()) for one in line.runs.copy().items()]
+        return [mailbox for run, mailbox in runs if run.take_back()]
+
+    def _answer(self) -> None:
+        self._asked_at, self.is_blocked = None, False
 
     def wait(self, seconds: float) -> bool:
         """Wait until few entries are left, and return whether that is so; at most so long."""
@@ -204,7 +232,7 @@ class HandlerLoop:
             if run:
                 ended = partial(self._end, mailbox, line)
                 begun = partial(self._begun, line)
-                line.runs[AsyncRun(run, begun, ended, self._context, self._note)] = None
+                line.runs[AsyncRun(run, begun, ended, self._context, self._note)] = mailbox
                 return
             if mailbox.sealed:
                 self.failed.append(mailbox)
@@ -227,6 +255,7 @@ class HandlerLoop:
     def _end(self, mailbox: ClaimedMailbox, line: Line, ended: AsyncRun) -> None:
         """Record the outcome of a run, and go on with its mailbox."""
         line.runs.pop(ended, None)
+        self.is_blocked = False
         if ended.deadline <= self._first:
             self._set_first(min(one.first_deadline for one in self._lines.values()))
         try:

@@ -1,5 +1,7 @@
 """How much mail a worker claims: about a quarter of a second's work, by what its handlers take."""
 
+import math
+import time
 from collections.abc import Iterable, Mapping
 
 from bellhop.handler import Handler
@@ -8,6 +10,9 @@ from bellhop.routing import Registry
 
 SLOW = 1.0
 """Seconds of a run of a sync handler that keep others waiting for long."""
+
+_BLOCKS_FOR = 60.0
+"""Seconds for which an async handler that blocked the event loop is taken to do so again."""
 
 BATCH = 0.25
 """Seconds of work that a worker claims at a time."""
@@ -34,11 +39,16 @@ class RunTimes:
         self._registry = registry
         self._concurrency = concurrency
         self._seconds: dict[str, float] = {}
+        self._blocked_at: dict[str, float] = {}
 
     def learn(self, handler: Handler, seconds: float, entries: int = 1) -> None:
         """Take note of how long a handler took for so many entries, one after the other."""
         before = self.seconds_of(handler)
         self._seconds[handler.name] = (before + seconds / max(entries, 1)) / 2
+
+    def learn_that_it_blocks(self, handler: Handler) -> None:
+        """Take note that an async handler keeps the event loop from all else."""
+        self._blocked_at[handler.name] = time.monotonic()
 
     def sync_limits(self, at_work: Mapping[str, int]) -> Iterable[ClaimLimit]:
         """Return how much to claim for sync handlers, which run one after the other.
@@ -62,20 +72,31 @@ class RunTimes:
             )
 
     def limit_of_slow(self, handler: Handler) -> ClaimLimit:
-        """Return a limit that claims nothing, and says that a sync handler keeps its worker."""
+        """Return a limit that claims nothing, and says that a handler keeps its worker."""
         return ClaimLimit(handler.name, 0, 0, 0, slow=self._keeps_others_waiting(handler))
 
+    def limits_of_blocked(self) -> Iterable[ClaimLimit]:
+        """Return limits that claim nothing, for async handlers that block the event loop."""
+        return [self.limit_of_slow(one) for one in self._registry if self._blocks(one)]
+
     def _is_slow(self, handler: Handler) -> bool | None:
-        """Whether quick sync handlers would wait long for this one; `None` if it is hard to say."""
+        """Whether quick handlers would wait long for this one; `None` if it is hard to say."""
         seconds = self._seconds.get(handler.name)
-        if seconds is None or SLOW / 2 < seconds < SLOW:
+        if handler.is_async and self._blocks(handler):
+            return self._keeps_others_waiting(handler)
+        if seconds is None or (handler.is_async and seconds >= SLOW) or SLOW / 2 < seconds < SLOW:
             return None
         return seconds >= SLOW and self._keeps_others_waiting(handler)
 
     def _keeps_others_waiting(self, slow: Handler) -> bool:
-        """Whether there are quick sync handlers, which a slow one would keep waiting."""
-        others = [one for one in self._registry if not one.is_async and one is not slow]
-        return any(self.seconds_of(one) < SLOW for one in others)
+        """Whether there are quick handlers of its kind, which a slow one would keep waiting."""
+        others = [one for one in self._registry if one.is_async is slow.is_async]
+        return any(self.seconds_of(one) < SLOW for one in others if one is not slow)
+
+    def _blocks(self, handler: Handler) -> bool:
+        """Whether an async handler is one that blocks the event loop."""
+        blocked_at = self._blocked_at.get(handler.name, -math.inf)
+        return time.monotonic() < blocked_at + _BLOCKS_FOR
 
     def async_limits(
         self, in_hand: Mapping[str, int], at_work: Mapping[str, int]
@@ -104,7 +125,7 @@ class RunTimes:
                     share,
                     is_async=True,
                     past=one.wants_context,
-                    slow=False,
+                    slow=self._is_slow(one),
                 )
 
     def _room(self, handler: Handler) -> int:
