@@ -49,20 +49,24 @@ def test_an_alarm_does_not_wait_for_a_slow_handler_of_the_same_door(
 
 HANGS_FROM_NOW_ON = """
 @on("lock.unlocked", name="hangs")
-def hangs(event):
+{kind}def hangs(event):
     if os.path.exists("hanging"): time.sleep(2)
     ran("over", event.event_id)
 
 @on("access_code.failed_to_set_on_device", name="tell")
-def tell(event): ran("tell", time.time() - event.occurred_at.timestamp())
+{kind}def tell(event): ran("tell", time.time() - event.occurred_at.timestamp())
 """
 
 
+@pytest.mark.parametrize("kind", ["", pytest.param("async ", marks=pytest.mark.long)])
 def test_when_a_quick_handler_begins_to_hang_an_alarm_waits_for_one_of_its_runs_at_most(
-    house: House,
+    house: House, kind: str
 ) -> None:
-    """Both workers may be at it by then, each for another door; then one is left for the alarm."""
-    house.handlers(HANGS_FROM_NOW_ON)
+    """Both workers may be at it by then, each for another door; then one is left for the alarm.
+
+    An async one that does not await blocks the event loop.
+    """
+    house.handlers(HANGS_FROM_NOW_ON.format(kind=kind))
     house.start("receiver")
     house.start("worker", "-n", "2")
     house.await_ready()
