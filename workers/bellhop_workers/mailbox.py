@@ -7,6 +7,7 @@ Its results may be collected from any.
 
 from bisect import insort
 from collections import deque
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -78,7 +79,9 @@ class ClaimedMailbox:
 
         Its outcome is to be recorded before the next one is asked for.
         """
-        self.begun = True
+        if not self.begun:
+            self.begun = True
+            self._read_ahead()
         while self._entries and not self._stopping:
             run = self._open(self._entries[0])
             if run:
@@ -183,6 +186,15 @@ class ClaimedMailbox:
             self._give_up(attempts, claimed, cut(f"cannot be read any more: {error}"))
         return None
 
+    def _read_ahead(self) -> None:
+        """Read all events of the mailbox at one go: between runs each would take several times as long.
+
+        What cannot be read is left to its turn.
+        """
+        for entry in self._entries:
+            with suppress(Exception):
+                read_event(entry.event, self._vault)
+
     def _run_of(self, claimed: ClaimedEvent, attempts: Attempts) -> Run:
         """Return the run of an entry that can be read.
 
@@ -246,6 +258,15 @@ def _is_wanted(handler: Handler, claimed: ClaimedEvent) -> bool:
 def own_event(claimed: ClaimedEvent, vault: Vault) -> tuple[SeamEvent, bytes]:
     """Return a claimed event as an object that is one handler's own, and the body as it came.
 
+    Raises as `read_event` does.
+    """
+    event, body = read_event(claimed, vault)
+    return (event if claimed.handlers == 1 else copy_of(event)), body
+
+
+def read_event(claimed: ClaimedEvent, vault: Vault) -> tuple[SeamEvent, bytes]:
+    """Read a claimed event, once for all handlers, and return it with the body as it came.
+
     Raises `Sealed` if this worker lacks the key, `Skip` if it is no event, and whatever is wrong
     with it.
     """
@@ -255,9 +276,5 @@ def own_event(claimed: ClaimedEvent, vault: Vault) -> tuple[SeamEvent, bytes]:
             raise Skip("it waited for a hook of this name, which is a handler of events now")
         body = vault.open(claimed.body, Kind.EVENT, claimed.event_id)
         known_secrets.remember(body)
-        event = parse_again(body, claimed.about.event_type)
-        if claimed.handlers == 1:
-            return event, body
-        claimed.opened = opened = (event, body)
-    event, body = opened
-    return copy_of(event), body
+        claimed.opened = opened = (parse_again(body, claimed.about.event_type), body)
+    return opened
