@@ -92,7 +92,7 @@ local function remember(event_id, event_type, mailbox, body, about, created, sub
   local event = key('event:' .. event_id)
   redis.call('HSET', event, 'body', body, 'about', now .. '-' .. order .. ' ' .. about)
   redis.call('RPUSH', key('unindexed'),
-    order .. ' ' .. counts_from(created) .. ' ' .. retention .. ' ' .. subjects)
+    order .. ' ' .. counts_from(created) .. ' ' .. math.ceil(retention / HOUR) .. ' ' .. subjects)
   if string.find(subjects, '"action_attempt_id ', 1, true) then
     tell_of_attempts(order, cjson.decode(subjects))
   end

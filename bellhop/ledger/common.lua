@@ -2,6 +2,8 @@
 --
 -- Times are whole milliseconds of the server's clock, the only one that all machines share.
 
+local HOUR = 3600 * 1000
+
 -- Return a number that is stored, or 0.
 local function number(stored)
   return tonumber(stored or 0) or 0

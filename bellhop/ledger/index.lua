@@ -13,7 +13,7 @@ local now = clock(ARGV[1])
 local most = tonumber(ARGV[2])
 
 local indexes = {}
-local retention = 0
+local hours = 0
 
 local function add(name, created, order)
   local members = indexes[name]
@@ -28,7 +28,7 @@ end
 for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
   local order, created, kept, subjects = string.match(noted, '^(%d+) (%-?%d+) (%d+) (.*)$')
   if order then
-    retention = math.max(retention, tonumber(kept))
+    hours = math.max(hours, tonumber(kept))
     add('created', created, order)
     for _, subject in ipairs(texts(decoded(subjects))) do
       add('index:' .. subject, created, order)
@@ -38,6 +38,8 @@ for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
   end
 end
 redis.call('LTRIM', key('unindexed'), most, -1)
+
+local retention = hours * HOUR
 
 for name, members in pairs(indexes) do
   local index = key(name)

@@ -66,8 +66,8 @@ the same database has another tag: a process works with one ledger, and `use` sa
 |                         |            | event that it saw occurred (ms)                           |
 | `replaying`             | set        | entries that a replay put into mailboxes, as they wait    |
 | `log`                   | stream     | every accepted event, `order-milliseconds`                |
-| `unindexed`             | list       | of those not in the indexes yet, `order created retention |
-|                         |            | JSON [field value, …]`                                    |
+| `unindexed`             | list       | of those not in the indexes yet, `order created hours     |
+|                         |            | JSON [field value, …]`; for so many hours they are kept   |
 | `created`               | sorted set | the orders of all events, by when they were created (ms)  |
 | `index:<field> <value>` | sorted set | the same, of the events with that type or id              |
 | `attempts`              | stream     | the action attempt of every event about one, `order-…`    |

@@ -89,7 +89,7 @@ class ClaimedEvent:
     about: About
     body: bytes | Sequence[Any] | None = field(repr=False)
     handlers: int = 1
-    opened: object = field(default=None, repr=False)
+    opened: Any = field(default=None, repr=False)
 
 
 @dataclass(slots=True)

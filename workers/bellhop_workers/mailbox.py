@@ -9,7 +9,6 @@ from bisect import insort
 from collections import deque
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 from bellhop.events import SeamEvent
 from bellhop.events.copying import copy_of
@@ -187,7 +186,7 @@ class ClaimedMailbox:
         return None
 
     def _read_ahead(self) -> None:
-        """Read all events of the mailbox at one go: between runs each would take several times as long.
+        """Read all events of the mailbox at one go: one by one, between runs, takes much longer.
 
         What cannot be read is left to its turn.
         """
@@ -270,11 +269,11 @@ def read_event(claimed: ClaimedEvent, vault: Vault) -> tuple[SeamEvent, bytes]:
     Raises `Sealed` if this worker lacks the key, `Skip` if it is no event, and whatever is wrong
     with it.
     """
-    opened: Any = claimed.opened
-    if opened is None:
+    if claimed.opened is None:
         if not isinstance(claimed.body, bytes):
             raise Skip("it waited for a hook of this name, which is a handler of events now")
         body = vault.open(claimed.body, Kind.EVENT, claimed.event_id)
         known_secrets.remember(body)
-        claimed.opened = opened = (parse_again(body, claimed.about.event_type), body)
+        claimed.opened = parse_again(body, claimed.about.event_type), body
+    opened: tuple[SeamEvent, bytes] = claimed.opened
     return opened
