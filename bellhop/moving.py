@@ -4,7 +4,6 @@ Each step is one call of a script, which moves some hundred events at most: nobo
 for it. A caller that stops half-way leaves the rest as it was, and may begin again.
 """
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -12,8 +11,9 @@ from typing import NamedTuple
 
 from bellhop.errors import BellhopError
 from bellhop.ledger import Ledger
-from bellhop.ledger.handled import UnreadableRecord, read_record, renamed
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.ledger.moves import NOTHING_SEALED, START, SealedRecords, Step, StepState
+from bellhop.ledger.stored_record import UnreadableRecord
 from bellhop.vault import Vault
 
 _HELD_PAUSE = 0.5
@@ -127,7 +127,6 @@ def in_use(handler: str, workers: Sequence[str]) -> str:
 def _renamed(record: bytes, event_id: str, old: str, new: str, vault: Vault) -> bytes | str:
     """Return a record as the new handler's: one that cannot be read as it is, for a dead letter."""
     try:
-        read = read_record(record)
+        return HandlerRecord.read(record, event_id, old, vault).renamed(new)
     except UnreadableRecord:
         return record
-    return json.dumps(renamed(read, event_id, old, new, vault))

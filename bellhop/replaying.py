@@ -11,7 +11,6 @@
    handled, tried again and given up as usual.
 """
 
-import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ from redis import Redis
 
 from bellhop.handler_state import HandlerState
 from bellhop.ledger import Ledger, Recorded, Replay, keys
-from bellhop.ledger.handled import UNCOUNTED, attempts_made, shown_record
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.ledger.steps import Steps, take
 from bellhop.routing import Registry
 from bellhop.vault import Damaged
@@ -76,7 +75,7 @@ def plan(
         if event.state == "accepted":
             continue
         for one in registry.match(event.event_type):
-            before = event.handlers.get(one.name, {}).get("state")
+            before = event.handlers[one.name].state if one.name in event.handlers else None
             if handler in (None, one.name) and _is_meant(before, only_failed):
                 _check_open(event)
                 found.append(
@@ -241,16 +240,20 @@ def outcomes(redis: Redis, planned: Sequence[Planned]) -> Counter[str]:
     states: Counter[str] = Counter()
     for start in range(0, len(planned), _MOST_AT_ONCE):
         for record in take(redis, _read(planned[start:][:_MOST_AT_ONCE])):
-            states[shown_record(record)["state"] if record else ""] += 1
+            states[HandlerRecord.shown(record, "", "").state if record else ""] += 1
     return states
 
 
 def _replays(ledger: Ledger, batch: Sequence[Planned]) -> list[Replay]:
     records = take(ledger.redis, _read(batch))
     return [
-        Replay(one.event_id, one.handler, read, _replayed(read))
+        Replay(
+            one.event_id,
+            one.handler,
+            (record or b"").decode(errors="surrogateescape"),
+            HandlerRecord.shown(record or b"", one.event_id, one.handler).replayed(),
+        )
         for one, record in zip(batch, records, strict=True)
-        for read in [record.decode(errors="surrogateescape") if record else ""]
     ]
 
 
@@ -259,19 +262,3 @@ def _read(batch: Sequence[Planned]) -> Any:
         methodcaller("hget", keys.event(one.event_id), f"h:{one.handler}") for one in batch
     ]
     return records
-
-
-def _replayed(read: str) -> str:
-    """Return what is on record of a handler that is to be given the event again."""
-    record = shown_record(read.encode(errors="surrogateescape"))
-    attempts, made = record.get("attempts", []), attempts_made(record)
-    kept = {name: record[name] for name in ("earlier", UNCOUNTED) if record.get(name)}
-    return json.dumps(
-        {
-            "state": HandlerState.REPLAYING,
-            "attempts": attempts,
-            **kept,
-            "forgiven": made,
-            "replay": made,
-        }
-    )

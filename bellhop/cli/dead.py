@@ -92,7 +92,9 @@ def show(event_id: str, handler: str | None, full: bool, as_json: bool) -> None:
     if not letters:
         raise NoDeadLetter(f"{event_id} is no dead letter of {handler}")
     if as_json:
-        print_json({**_row(one), **one.record, "event": _event(one)} for one in letters)
+        print_json(
+            {**_row(one), **one.record.for_people(), "event": _event(one)} for one in letters
+        )
         return
     for letter in letters:
         _show(letter, full=full)

@@ -30,7 +30,8 @@ from bellhop.ledger.entries import (
     Swept,
     in_ms,
 )
-from bellhop.ledger.handled import Attempt, Handled
+from bellhop.ledger.handled import Handled
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.ledger.hook_calls import Told, told_by_hooks
 from bellhop.ledger.ledger import Ledger
 from bellhop.ledger.mail import (
@@ -54,6 +55,7 @@ from bellhop.ledger.query import Place, Query, State
 from bellhop.ledger.record import AsyncRecord, Page, Record
 from bellhop.ledger.recorded import Recorded
 from bellhop.ledger.repairs import Repair, Repaired
+from bellhop.ledger.stored_record import Attempt, UnreadableRecord
 from bellhop.ledger.subscriptions import (
     LiveSet,
     Subscribed,
@@ -91,6 +93,7 @@ __all__ = [
     "Freed",
     "GiveBack",
     "Handled",
+    "HandlerRecord",
     "HandlerSet",
     "Kept",
     "Ledger",
@@ -126,6 +129,7 @@ __all__ = [
     "Swept",
     "Told",
     "Unfetched",
+    "UnreadableRecord",
     "WaitingMail",
     "handler_sets",
     "in_ms",

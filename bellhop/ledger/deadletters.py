@@ -1,26 +1,25 @@
 """Dead letters: what handlers gave up, looked at and chosen."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
 
-from bellhop.handler_state import HandlerState
 from bellhop.ledger import keys
 from bellhop.ledger.entries import About, Resolution
-from bellhop.ledger.handled import UNCOUNTED, Handled, attempts_made, opened, resealed, shown_record
+from bellhop.ledger.handled import Handled
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.tracebacks import first_line
-from bellhop.vault import NO_KEYS, Kind, Vault
+from bellhop.vault import NO_KEYS, Vault
 
 _PAGE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that a handler gave up. `stored`: what is on record of the handler, as it is stored.
+    """An event that a handler gave up. `record`: what is on record of the handler.
 
     If the event's record is gone, nothing is known `about` it, and `body` is `None`. If a hook gave
     up, there is no body either, and `call` is what it was called about, JSON.
@@ -31,7 +30,7 @@ class DeadLetter:
     died_at: datetime
     about: About
     body: bytes | None = field(repr=False)
-    stored: Mapping[str, Any] = field(repr=False)
+    record: HandlerRecord = field(repr=False)
     vault: Vault = field(repr=False, default=NO_KEYS)
     call: bytes | None = None
 
@@ -52,20 +51,12 @@ class DeadLetter:
             datetime.fromtimestamp(died_ms / 1000, UTC),
             About.read(about),
             body,
-            shown_record(record) if record else {},
+            HandlerRecord.shown(record, event_id, handler, vault)
+            if record
+            else HandlerRecord(event_id, handler, vault, {}),
             vault,
             *call,
         )
-
-    @property
-    def record(self) -> Mapping[str, Any]:
-        """What is on record of the handler, with what it said."""
-        return opened(self.stored, self.event_id, self.handler, self.vault)
-
-    @property
-    def _sealed(self) -> Mapping[str, Any]:
-        # It may have been stored again since it was read.
-        return resealed(self.stored, self.event_id, self.handler, self.vault)
 
     @property
     def event_type(self) -> str:
@@ -85,39 +76,35 @@ class DeadLetter:
     @property
     def attempts(self) -> int:
         """How often the handler was tried, without the tries that did not count."""
-        return attempts_made(self.stored)
+        return self.record.attempts_made
 
     @property
     def uncounted(self) -> int:
         """How many tries did not count."""
-        return int(self.stored.get(UNCOUNTED, 0))
+        return self.record.uncounted
 
     @property
     def handled(self) -> Handled:
         """What the handler did about it, try by try."""
-        return Handled.read(self.handler, self.record)
+        return Handled.of(self.record)
 
     @property
     def error(self) -> str:
         """The last error, with its traceback where there is one, without door codes."""
-        return str(self.record.get("error") or "")
+        return self.record.error
 
     @property
     def summary(self) -> str:
         """The error in a line: its class, and the first line of its message."""
-        attempts = self.record.get("attempts", ())
-        return str((attempts[-1][2] if attempts else "") or first_line(self.error))
+        return self.record.last_said or first_line(self.error)
 
     def tried_again(self) -> Resolution:
         """Have the handler tried again: the attempts so far are kept, but no longer count."""
-        record = {**self._sealed, "state": HandlerState.RETRYING, "forgiven": self.attempts}
-        return Resolution("retry", self.event_id, self.handler, json.dumps(record))
+        return Resolution("retry", self.event_id, self.handler, self.record.tried_again())
 
     def dropped(self, reason: str) -> Resolution:
         """Be done with it for that reason."""
-        said = self.vault.seal_text(reason, Kind.ERROR, self.event_id, self.handler)
-        record = {**self._sealed, "state": HandlerState.DROPPED, "reason": said}
-        return Resolution("drop", self.event_id, self.handler, json.dumps(record))
+        return Resolution("drop", self.event_id, self.handler, self.record.dropped(reason))
 
 
 class DeadLetters:

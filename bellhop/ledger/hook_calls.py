@@ -58,5 +58,5 @@ def told_by_hooks(redis: Redis, calls: Mapping[str, str], vault: Vault) -> list[
     for (handler, call_id), fields in zip(calls.items(), asked.execute(), strict=True):
         if call := fields.get(b"call"):
             at = datetime.fromtimestamp(int(from_json(call)["at"]) / 1000, UTC)
-            told.append(Told(handler, at, handled_by(read_records(fields), call_id, vault)))
+            told.append(Told(handler, at, handled_by(read_records(fields, call_id, vault))))
     return told

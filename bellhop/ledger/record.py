@@ -12,7 +12,7 @@ from redis.asyncio import Redis as AsyncRedis
 from bellhop.handler_state import HandlerState
 from bellhop.ledger import keys, lookup
 from bellhop.ledger.entries import About
-from bellhop.ledger.handled import shown_record
+from bellhop.ledger.handled import read_records
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.query import Place, Query
 from bellhop.ledger.recorded import Recorded
@@ -239,8 +239,11 @@ def _abandoned(named: Sequence[_Named]) -> Steps[list[bool]]:
         for _, event_id in named
     ]
     return [
-        any(shown_record(one)["state"] == HandlerState.ABANDONED for one in records.values())
-        for _, records in scanned
+        any(
+            one.state == HandlerState.ABANDONED
+            for one in read_records(fields, "", NO_KEYS).values()
+        )
+        for _, fields in scanned
     ]
 
 

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from bellhop.ledger.entries import About
 from bellhop.ledger.handled import Handled, handled_by, read_records
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.ledger.query import Place
 from bellhop.vault import NO_KEYS, Kind, Vault
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """An event on record. `handlers`: what is on record of each, see `bellhop_workers.records`.
+    """An event on record. `handlers`: what is on record of each.
 
     `calls`: by the handlers that gave up, the ids of the calls of hooks about that.
     """
@@ -22,7 +22,7 @@ class Recorded:
     about: About
     created_ms: int
     state: str
-    handlers: Mapping[str, Mapping[str, Any]]
+    handlers: Mapping[str, HandlerRecord]
     stored: bytes = field(repr=False)
     vault: Vault = field(repr=False, default=NO_KEYS)
     calls: Mapping[str, str] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Recorded:
             About.read(fields.get(b"about")),
             created_ms,
             fields.get(b"state", b"accepted").decode(errors="replace"),
-            read_records(fields),
+            read_records(fields, event_id, vault),
             fields[b"body"],
             vault,
             {
@@ -74,7 +74,7 @@ class Recorded:
 
     def handled(self) -> list[Handled]:
         """Return what each handler did about it, in the order in which they began."""
-        return handled_by(self.handlers, self.event_id, self.vault)
+        return handled_by(self.handlers)
 
     @property
     def body(self) -> bytes:

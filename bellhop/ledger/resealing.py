@@ -5,7 +5,6 @@ meanwhile; what they write in the meantime is sealed with the first key anyway, 
 have it in front by now.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,9 +15,10 @@ from redis.exceptions import ResponseError
 from bellhop.events.subjects import known_subjects
 from bellhop.ledger import keys
 from bellhop.ledger.drift import DriftReport
-from bellhop.ledger.handled import UnreadableRecord, read_record, resealed
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.ledger.indexing import index_all
 from bellhop.ledger.steps import take
+from bellhop.ledger.stored_record import UnreadableRecord
 from bellhop.vault import CannotOpen, Kind, Sealed, Vault
 
 _AT_A_TIME = 200
@@ -165,15 +165,8 @@ def _record_anew(vault: Vault, event_id: str, handler: str, stored: bytes) -> by
     if not stored:  # the handler has not run yet
         return stored
     try:
-        record = read_record(stored)
+        record = HandlerRecord.read(stored, event_id, handler, vault)
     except UnreadableRecord as error:
         raise CannotOpen(f"event {event_id}, {handler}: {error}") from error
-    renewed = resealed(record, event_id, handler, vault)
-    said = [
-        renewed.get("error"),
-        renewed.get("reason"),
-        *(one[2] for one in renewed.get("attempts", ())),
-    ]
-    if not all(vault.is_current(text) for text in said if text):
-        raise CannotOpen(f"event {event_id}: what {handler} said of it cannot be read")
-    return stored if renewed == record else json.dumps(renewed).encode()
+    renewed = record.resealed()
+    return stored if renewed is None else renewed.encode()

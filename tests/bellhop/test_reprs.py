@@ -7,6 +7,7 @@ import pytest
 
 from bellhop.events import parse
 from bellhop.ledger import About, Arrival, ClaimedEvent, DeadLetter, Entry, Kept, Quarantined
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.signature import Delivery
 from tests.bellhop.bodies import of_type
 
@@ -23,7 +24,7 @@ NOW = datetime(2026, 1, 31, tzinfo=UTC)
         ClaimedEvent("msg_1", About(), BODY),
         Entry(ClaimedEvent("msg_1", About(), BODY)),
         Kept("msg_1", NOW, BODY, ("it is wrong",), {}),
-        DeadLetter("msg_1", "handler", NOW, About(), BODY, {}),
+        DeadLetter("msg_1", "handler", NOW, About(), BODY, HandlerRecord("msg_1", "handler")),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 
 from bellhop.ledger import Quarantine, keys, read_subscriptions
-from bellhop.ledger.handled import read_record
+from bellhop.ledger.stored_record import read_stored
 from tests.soak.history import Record, Written
 
 _AT_A_TIME = 1000
@@ -69,6 +69,6 @@ def _record(place: int, fields: dict[bytes, bytes]) -> Record:
     handlers = {}
     for name, value in fields.items():
         if name.startswith(b"h:"):
-            read = read_record(value)
+            read = read_stored(value)
             handlers[name[2:].decode()] = Written(read["state"], read.get("error") or "")
     return Record(place, fields.get(b"state", b"gone").decode(), handlers)

@@ -180,7 +180,7 @@ def test_ten_thousand_are_replayed_at_half_the_rate_of_live_ones_or_faster(
     assert min(took) < 2 * live, took
     [page] = [Record(redis).page(Query(states=["done"]), limit=10_000).events]
     assert len(page) == 10_000
-    assert all(event.handlers["quiet"]["replay"] == len(took) for event in page)
+    assert all(event.handlers["quiet"].for_people()["replay"] == len(took) for event in page)
 
 
 def await_mail_is_empty(redis: Redis) -> None:
@@ -200,7 +200,7 @@ def test_one_that_is_stopped_leaves_nothing_half_done(house: House, redis: Redis
 
     def begun() -> bool:
         events = record.page(Query(), limit=300).events
-        return any("replay" in event.handlers["slow"] for event in events)
+        return any(event.handlers["slow"].is_replay for event in events)
 
     eventually(begun, "it has begun", shown=house.output)
     os.kill(process.pid, signal.SIGINT)
@@ -208,7 +208,7 @@ def test_one_that_is_stopped_leaves_nothing_half_done(house: House, redis: Redis
     eventually(lambda: "Stopped after" in house.output(), "it says so", shown=house.output)
     await_states(redis, "done", 300)
     assert not redis.exists("{bellhop}:replaying")
-    replayed = [one for one in record.all(Query()) if "replay" in one.handlers["slow"]]
+    replayed = [one for one in record.all(Query()) if one.handlers["slow"].is_replay]
     assert 0 < len(replayed) < 300
     # In the order in which they came, so what was replayed is the first of them.
     assert sorted(one.about.order for one in replayed) == list(range(1, len(replayed) + 1))

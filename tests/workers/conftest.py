@@ -11,8 +11,7 @@ import pytest
 
 from bellhop import Registry
 from bellhop.events import parse
-from bellhop.ledger import Arrival, ClaimLimit, Ledger, Mail, keys
-from bellhop.ledger.handled import shown_record
+from bellhop.ledger import Arrival, ClaimLimit, HandlerRecord, Ledger, Mail, keys
 from bellhop.queue import queue_keys
 from bellhop_workers.runtime import Runtime
 from bellhop_workers.shift import Shift
@@ -125,7 +124,8 @@ class Workplace:
     def record(self, event_id: str, handler: Callable[..., Any]) -> dict[str, Any]:
         """Return what is on record of a handler and an event."""
         name = next(known.name for known in self.registry if known.function is handler)
-        return shown_record(self.ledger.event(event_id)[f"h:{name}"])
+        stored = self.ledger.event(event_id)[f"h:{name}"]
+        return HandlerRecord.shown(stored, event_id, name).for_people()
 
     def due(self) -> float:
         """Return when the only retry is due, in seconds since the epoch."""

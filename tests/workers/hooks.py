@@ -8,7 +8,7 @@ from bellhop.ledger import (
     Quarantined,
     keys,
 )
-from bellhop.ledger.handled import read_record
+from bellhop.ledger.handler_record import HandlerRecord
 from tests.workers.conftest import Workplace
 from tests.workers.told import Told
 
@@ -51,4 +51,6 @@ def call_ids(place: Workplace) -> list[str]:
 
 def on_record(place: Workplace, handler: str, call: int = 0) -> dict[str, Any]:
     """Return what is on record of a hook and a call."""
-    return read_record(place.ledger.event(call_ids(place)[call])[f"h:{handler}"])
+    call_id = call_ids(place)[call]
+    stored = place.ledger.event(call_id)[f"h:{handler}"]
+    return HandlerRecord.read(stored, call_id, handler).for_people()

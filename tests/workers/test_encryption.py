@@ -173,6 +173,6 @@ def test_what_a_handler_said_is_read_back_and_counted_over_all_its_attempts(
         place.later()
     [letter] = DeadLetters(redis, Vault([OLD]))
     assert letter.attempts == 3
-    said = [error for _, _, error in letter.record["attempts"]]
+    said = [attempt.error for attempt in letter.record.attempts]
     assert said == ["ConnectionError: the front desk is closed"] * 3
     assert "front desk" not in str(redis.hgetall(keys.event("e1")))

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from bellhop import Drop, Retry, SeamEvent
 from bellhop.ledger import Resolution
-from bellhop_workers.records import Attempts
+from bellhop_workers.outcomes import delay_ms
 from tests.workers.conftest import Workplace
 
 A_YEAR = timedelta(days=366)
@@ -53,8 +53,7 @@ def test_a_handlers_own_waits_are_kept_to_the_letter_and_the_last_is_repeated(
 
 
 def test_a_retry_is_never_early() -> None:
-    retry = Attempts(None).retry("handler", 0, 0.0, "no", timedelta(seconds=1.0004))
-    assert retry.delay_ms == 1001
+    assert delay_ms(timedelta(seconds=1.0004)) == 1001
 
 
 def test_a_retry_that_says_when_comes_before_the_plan(workplace: Workplace) -> None:

@@ -10,8 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bellhop import Context, Retry, SeamEvent
-from bellhop.ledger import DeadLetters, Record, keys
-from bellhop_workers.records import Attempts
+from bellhop.handler_state import HandlerState
+from bellhop.ledger import DeadLetters, HandlerRecord, Record, keys
 from tests.workers.conftest import Workplace
 from tests.workers.test_replay import replay_all
 
@@ -262,8 +262,8 @@ def test_a_retry_that_cannot_say_whether_it_counts_does(workplace: Workplace) ->
 
 def test_a_record_of_an_older_version_goes_on(workplace: Workplace) -> None:
     before = json.dumps({"state": "retrying", "attempts": [[1, 2.0, "no"]] * 50, "earlier": 7})
-    attempts = Attempts(before)
-    assert (attempts.used, attempts.number, attempts.uncounted_in_a_row) == (57, 58, 0)
-    outcome = attempts.retry("tell", 5, 1.0, CLOSED, timedelta(), counts=False)
-    after = Attempts(outcome.record)
-    assert (after.used, after.number, after.uncounted_in_a_row) == (57, 58, 1)
+    record = HandlerRecord.read(before, "e1", "tell")
+    assert (record.attempts_used, record.next_attempt, record.uncounted_in_a_row) == (57, 58, 0)
+    tried = record.tried(HandlerState.RETRYING, 5, 1.0, CLOSED, counts=False)
+    after = HandlerRecord.read(tried, "e1", "tell")
+    assert (after.attempts_used, after.next_attempt, after.uncounted_in_a_row) == (57, 58, 1)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import bellhop
 from bellhop.events import SeamEvent
 from bellhop.tracebacks import first_line, without_libraries
-from bellhop_workers.records import LONGEST_TEXT, masked
+from bellhop_workers.said import LONGEST_TEXT, masked
 
 _OURS = (str(Path(__file__).parent), str(Path(bellhop.__file__).parent))
 _LONGEST_REPORT = 200_000

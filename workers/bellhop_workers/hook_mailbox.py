@@ -13,13 +13,12 @@ from bellhop.events.parsing import parse_again
 from bellhop.handler import Context
 from bellhop.hooks import DeadLetter, QuarantinedBody, log_names
 from bellhop.known_secrets import known_secrets
-from bellhop.ledger import ClaimedEvent, Kept
+from bellhop.ledger import ClaimedEvent, HandlerRecord, Kept
 from bellhop.ledger import DeadLetter as StoredLetter
 from bellhop.ledger.hook_calls import subject
 from bellhop.vault import Damaged, Kind, Vault
 from bellhop_workers.mailbox import ClaimedMailbox
 from bellhop_workers.outcomes import Skip
-from bellhop_workers.records import Attempts
 from bellhop_workers.running import Run
 
 
@@ -47,10 +46,10 @@ class HookRun(Run):
         return Context(
             event=given_up,
             handler=self.handler.name,
-            attempt=self.attempts.number,
+            attempt=self.record.next_attempt,
             delivery_id=self.delivery_id,
             received_at=self.accepted_at,
-            replay=self.attempts.replay,
+            replay=self.record.is_replay,
             state=self.state,
             _names=log_names(about),
         )
@@ -65,17 +64,17 @@ class HookRun(Run):
 class HookMailbox(ClaimedMailbox):
     """The calls in a mailbox of a hook, in order."""
 
-    def _run_of(self, claimed: ClaimedEvent, attempts: Attempts) -> Run:
+    def _run_of(self, claimed: ClaimedEvent, record: HandlerRecord) -> Run:
         if not isinstance(claimed.body, list):
             raise Skip("it waited for a handler of this name, which is a hook now")
         found = subject(claimed.body, self._vault)
         if found is None:
             raise Skip("what it would tell was dealt with meanwhile")
         if isinstance(found, Kept):
-            return self._about_body(found, claimed, attempts)
-        return self._about_letter(found, claimed, attempts)
+            return self._about_body(found, claimed, record)
+        return self._about_letter(found, claimed, record)
 
-    def _about_body(self, kept: Kept, claimed: ClaimedEvent, attempts: Attempts) -> Run:
+    def _about_body(self, kept: Kept, claimed: ClaimedEvent, record: HandlerRecord) -> Run:
         body: Any = QuarantinedBody(
             delivery_id=kept.delivery_id,
             problems=kept.problems,
@@ -89,7 +88,7 @@ class HookMailbox(ClaimedMailbox):
             event_id="",
             event_type="",
             device_id=None,
-            attempts=attempts,
+            record=record,
             delivery_id=kept.delivery_id,
             received_ms=claimed.about.received_ms,
             state=self._state,
@@ -97,7 +96,9 @@ class HookMailbox(ClaimedMailbox):
             accepted_at=kept.received_at,
         )
 
-    def _about_letter(self, stored: StoredLetter, claimed: ClaimedEvent, attempts: Attempts) -> Run:
+    def _about_letter(
+        self, stored: StoredLetter, claimed: ClaimedEvent, record: HandlerRecord
+    ) -> Run:
         event, body = _read(stored, self._vault)
         kind, _, owner_id = stored.mailbox.partition(":")
         device_id = owner_id if kind == "device" else None
@@ -118,7 +119,7 @@ class HookMailbox(ClaimedMailbox):
             event_id=stored.event_id,
             event_type=stored.event_type,
             device_id=device_id,
-            attempts=attempts,
+            record=record,
             delivery_id=stored.about.delivery_id,
             received_ms=claimed.about.received_ms,
             state=self._state,

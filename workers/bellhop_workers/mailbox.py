@@ -8,37 +8,38 @@ Its results may be collected from any.
 from bisect import insort
 from collections import deque
 from contextlib import suppress
-from datetime import timedelta
 
 from bellhop.events import SeamEvent
 from bellhop.events.copying import copy_of
 from bellhop.events.parsing import parse_again
 from bellhop.handler import Handler
+from bellhop.handler_state import HandlerState
 from bellhop.hooks import shown_id
 from bellhop.known_secrets import known_secrets
 from bellhop.ledger import (
     ClaimedEvent,
     Entry,
     GiveBack,
+    HandlerRecord,
     Mail,
     Outcome,
     Result,
     SettledEntry,
     SettledMail,
+    UnreadableRecord,
     in_ms,
 )
-from bellhop.ledger.handled import UnreadableRecord
 from bellhop.logs import get_logger
 from bellhop.patterns import fits_any
 from bellhop.vault import Kind, Sealed, Vault
 from bellhop_workers.outcomes import Skip
-from bellhop_workers.records import Attempts, cut
 from bellhop_workers.running import Run, now_ms
+from bellhop_workers.said import cut
 
 DEATHS = 3
 """How many workers may die under an entry before it goes to the dead letters."""
 
-_FOR_OTHERS = timedelta(seconds=1)
+_FOR_OTHERS_MS = 1000
 """For how long a mailbox waits for a worker that has its handler with other patterns."""
 
 _LAST = (Result.PARK, Result.UNWANTED)
@@ -158,31 +159,29 @@ class ClaimedMailbox:
             self._finish_lost(claimed)
             return None
         try:
-            attempts = Attempts(entry.record, claimed.event_id, self._vault)
+            record = self._record(claimed, entry.record)
         except UnreadableRecord as error:
-            self._give_up(
-                Attempts(event_id=claimed.event_id, vault=self._vault), claimed, str(error)
-            )
+            self._give_up(self._record(claimed), claimed, str(error))
             return None
         if not claimed.about.received_ms:
-            self._give_up(attempts, claimed, "what the ledger knows of the event cannot be read")
+            self._give_up(record, claimed, "what the ledger knows of the event cannot be read")
             return None
         if entry.deaths >= DEATHS:
-            self._give_up(attempts, claimed, f"worker died: {entry.deaths} workers ended under it")
+            self._give_up(record, claimed, f"worker died: {entry.deaths} workers ended under it")
             return None
         if isinstance(claimed.body, bytes) and not _is_wanted(self.handler, claimed):
-            self._leave_to_others(attempts, claimed)
+            self._leave_to_others(record, claimed)
             return None
         try:
-            return self._run_of(claimed, attempts)
+            return self._run_of(claimed, record)
         except Sealed as error:
             self.sealed = error
         except Skip as skip:
             _log.info("skipped", handler=self.handler.name, reason=skip.reason)
-            self._finish(attempts.skipped(self.handler.name, skip.reason), again=True)
+            self._finish(Outcome(Result.DONE, record.skipped(skip.reason)), again=True)
         except Exception as error:
             # Perhaps a version that understands less than the one that accepted it.
-            self._give_up(attempts, claimed, cut(f"cannot be read any more: {error}"))
+            self._give_up(record, claimed, cut(f"cannot be read any more: {error}"))
         return None
 
     def _read_ahead(self) -> None:
@@ -194,7 +193,7 @@ class ClaimedMailbox:
             with suppress(Exception):
                 read_event(entry.event, self._vault)
 
-    def _run_of(self, claimed: ClaimedEvent, attempts: Attempts) -> Run:
+    def _run_of(self, claimed: ClaimedEvent, record: HandlerRecord) -> Run:
         """Return the run of an entry that can be read.
 
         Raises `Sealed`, `Skip` if it is not for the handler, and whatever is wrong with the event.
@@ -208,7 +207,7 @@ class ClaimedMailbox:
             event_id=claimed.event_id,
             event_type=event.event_type,
             device_id=getattr(event, "device_id", None),
-            attempts=attempts,
+            record=record,
             delivery_id=about.delivery_id,
             received_ms=about.received_ms,
             state=self._state,
@@ -217,10 +216,14 @@ class ClaimedMailbox:
             self._tell_what_came_before(run, about.order)
         return run
 
-    def _leave_to_others(self, attempts: Attempts, claimed: ClaimedEvent) -> None:
+    def _record(self, claimed: ClaimedEvent, stored: str = "") -> HandlerRecord:
+        """Read what is on record of the handler. Raises `UnreadableRecord`."""
+        return HandlerRecord.read(stored, claimed.event_id, self.handler.name, self._vault)
+
+    def _leave_to_others(self, record: HandlerRecord, claimed: ClaimedEvent) -> None:
         """Be through with the mailbox: another worker may want its next event, or it is skipped."""
         reason = f"no pattern of the handler fits {cut(claimed.about.event_type)}"
-        self._finish(attempts.unwanted(self.handler.name, reason, _FOR_OTHERS), again=True)
+        self._finish(Outcome(Result.UNWANTED, record.skipped(reason), _FOR_OTHERS_MS), again=True)
 
     def _finish_lost(self, claimed: ClaimedEvent) -> None:
         """Be done with an event whose body is gone: with a dead letter, if more of it is left."""
@@ -228,8 +231,7 @@ class ClaimedMailbox:
             _log.error("the record of an event is gone", event_id=claimed.event_id)
             self._finish(Outcome(Result.DONE, ""), again=True)
         else:
-            lost = Attempts(event_id=claimed.event_id, vault=self._vault)
-            self._give_up(lost, claimed, "the body of the event is gone")
+            self._give_up(self._record(claimed), claimed, "the body of the event is gone")
 
     def _tell_what_came_before(self, run: Run, order: int) -> None:
         run.earlier_pending = bool(self._retrying) and self._retrying[0] < order
@@ -237,7 +239,7 @@ class ClaimedMailbox:
             run.occurred_ms = in_ms(occurred_at)
             run.stale = self._newest_ms is not None and self._newest_ms > run.occurred_ms
 
-    def _give_up(self, attempts: Attempts, claimed: ClaimedEvent, problem: str) -> None:
+    def _give_up(self, record: HandlerRecord, claimed: ClaimedEvent, problem: str) -> None:
         _log.error(
             "handler gave up",
             event_id=shown_id(claimed.event_id),
@@ -245,8 +247,8 @@ class ClaimedMailbox:
             handler=self.handler.name,
             error=problem,
         )
-        outcome = attempts.dead(self.handler.name, now_ms(), 0.0, problem)
-        self._finish(outcome, again=True)
+        dead = record.tried(HandlerState.DEAD, now_ms(), 0.0, problem)
+        self._finish(Outcome(Result.DEAD, dead), again=True)
 
 
 def _is_wanted(handler: Handler, claimed: ClaimedEvent) -> bool:

@@ -11,19 +11,21 @@
    attempts are used up. Then the event is a dead letter of this handler.
 """
 
+import math
 import random
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from bellhop.handler import Drop, HandlerTimeout, Retry
-from bellhop.ledger import Outcome
+from bellhop.handler_state import HandlerState
+from bellhop.ledger import Outcome, Result
 from bellhop.logs import get_logger
 from bellhop.retries import Backoff, as_wait, backoff, planned_wait
 from bellhop.tracebacks import first_line, without_libraries
 from bellhop_workers.failures import Failure, failure_of, message_of
 from bellhop_workers.process_faults import process_fault
-from bellhop_workers.records import masked
+from bellhop_workers.said import masked
 
 if TYPE_CHECKING:
     from bellhop_workers.running import Run
@@ -61,10 +63,10 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
                 event_type=run.event_type,
                 device_id=run.device_id,
                 handler=name,
-                attempt=run.attempts.number,
+                attempt=run.record.next_attempt,
                 ms=round(took, 2),
             )
-        return run.attempts.done(name, started, took)
+        return Outcome(Result.DONE, run.record.done(started, took))
     if type(error) is Skip:
         return _skipped(run, error, started, took)
     run.fault = process_fault(error)
@@ -73,16 +75,18 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
     if issubclass(type(error), Drop):
         reason = masked(message_of(error) or "no reason given", run.unchanged())
         _logger(run).info("handler dropped the event", reason=reason)
-        return run.attempts.dropped(name, started, took, reason)
+        return Outcome(Result.DONE, run.record.tried(HandlerState.DROPPED, started, took, reason))
     failure = _failure(run, error)
     if run.fault or (asked and not _counts(error)):
         return _uncounted(run, error, failure, started, took)
-    if (not asked and _is_final(run, error)) or run.attempts.used + 1 >= run.handler.attempts:
+    if (
+        not asked and _is_final(run, error)
+    ) or run.record.attempts_used + 1 >= run.handler.attempts:
         _logger(run).error("handler gave up", error=failure.summary, **_traceback(failure, asked))
-        return run.attempts.dead(name, started, took, failure.text, failure.summary)
+        return _dead(run, started, took, failure)
     wait = _wait_asked_for(run, error) if asked else None
     if wait is None:
-        wait = _wait(run, run.attempts.used + 1)
+        wait = _wait(run, run.record.attempts_used + 1)
     line = _logger(run).info if asked else _logger(run).warning
     line(
         "handler asked to be tried again" if asked else "handler failed",
@@ -90,22 +94,21 @@ def outcome_of(run: "Run", error: BaseException | None, started: int, took: floa
         retry_in=_short(wait),
         **_traceback(failure, asked),
     )
-    return run.attempts.retry(name, started, took, failure.text, wait, failure.summary)
+    return _retry(run, started, took, failure, wait)
 
 
 def _skipped(run: "Run", skip: Skip, started: int, took: float) -> Outcome:
     """Be done with an event that the handler does not want, unless it waited for its turn."""
     run.occurred_ms = None  # the handler does not see it
-    name, attempts = run.handler.name, run.attempts
-    if skip.too_old and attempts.uncounted_in_a_row:
-        why = f"{skip.reason}; the handler last said: {attempts.last_said(name)}"
+    if skip.too_old and run.record.uncounted_in_a_row:
+        why = f"{skip.reason}; the handler last said: {run.record.last_said}"
         _logger(run).error("handler gave up", error=why)
-        return attempts.dead(name, started, took, why, counts=False)
+        return _dead(run, started, took, Failure(first_line(why), why), counts=False)
     if skip.too_old:
         _logger(run).info("event skipped", reason=skip.reason)
     elif _log.writes_debug:
         _logger(run).debug("event skipped", reason=skip.reason)
-    return attempts.skipped(name, skip.reason)
+    return Outcome(Result.DONE, run.record.skipped(skip.reason))
 
 
 def _counts(error: BaseException) -> bool:
@@ -123,19 +126,17 @@ def _uncounted(
 
     One with `max_age` is not called any more once the event is older.
     """
-    name, attempts = run.handler.name, run.attempts
-    since = attempts.tried_since(run.received_ms, started)
+    since = run.record.tried_since(run.received_ms, started)
     bounded = run.handler.conditions is not None and run.handler.conditions.max_age is not None
     if not bounded and started + took >= since + _MOST_UNCOUNTED.total_seconds() * 1000:
         why = "tries that do not count end after a day; the handler last said: "
         _logger(run).error("handler gave up", error=why + failure.summary)
-        return attempts.dead(
-            name, started, took, why + failure.text, why + failure.summary, counts=False
-        )
+        last = Failure(why + failure.summary, why + failure.text)
+        return _dead(run, started, took, last, counts=False)
     wait = None if run.fault else _wait_asked_for(run, error)
     if wait is None:
         # As if those in a row were attempts, so that a day of them is some thirty.
-        number = attempts.used + attempts.uncounted_in_a_row + 1
+        number = run.record.attempts_used + run.record.uncounted_in_a_row + 1
         if callable(run.handler.backoff):  # it is called with no number that it would not get else
             number = min(number, max(run.handler.attempts - 1, 1))
         wait = _wait(run, number)
@@ -145,7 +146,26 @@ def _uncounted(
         retry_in=_short(wait),
         counts=False,
     )
-    return attempts.retry(name, started, took, failure.text, wait, failure.summary, counts=False)
+    return _retry(run, started, took, failure, wait, counts=False)
+
+
+def _retry(
+    run: "Run", started: int, took: float, said: Failure, wait: timedelta, *, counts: bool = True
+) -> Outcome:
+    state = HandlerState.RETRYING
+    record = run.record.tried(state, started, took, said.text, said.summary, counts=counts)
+    return Outcome(Result.RETRY, record, delay_ms(wait))
+
+
+def delay_ms(wait: timedelta) -> int:
+    """Return a wait in milliseconds: a retry may be late, but never early."""
+    return max(0, math.ceil(wait.total_seconds() * 1000))
+
+
+def _dead(run: "Run", started: int, took: float, said: Failure, *, counts: bool = True) -> Outcome:
+    state = HandlerState.DEAD
+    record = run.record.tried(state, started, took, said.text, said.summary, counts=counts)
+    return Outcome(Result.DEAD, record)
 
 
 def _failure(run: "Run", error: BaseException) -> Failure:

@@ -18,11 +18,10 @@ from bellhop.events import SeamEvent
 from bellhop.events.parsing import parse_again
 from bellhop.failpoints import failpoint
 from bellhop.handler import Context, Handler, HandlerTimeout
-from bellhop.ledger import Outcome
+from bellhop.ledger import HandlerRecord, Outcome
 from bellhop_workers import alarm
 from bellhop_workers.deadlines import Deadlines
 from bellhop_workers.outcomes import Skip, outcome_of
-from bellhop_workers.records import Attempts
 from bellhop_workers.surroundings import Surroundings
 
 
@@ -55,7 +54,7 @@ class Run:
     event_id: str
     event_type: str
     device_id: str | None
-    attempts: Attempts
+    record: HandlerRecord
     delivery_id: str
     received_ms: int
     occurred_ms: int | None = None
@@ -74,12 +73,12 @@ class Run:
         return Context(
             event=self.event,
             handler=self.handler.name,
-            attempt=self.attempts.number,
+            attempt=self.record.next_attempt,
             delivery_id=self.delivery_id,
             received_at=datetime.fromtimestamp(self.received_ms / 1000, UTC),
             earlier_pending=self.earlier_pending,
             stale=self.stale,
-            replay=self.attempts.replay,
+            replay=self.record.is_replay,
             state=self.state,
             _unchanged=self.unchanged,
         )

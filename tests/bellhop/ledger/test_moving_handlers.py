@@ -22,7 +22,7 @@ from bellhop.ledger import (
     keys,
     read_subscriptions,
 )
-from bellhop.ledger.handled import opened
+from bellhop.ledger.handler_record import HandlerRecord
 from bellhop.moving import move
 from bellhop.vault import Kind, Vault
 from tests.bellhop.ledger.post import RETRIED, Post, done, park, retry, subscribed
@@ -374,8 +374,10 @@ def test_what_handlers_said_can_be_read_under_the_new_name(redis: Redis) -> None
     assert last.events == 3
     assert post.mail("new") == ["e3", "e1"]
     for event_id in ("e1", "e2"):
-        record = opened(json.loads(post.record(event_id, "new")), event_id, "new", vault)
-        assert record["attempts"] == [[1, 2.5, "the door 4711"]]
+        [attempt] = HandlerRecord.read(
+            post.record(event_id, "new"), event_id, "new", vault
+        ).attempts
+        assert attempt.error == "the door 4711"
     post.check_mailboxes()
 
 

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from bellhop.events import NotASeamEvent, parse
+from bellhop.handler_state import HandlerState
 from bellhop.ledger import (
     Arrival,
     Attempts,
@@ -17,6 +18,7 @@ from bellhop.ledger import (
     DeadLetters,
     DriftReport,
     GiveBack,
+    HandlerRecord,
     HandlerSet,
     Ledger,
     Outcome,
@@ -24,6 +26,7 @@ from bellhop.ledger import (
     Quarantined,
     Query,
     Record,
+    Result,
     SettledEntry,
     SettledMail,
     Subscription,
@@ -32,7 +35,6 @@ from bellhop.ledger import (
 )
 from bellhop.ledger.resealing import reseal
 from bellhop.vault import PLAINTEXT, Damaged, Sealed, Vault
-from bellhop_workers.records import Attempts as HandlerAttempts
 from tests.bellhop.bodies import body, of_type
 
 OLD, NEW = (urlsafe_b64encode(urandom(32)).decode() for _ in range(2))
@@ -96,16 +98,20 @@ def live(redis: Redis, *of_keys: str) -> Ledger:
 
 
 def fails(vault: Vault, how: str) -> Outcome:
-    attempts = HandlerAttempts(None, "e1", vault)
-    first = attempts.retry(how, 1, 1.0, f"Error: first {CODE}\nTraceback", timedelta(0))
-    again = HandlerAttempts(first.record, "e1", vault)
+    record = HandlerRecord("e1", how, vault)
+    first = record.tried(HandlerState.RETRYING, 1, 1.0, f"Error: first {CODE}\nTraceback")
+    again = HandlerRecord.read(first, "e1", how, vault)
+    last = f"Error: last {CODE}\nTraceback"
     if how == "dead":
-        return again.dead(how, 1, 1.0, f"Error: last {CODE}\nTraceback")
-    return again.retry(how, 1, 1.0, f"Error: last {CODE}\nTraceback", timedelta(days=1))
+        return Outcome(Result.DEAD, again.tried(HandlerState.DEAD, 1, 1.0, last))
+    retried = again.tried(HandlerState.RETRYING, 1, 1.0, last)
+    return Outcome(Result.RETRY, retried, 24 * 3600 * 1000)
 
 
 def drops(vault: Vault) -> Outcome:
-    return HandlerAttempts(None, "e1", vault).dropped("drops", 1, 1.0, f"because of {CODE}")
+    record = HandlerRecord("e1", "drops", vault)
+    dropped = record.tried(HandlerState.DROPPED, 1, 1.0, f"because of {CODE}")
+    return Outcome(Result.DONE, dropped)
 
 
 def everything(redis: Redis) -> str:
@@ -208,11 +214,10 @@ def test_a_live_ledger_is_stored_anew_with_another_key(
 def test_what_a_worker_read_before_and_writes_after_is_not_in_the_clear(redis: Redis) -> None:
     before = fails(Vault(), "retry").record
     for vault in (Vault([NEW, PLAINTEXT]), Vault([NEW])):
-        attempts = HandlerAttempts(before, "e1", vault)
-        ended = attempts.retry("retry", 1, 1.0, "no", timedelta(0)).record
+        record = HandlerRecord.read(before, "e1", "retry", vault)
+        ended = record.tried(HandlerState.RETRYING, 1, 1.0, "no")
         if vault.takes_plaintext:
-            skipped = HandlerAttempts(before, "e1", vault).skipped("retry", "too old").record
-            assert CODE not in ended + skipped
+            assert CODE not in ended + record.skipped("too old")
 
 
 def test_what_cannot_be_read_is_left_and_named(redis: Redis) -> None:

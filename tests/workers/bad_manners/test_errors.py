@@ -317,7 +317,7 @@ def test_the_summary_of_an_error_is_its_class_and_its_first_line(
     workplace.work()
     [letter] = DeadLetters(workplace.ledger.redis)
     assert letter.summary == summary
-    assert letter.record["attempts"][0][2] == summary
+    assert letter.record.attempts[0].error == summary
 
 
 def test_the_summary_of_a_group_tells_of_the_first_error_in_it(workplace: Workplace) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bellhop import AccessCodeSetOnDeviceEvent, Context, Drop, Retry, SeamEvent
 from bellhop.ledger import DeadLetters
-from bellhop_workers.records import cut
+from bellhop_workers.said import cut
 from tests.workers.conftest import Workplace
 
 SET = "access_code.set_on_device"
