@@ -1,6 +1,6 @@
 -- What scripts read and change of handlers' records; put in front of every script, behind common.
 --
--- A record is JSON as Python's `json.dumps` writes it, see `bellhop.ledger.handled`: with a space behind
+-- A record is JSON as Python's `json.dumps` writes it, see `stored_record.py`: with a space behind
 -- each colon, its state first. Scripts know only its state; the rest of it may be sealed.
 
 -- States in which the handler has the event before it.
