@@ -15,6 +15,7 @@ from bellhop.ledger import Arrival, ClaimLimit, HandlerRecord, Ledger, Mail, key
 from bellhop.queue import queue_keys
 from bellhop_workers.runtime import Runtime
 from bellhop_workers.shift import Shift
+from bellhop_workers.usage import Usage
 from tests.workers.told import Told
 
 
@@ -30,6 +31,7 @@ class Workplace:
         idle: float = 0.0,
         concurrency: int = 50,
         registry: Registry | None = None,
+        usage: Usage | None = None,
     ) -> None:
         self.ledger = ledger
         self.registry = Registry() if registry is None else registry
@@ -41,6 +43,7 @@ class Workplace:
             concurrency=concurrency,
             slice=slice,
             idle=idle,
+            usage=usage,
         )
         self._numbers = itertools.count(1)
 

@@ -256,6 +256,27 @@ def test_a_device_whose_handler_blocks_has_that_handlers_next_events_wait(
     assert order == [elsewhere, first, second]
 
 
+def test_what_a_blocked_event_loop_gives_back_is_in_order(workplace: Workplace) -> None:
+    devices = [f"d{number}" for number in range(4)]
+    order: list[list[str]] = []
+
+    @workplace.on("lock.*", name="blocks", timeout=A_WHILE)
+    async def blocks(event: SeamEvent) -> None:
+        ends = time.monotonic() + A_WHILE
+        while not order and time.monotonic() < ends:
+            time.sleep(0.01)  # noqa: ASYNC251 - it is to block
+            if ready := workplace.ready("waits"):
+                order.append(ready)
+
+    @workplace.on("lock.*", name="waits")
+    async def waits(event: SeamEvent) -> None: ...
+
+    for device in devices:
+        workplace.deliver(device=device)
+    workplace.work()
+    assert order == [[f"device:{device}" for device in devices]]
+
+
 # Absence
 
 

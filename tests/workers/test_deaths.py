@@ -9,6 +9,7 @@ import pytest
 
 from bellhop import SeamEvent
 from bellhop.ledger import Ledger, keys
+from bellhop_workers.mailbox import ClaimedMailbox
 from tests.workers.conftest import Workplace
 
 
@@ -40,6 +41,19 @@ def test_an_entry_under_which_three_workers_died_becomes_a_dead_letter(
     error = workplace.record(poison, handler.function)["error"]
     assert error == "worker died: 3 workers ended under it"
     assert [workplace.state(one) for one in (poison, next_one)] == ["dead", "done"]
+
+
+def test_one_that_is_given_up_for_that_is_not_read(workplace: Workplace, seen: list[str]) -> None:
+    """Perhaps that is what they ended under."""
+    poison = workplace.deliver()
+    for _ in range(3):
+        die(workplace, under=f"{poison} note")
+    [handler] = workplace.registry
+    [mail] = workplace.claim()
+    mailbox = ClaimedMailbox(mail, handler, workplace.runtime.vault)
+    assert mailbox.next_run() is None
+    assert mailbox.through
+    assert mail.entries[0].event.opened is None
 
 
 def test_one_under_which_two_died_is_run_once_more(workplace: Workplace, seen: list[str]) -> None:

@@ -1,11 +1,14 @@
 """Hooks: what they are called about, and what becomes of the calls."""
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from bellhop import Context, DeadLetter, Drop, SeamEvent
+from bellhop.hooks import shown_id
 from bellhop.ledger import (
     ClaimLimit,
     DeadLetters,
@@ -23,6 +26,29 @@ from tests.workers.hooks import (
     worker,
 )
 from tests.workers.told import Told
+
+
+def test_one_that_blocks_the_event_loop_is_named_in_the_log(workplace: Workplace) -> None:
+    said = "an async handler blocks the event loop: others wait until it awaits or returns"
+    lines: list[Any] = []
+
+    @workplace.on("*", attempts=1)
+    def gives_up(event: SeamEvent) -> None:
+        raise ValueError
+
+    @workplace.registry.on_dead(name="alarm", timeout=20)
+    async def alarm(letter: DeadLetter) -> None:
+        ends = time.monotonic() + 20
+        while not any(line["event"] == said for line in lines) and time.monotonic() < ends:
+            time.sleep(0.01)  # noqa: ASYNC251 - it is to block
+
+    workplace.deliver()
+    with capture_logs() as captured:
+        lines = captured
+        workplace.work()
+    [line] = [line for line in lines if line["event"] == said]
+    [call_id] = call_ids(workplace)
+    assert (line["handler"], line["event_id"]) == ("alarm", shown_id(call_id))
 
 
 def test_it_is_told_of_what_a_handler_gave_up(workplace: Workplace, told: Told) -> None:

@@ -2,16 +2,20 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from typing import cast
 
 import pytest
 import structlog
 
+from bellhop import LockEvent
+from bellhop.ledger import Ledger
 from bellhop_workers import replacing, usage
 from bellhop_workers.process import WorkerProcess
 from bellhop_workers.replacing import Replacing
 from bellhop_workers.usage import ReplacementToken, Usage, resident_bytes
+from tests.workers.conftest import Workplace
 
 MIB = 1024**2
 
@@ -54,6 +58,26 @@ def test_one_leaves_only_when_it_has_the_token(asked: list[int]) -> None:
     usage.count()
     assert (usage.leaves, asked) == (True, [signal.SIGTERM])
     assert not token.take()
+
+
+def test_what_a_blocked_event_loop_gives_back_was_no_run(ledger: Ledger, asked: list[int]) -> None:
+    place = Workplace(ledger, usage=Usage("w", most_runs=4, token=free_token()))
+    other = place.next_worker()
+    seen: list[str] = []
+
+    @place.on("lock.*", timeout=20)
+    async def blocks(event: LockEvent) -> None:
+        seen.append(event.event_id)
+        ends = time.monotonic() + 20
+        while event.device_id == "slow" and len(seen) < 4 and time.monotonic() < ends:
+            other.work()
+            time.sleep(0.01)  # noqa: ASYNC251 - it is to block
+
+    for device in ("slow", "d1", "d2", "d3"):
+        place.deliver(device=device)
+    place.work()
+    assert len(seen) == 4
+    assert asked == []
 
 
 def test_without_a_limit_none_leaves(asked: list[int]) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from bellhop.connections import reason
+from bellhop.hooks import shown_id
 from bellhop.logs import get_logger
 from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, Batch
 from bellhop_workers.running import Run
@@ -128,7 +129,7 @@ class Keeper:
             _log.warning(
                 "an async handler blocks the event loop: others wait until it awaits or returns",
                 handler=name,
-                event_id=event_id,
+                event_id=shown_id(event_id),
             )
 
     def _tell_what_runs(self) -> bool:

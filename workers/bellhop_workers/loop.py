@@ -140,12 +140,12 @@ class HandlerLoop:
         return [*taken, *self._take_not_begun()] if self.is_blocked else taken
 
     def _take_not_begun(self) -> list[ClaimedMailbox]:
-        """Take back runs that have not begun, and return their mailboxes.
+        """Take back runs that have not begun, and return their mailboxes, the last one first.
 
         They keep their places until the loop comes to them: only then it is through with them.
         """
         runs = [one for line in list(self._lines.values()) for one in line.runs.copy().items()]
-        return [mailbox for run, mailbox in runs if run.take_back()]
+        return [mailbox for run, mailbox in reversed(runs) if run.take_back()]
 
     def _answer(self) -> None:
         self._asked_at, self.is_blocked = None, False
@@ -260,8 +260,8 @@ class HandlerLoop:
             self._set_first(min(one.first_deadline for one in self._lines.values()))
         try:
             outcome = ended.outcome()
-            self._usage.count()
             if outcome:
+                self._usage.count()
                 self.fault = self.fault or ended.run.fault
                 if self._usage.leaves or self.fault:
                     mailbox.stop()

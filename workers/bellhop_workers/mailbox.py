@@ -187,11 +187,13 @@ class ClaimedMailbox:
     def _read_ahead(self) -> None:
         """Read all events of the mailbox at one go: one by one, between runs, takes much longer.
 
-        What cannot be read is left to its turn.
+        What cannot be read is left to its turn. What workers died under is not read: perhaps that
+        is what they died of.
         """
         for entry in self._entries:
-            with suppress(Exception):
-                read_event(entry.event, self._vault)
+            if entry.deaths < DEATHS:
+                with suppress(Exception):
+                    read_event(entry.event, self._vault)
 
     def _run_of(self, claimed: ClaimedEvent, record: HandlerRecord) -> Run:
         """Return the run of an entry that can be read.
