@@ -25,8 +25,8 @@ local function is_limited(handler)
   return limits[handler] ~= nil
 end
 
--- Slow handlers are sync ones that keep a worker for a second or more, and quick ones of the same set
--- would wait that long. So of each set with two workers or more, one begins with no slow handler.
+-- Slow handlers keep a worker for a second or more (sync ones that take so long, and async ones that
+-- block the event loop), and quick ones of the same set would wait that long. So of each set with two workers or more, one begins with no slow handler.
 local slow = {}
 local function slow_of(set)
   if not slow[set] then

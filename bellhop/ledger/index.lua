@@ -25,10 +25,15 @@ local function add(name, created, order)
   members[#members + 1] = order
 end
 
+-- A ledger of version 1 noted how many milliseconds an event is kept.
+local function hours_of(kept)
+  return tonumber(kept) < HOUR and tonumber(kept) or math.ceil(tonumber(kept) / HOUR)
+end
+
 for _, noted in ipairs(redis.call('LRANGE', key('unindexed'), 0, most - 1)) do
   local order, created, kept, subjects = string.match(noted, '^(%d+) (%-?%d+) (%d+) (.*)$')
   if order then
-    hours = math.max(hours, tonumber(kept))
+    hours = math.max(hours, hours_of(kept))
     add('created', created, order)
     for _, subject in ipairs(texts(decoded(subjects))) do
       add('index:' .. subject, created, order)

@@ -45,7 +45,7 @@ the same database has another tag: a process works with one ledger, and `use` sa
 | `leases`                | sorted set | workers that hold mail, by when their lease ends (ms)     |
 | `held:<worker>`         | hash       | the `h mailbox` that it holds, with the number of entries |
 | `settled:<worker>`      | string     | the number of its last settle, for one that is repeated   |
-| `slow:<set>`            | set        | sync handlers that keep their worker for a second or more |
+| `slow:<set>`            | set        | handlers that keep their worker for a second or more      |
 | `busy:<set>`            | set        | workers that hold mail of one of these                    |
 | `alone:<set>`           | string     | the worker that runs a suspect, or did last               |
 | `draining:<set>`        | string     | the worker that empties its hands for suspects, since     |

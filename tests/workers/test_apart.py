@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bellhop import LockEvent, Retry, SeamEvent
-from bellhop.ledger import DeadLetters, Ledger
+from bellhop.ledger import DeadLetters, Ledger, keys
 from tests.workers.conftest import Workplace
 
 A_WHILE = 20.0
@@ -173,6 +174,21 @@ def test_an_async_handler_with_all_its_places_taken_keeps_no_other_waiting(ledge
 
 
 # A handler that blocks the main thread, or the event loop
+
+
+def test_many_short_steps_are_not_taken_for_one_that_blocks(ledger: Ledger) -> None:
+    place = Workplace(ledger, concurrency=100)
+
+    @place.on("*", name="computes")
+    async def computes(event: SeamEvent) -> None:
+        time.sleep(0.015)  # noqa: ASYNC251 - as a driver of a database does
+
+    place.on("*", name="other")(later(lambda event: None))
+    place.deliver_many(100, devices=100)
+    with capture_logs() as lines:
+        place.work()
+    assert lines == []
+    assert not ledger.redis.keys(f"{keys.PREFIX}slow:*")
 
 
 def test_while_a_sync_handler_blocks_the_worker_its_async_ones_get_new_mail(

@@ -18,7 +18,8 @@ class Claims:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.run_times = RunTimes(self.registry, PLACES)
+        self.now = 0.0
+        self.run_times = RunTimes(self.registry, PLACES, lambda: self.now)
 
         @self.registry.on("*", name="sync")
         def sync(event: SeamEvent) -> None: ...
@@ -210,3 +211,20 @@ def test_one_that_takes_seconds_keeps_nobody_waiting_where_all_do(claims: Claims
     claims.learn("sync", 2 * SLOW)
     claims.learn("other", 3 * SLOW)
     assert [claims.limits()[name].slow for name in ("sync", "other")] == [False, False]
+
+
+def test_an_async_handler_that_blocked_is_slow_for_a_minute(claims: Claims) -> None:
+    claims.registry.on("*", name="other")(claims.handler("async").function)
+    assert claims.limits()["async"].slow is None
+    claims.run_times.learn_that_it_blocks(claims.handler("async"))
+    claims.learn("async", 3600.0)
+    claims.learn("other", 3600.0)  # it was kept waiting, too
+    for claims.now, slow in [(0.0, True), (59.0, True), (61.0, False)]:
+        assert claims.limits()["async"].slow is slow
+        assert claims.limits()["other"].slow is False
+
+
+def test_one_that_blocks_keeps_nobody_waiting_if_it_is_alone(claims: Claims) -> None:
+    claims.run_times.learn_that_it_blocks(claims.handler("async"))
+    assert claims.run_times.no_more_of(claims.handler("async")).slow is False
+    assert claims.limits()["async"].slow is False

@@ -112,8 +112,9 @@ class Batch:
             at_work[asked.handler] += asked.mailboxes
             in_hand[asked.handler] += asked.entries
         limits = list[ClaimLimit]()
-        if self._runtime.loop.is_blocked:
-            limits += run_times.limits_of_blocked()
+        if blocking := self._runtime.blocking:
+            run_times.learn_that_it_blocks(blocking)
+            limits += [run_times.no_more_of(blocking)]
         else:
             limits += run_times.async_limits(in_hand, at_work)
         if with_sync:
@@ -142,8 +143,8 @@ class Batch:
     ) -> None:
         """Write results, give back mailboxes that are through, and claim more.
 
-        `give_back`: those that have not begun, too; those of async handlers are anyway while
-        something blocks the event loop. `age`: only if it was not done for so long.
+        `give_back`: those that have not begun, too. (While a handler blocks the event loop, those
+        of async ones are anyway.) `age`: only if it was not done for so long.
         Raises `LeaseLost`, and whatever went wrong with an earlier settle.
         """
         with self._lock:
@@ -228,7 +229,7 @@ class Batch:
             if mailbox.begun and (result := mailbox.collect())
         ]
         waiting = _take_all(self.line) if give_back else []
-        if give_back or self._runtime.loop.is_blocked:
+        if give_back or self._runtime.loop.blocked_by:
             waiting += self._runtime.loop.take_waiting()
         results += [mailbox.collect_last() for mailbox in waiting]
         for result in results:

@@ -1,7 +1,7 @@
 """The keeper of a shift: a thread that looks after it while a handler keeps the main one.
 
-It settles, says what a worker that stops waits for, and ends the worker if a handler cannot be
-interrupted.
+It settles, says what a worker that stops waits for and which handler blocks the event loop, and
+ends the worker if a handler cannot be interrupted.
 """
 
 import math
@@ -46,7 +46,7 @@ class Keeper:
         self._under_way = under_way
         self._in_main = in_main
         self._told_slow: Run | None = None
-        self._told_blocks = ""
+        self._told_blocking: set[str] = set()
         self._patience = patience
         self._over = threading.Event()
         self._overdue: list[Run] = []
@@ -90,14 +90,14 @@ class Keeper:
         handler in the main thread is slow, so that one of them begins with no mail of it.
         """
         try:
-            self._look_at_loop()
+            self._tell_what_blocks()
             if self._batch:
                 limits = NOTHING if self._is_stopping else self._batch.limits(with_sync=False)
                 run, began = self._in_main() or (None, math.inf)
                 kept = time.monotonic() - began > LONGEST_UNSETTLED
                 if kept and run and run is not self._told_slow:
                     self._told_slow = run
-                    limits = [*limits, self._runtime.run_times.limit_of_slow(run.handler)]
+                    limits = [*limits, self._runtime.run_times.no_more_of(run.handler)]
                     self._batch.settle(limits, give_back=True)
                 elif kept and limits and self._batch.sees_mail(with_sync=False):
                     self._batch.settle(limits, give_back=True, age=_TICK)
@@ -112,23 +112,16 @@ class Keeper:
             return False
         return True
 
-    def _look_at_loop(self) -> None:
-        """If a handler blocks the event loop, have others run what waits for it."""
-        runtime = self._runtime
-        if not runtime.loop.look():
-            self._told_blocks = ""
-            return
-        entry = runtime.running_notes.loop.read()
-        event_id, _, name = entry.rpartition(" ")
-        handler = runtime.registry.get(name)
-        if handler:  # told with the mail that is given back: not all workers are to be blocked
-            runtime.run_times.learn_that_it_blocks(handler)
-        runtime.loop.is_blocked = True
-        if handler and entry != self._told_blocks:
-            self._told_blocks = entry
+    def _tell_what_blocks(self) -> None:
+        """Name an async handler that blocks the event loop, once a shift."""
+        blocking = self._runtime.blocking
+        self._runtime.loop.look()
+        if blocking and blocking.name not in self._told_blocking:
+            self._told_blocking.add(blocking.name)
+            event_id, _, _ = self._runtime.running_notes.loop.read().rpartition(" ")
             _log.warning(
                 "an async handler blocks the event loop: others wait until it awaits or returns",
-                handler=name,
+                handler=blocking.name,
                 event_id=shown_id(event_id),
             )
 

@@ -37,7 +37,7 @@ for so long while the loop is busy, and then the loop, since nothing more was cl
 """
 
 _BLOCKED = 1.0
-"""Seconds in which nothing else on the loop gets its turn, after which it is blocked."""
+"""Seconds in which a handler neither awaits nor returns, after which it blocks the loop."""
 
 _log = get_logger("workers")
 
@@ -58,9 +58,7 @@ class HandlerLoop:
         """Mailboxes with which something went wrong that is no handler's fault, or `sealed`."""
         self.fault = ""
         """What the process turned out to lack, when a handler was run."""
-        self.is_blocked = False
-        """Whether something keeps the loop from all else. Set by who looks, until a run ends."""
-        self._asked_at: float | None = None
+        self._seen_since = math.inf
         self._deadlines = deadlines
         self._usage = usage
         self._note = note
@@ -115,18 +113,27 @@ class HandlerLoop:
         self._few, self._told = self._entries_left // 2, False
         self.call(self._fill_places)
 
-    def look(self) -> bool:
-        """Return whether the loop does not answer. To be called every quarter of a second."""
-        if self._asked_at is not None:
-            return time.monotonic() - self._asked_at > _BLOCKED
-        if self._loop:
-            self._asked_at = time.monotonic()
-            self.call(self._answer)
-        return False
+    def look(self) -> None:
+        """See whether a handler is at a step. To be called by one thread, each quarter second."""
+        self._seen_since = self._note.since
+
+    @property
+    def blocked_by(self) -> str:
+        """The handler that has kept the loop from all else for a second, if one has.
+
+        It was seen at it before: else this process may have been stopped, or another thread have
+        kept the interpreter.
+        """
+        since = self._note.since
+        if since != self._seen_since or time.monotonic() - since < _BLOCKED:
+            return ""
+        return self._note.read().rpartition(" ")[2]
 
     def take_waiting(self) -> list[ClaimedMailbox]:
-        """Take away all mailboxes that wait for a place; and while the loop is blocked, those with
-        a place whose next run has not begun. May be called from any thread.
+        """Take away all mailboxes that have not begun. May be called from any thread.
+
+        While a handler blocks the loop, those that have a place are among them, if their next run
+        has not begun.
         """
         taken = []
         for line in list(self._lines.values()):
@@ -137,7 +144,7 @@ class HandlerLoop:
                     break
         with self._lock:
             self._taken_away += sum(mailbox.entries_left for mailbox in taken)
-        return [*taken, *self._take_not_begun()] if self.is_blocked else taken
+        return [*taken, *self._take_not_begun()] if self.blocked_by else taken
 
     def _take_not_begun(self) -> list[ClaimedMailbox]:
         """Take back runs that have not begun, and return their mailboxes, the last one first.
@@ -146,9 +153,6 @@ class HandlerLoop:
         """
         runs = [one for line in list(self._lines.values()) for one in line.runs.copy().items()]
         return [mailbox for run, mailbox in reversed(runs) if run.take_back()]
-
-    def _answer(self) -> None:
-        self._asked_at, self.is_blocked = None, False
 
     def wait(self, seconds: float) -> bool:
         """Wait until few entries are left, and return whether that is so; at most so long."""
@@ -255,7 +259,6 @@ class HandlerLoop:
     def _end(self, mailbox: ClaimedMailbox, line: Line, ended: AsyncRun) -> None:
         """Record the outcome of a run, and go on with its mailbox."""
         line.runs.pop(ended, None)
-        self.is_blocked = False
         if ended.deadline <= self._first:
             self._set_first(min(one.first_deadline for one in self._lines.values()))
         try:

@@ -1,15 +1,18 @@
-"""How much mail a worker claims: about a quarter of a second's work, by what its handlers take."""
+"""How much mail a worker claims: about a quarter of a second's work, by what its handlers take.
+
+And of which it begins no more, since they keep their worker for so long that quick ones would wait.
+"""
 
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from bellhop.handler import Handler
 from bellhop.ledger import ClaimLimit
 from bellhop.routing import Registry
 
 SLOW = 1.0
-"""Seconds of a run of a sync handler that keep others waiting for long."""
+"""Seconds of a run of a sync handler, or of a step of an async one, that others wait long for."""
 
 _BLOCKS_FOR = 60.0
 """Seconds for which an async handler that blocked the event loop is taken to do so again."""
@@ -32,10 +35,14 @@ _AT_A_TIME = 16
 class RunTimes:
     """What each handler takes, as it was learnt, in seconds for an entry.
 
-    `concurrency`: mailboxes of an async handler that may be at work at a time.
+    `concurrency`: mailboxes of an async handler that may be at work at a time. `now` returns
+    seconds.
     """
 
-    def __init__(self, registry: Registry, concurrency: int) -> None:
+    def __init__(
+        self, registry: Registry, concurrency: int, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
         self._registry = registry
         self._concurrency = concurrency
         self._seconds: dict[str, float] = {}
@@ -48,7 +55,7 @@ class RunTimes:
 
     def learn_that_it_blocks(self, handler: Handler) -> None:
         """Take note that an async handler keeps the event loop from all else."""
-        self._blocked_at[handler.name] = time.monotonic()
+        self._blocked_at[handler.name] = self._now()
 
     def sync_limits(self, at_work: Mapping[str, int]) -> Iterable[ClaimLimit]:
         """Return how much to claim for sync handlers, which run one after the other.
@@ -71,32 +78,31 @@ class RunTimes:
                 slow=self._is_slow(one),
             )
 
-    def limit_of_slow(self, handler: Handler) -> ClaimLimit:
-        """Return a limit that claims nothing, and says that a handler keeps its worker."""
+    def no_more_of(self, handler: Handler) -> ClaimLimit:
+        """Return a limit that claims nothing of a handler, and says that it keeps its worker."""
         return ClaimLimit(handler.name, 0, 0, 0, slow=self._keeps_others_waiting(handler))
 
-    def limits_of_blocked(self) -> Iterable[ClaimLimit]:
-        """Return limits that claim nothing, for async handlers that block the event loop."""
-        return [self.limit_of_slow(one) for one in self._registry if self._blocks(one)]
-
     def _is_slow(self, handler: Handler) -> bool | None:
-        """Whether quick handlers would wait long for this one; `None` if it is hard to say."""
+        """Whether a sync handler keeps its worker for long; `None` if it is hard to say."""
         seconds = self._seconds.get(handler.name)
-        if handler.is_async and self._blocks(handler):
-            return self._keeps_others_waiting(handler)
-        if seconds is None or (handler.is_async and seconds >= SLOW) or SLOW / 2 < seconds < SLOW:
+        if seconds is None or SLOW / 2 < seconds < SLOW:
             return None
         return seconds >= SLOW and self._keeps_others_waiting(handler)
 
-    def _keeps_others_waiting(self, slow: Handler) -> bool:
-        """Whether there are quick handlers of its kind, which a slow one would keep waiting."""
-        others = [one for one in self._registry if one.is_async is slow.is_async]
-        return any(self.seconds_of(one) < SLOW for one in others if one is not slow)
-
-    def _blocks(self, handler: Handler) -> bool:
-        """Whether an async handler is one that blocks the event loop."""
+    def _blocks(self, handler: Handler) -> bool | None:
+        """Whether an async handler blocks the event loop; `None` if it was not run yet."""
         blocked_at = self._blocked_at.get(handler.name, -math.inf)
-        return time.monotonic() < blocked_at + _BLOCKS_FOR
+        if self._now() < blocked_at + _BLOCKS_FOR:
+            return self._keeps_others_waiting(handler)
+        return False if handler.name in self._seconds else None
+
+    def _keeps_others_waiting(self, slow: Handler) -> bool:
+        """Whether there are handlers of its kind that a slow one would keep waiting.
+
+        An async one that takes long does not keep the loop, as a sync one keeps its thread.
+        """
+        others = [one for one in self._registry if one.is_async is slow.is_async]
+        return any(one.is_async or self.seconds_of(one) < SLOW for one in others if one is not slow)
 
     def async_limits(
         self, in_hand: Mapping[str, int], at_work: Mapping[str, int]
@@ -125,7 +131,7 @@ class RunTimes:
                     share,
                     is_async=True,
                     past=one.wants_context,
-                    slow=self._is_slow(one),
+                    slow=self._blocks(one),
                 )
 
     def _room(self, handler: Handler) -> int:

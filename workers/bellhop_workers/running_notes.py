@@ -6,7 +6,9 @@ handlers wait for something, nothing is noted: who is to blame for a death then 
 suspects alone.
 """
 
+import math
 import mmap
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -19,6 +21,8 @@ class Note:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _SLOT)
+        self.since = math.inf
+        """When this process wrote what is noted (`time.monotonic`)."""
 
     def write(self, entry: bytes) -> None:
         """Note what begins to run. An entry that is too long for the note is not noted."""
@@ -26,9 +30,11 @@ class Note:
         if size <= _SLOT - _LENGTH:
             self._memory[_LENGTH : _LENGTH + size] = entry
             self._memory[:_LENGTH] = size.to_bytes(_LENGTH, "little")
+            self.since = time.monotonic()
 
     def clear(self) -> None:
         """Note that nothing runs any more."""
+        self.since = math.inf
         self._memory[:_LENGTH] = b"\0\0"
 
     def read(self) -> str:

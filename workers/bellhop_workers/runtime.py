@@ -8,6 +8,7 @@ from bellhop.connections import reason
 from bellhop.durations import WORKER_GONE_AFTER
 from bellhop.errors import NameTaken
 from bellhop.failpoints import failpoint
+from bellhop.handler import Handler
 from bellhop.ledger import Ledger
 from bellhop.logs import get_logger
 from bellhop.queue import enqueue_shifts
@@ -93,6 +94,11 @@ class Runtime:
     def longest_run(self) -> float:
         """Seconds that a handler may take, with some to spare."""
         return max((one.timeout for one in self.registry), default=0.0) + _TO_SPARE
+
+    @property
+    def blocking(self) -> Handler | None:
+        """The async handler that blocks the event loop, if one does."""
+        return self.registry.get(self.loop.blocked_by)
 
     def subscribe(self) -> None:
         """Tell the ledger which handlers this worker has, however long Redis is away."""

@@ -11,7 +11,8 @@
    follows from what each handler takes. With much mail, Redis does this while the worker runs what
    it claimed before.
 4. If a handler keeps the main thread for a second, the keeper, a second thread, settles for it and
-   gives back the mail that was not begun, so that an idle worker can take it.
+   gives back the mail that was not begun, so that an idle worker can take it. So is the mail of
+   async handlers given back, if one of them blocks the event loop.
 5. If the lease was taken away, others have the mail: everything in hand is dropped, and the worker
    is replaced.
 6. If a handler cannot be interrupted after its timeout, the process ends. So it does when anything

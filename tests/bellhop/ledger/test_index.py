@@ -80,3 +80,11 @@ def test_a_full_batch_of_events_with_many_ids_is_indexed(desk: Desk) -> None:
 
     assert index(desk) == 0
     assert len(desk.found["indexes"]["space_id 49"]) == 500
+
+
+def test_what_a_ledger_of_version_1_noted_is_kept_as_long_as_it_says(desk: Desk) -> None:
+    note = f'1 {desk.now} {FOURTEEN_DAYS} ["device_id 1"]'
+    desk.ledger.redis.rpush(keys.UNINDEXED, note)
+    assert index(desk) == 0
+    lives_ms = desk.ledger.redis.pttl(f"{keys.PREFIX}index:device_id 1")
+    assert lives_ms == pytest.approx(FOURTEEN_DAYS, abs=10_000)
