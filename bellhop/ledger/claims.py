@@ -31,7 +31,8 @@ SETTLE = load("claiming", "subscribing", "hooks", "settle")
 IDLE = load("idle")
 
 _JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"))
-"""Writes names as they were read, whatever bytes they are: see `_read_text`."""
+"""Writes names as they were read, whatever bytes they are (see `_read_text`). No result refers to
+itself: to look whether one does takes a fifth of the time."""
 
 _TAKEN = re.compile(r"NAMETAKEN (\S+) (\S+) (.*)")
 

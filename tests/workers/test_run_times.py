@@ -103,14 +103,17 @@ def test_a_slow_async_handler_gets_as_much_as_it_has_places(claims: Claims, seco
 
 
 @pytest.mark.parametrize(
-    ("seconds", "waiting"), [(0.125, 2 * PLACES), (0.05, 5 * PLACES), (0.0, 2 * MOST_ENTRIES)]
+    ("seconds", "waiting"), [(0.125, 2 * PLACES), (0.05, 5 * PLACES), (0.0, 4 * MOST_ENTRIES)]
 )
 def test_behind_a_quick_one_as_much_waits_as_its_places_get_through_in_a_batchs_time(
     claims: Claims, seconds: float, waiting: int
 ) -> None:
     claims.learn("async", seconds)
-    limit = claims.limits()["async"]
-    assert limit.entries == pytest.approx(PLACES + waiting, abs=1)
+    in_hand = 0
+    while limit := claims.limits({"async": in_hand}).get("async"):
+        assert limit.entries <= MOST_ENTRIES  # for so long Redis does nothing else
+        in_hand += limit.entries
+    assert in_hand == pytest.approx(PLACES + waiting, abs=1)
 
 
 @pytest.mark.parametrize(

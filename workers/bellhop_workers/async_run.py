@@ -63,7 +63,8 @@ class AsyncRun:
         """On the monotonic clock, when it began, and when its worker is ended if it still runs."""
         self.interrupted = False
         """Whether this worker let go of it: then it counts as not run."""
-        self._not_begun = [True]  # who takes it out, in any thread, decides whether it begins
+        # One element, until the run begins or is taken back: `pop` is one step, in any thread.
+        self._not_begun = [True]
         self._expired = False
         self._error: BaseException | None = None
         self._started_ms = 0

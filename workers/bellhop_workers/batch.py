@@ -24,6 +24,11 @@ NOTHING: Sequence[ClaimLimit] = ()
 _LISTEN = 0.25
 """Seconds that an idle worker listens at a time, and then looks whether it is to stop."""
 
+SETTLE_PERIOD = 0.1
+"""Seconds after which results are settled while async handlers run. If mail is claimed ahead, that
+is more often; then mailboxes under way are left alone for so long: to write down half of one costs
+as much as the whole."""
+
 LONGEST_UNSETTLED = 1.0
 """Seconds after which results are settled at the latest."""
 
@@ -129,7 +134,8 @@ class Batch:
         with self._lock:
             if time.monotonic() < self._looks_again_at:
                 return False
-        seen = self._ledger.sees_mail([limit.handler for limit in self.limits(with_sync=with_sync)])
+        limits = [one for one in self.limits(with_sync=with_sync) if one.mailboxes]
+        seen = self._ledger.sees_mail([one.handler for one in limits])
         with self._lock:
             self._saw_mail = seen
         return seen
@@ -166,7 +172,7 @@ class Batch:
         """
         with self._lock:
             self._safely(self._ledger.read_replies)
-            results = self._safely(lambda: self._results(give_back=False))
+            results = self._safely(lambda: self._results(give_back=False, age=SETTLE_PERIOD))
             limits = self.limits(with_sync=not (self.line and self._ledger.unanswered))
             asks = bool(results or limits)
             if asks:
@@ -222,11 +228,11 @@ class Batch:
             self._runtime.loop.cancel_all()
             raise
 
-    def _results(self, give_back: bool) -> list[SettledMail]:
+    def _results(self, give_back: bool, age: float = 0) -> list[SettledMail]:
         results = [
             result
             for mailbox in self._mailboxes.values()
-            if mailbox.begun and (result := mailbox.collect())
+            if mailbox.begun and (result := mailbox.collect(age))
         ]
         waiting = _take_all(self.line) if give_back else []
         if give_back or self._runtime.loop.blocked_by:

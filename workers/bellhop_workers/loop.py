@@ -29,8 +29,8 @@ from bellhop_workers.running import Run
 from bellhop_workers.running_notes import Note
 from bellhop_workers.usage import Usage
 
-_LONGEST_TURN = 0.0005
-"""Seconds after which a thread lets another go on; Python's default is ten times as long.
+_LONGEST_TURN = 0.002
+"""Seconds after which a thread lets another go on; Python's default is more than twice as long.
 
 The main thread settles and claims between short waits for Redis: after each it would stand still
 for so long while the loop is busy, and then the loop, since nothing more was claimed.

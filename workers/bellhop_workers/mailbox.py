@@ -5,6 +5,7 @@ belongs to one thread: the main one if its handler is sync, that of the event lo
 Its results may be collected from any.
 """
 
+import time
 from bisect import insort
 from collections import deque
 from contextlib import suppress
@@ -71,6 +72,7 @@ class ClaimedMailbox:
         self._entries = deque(mail.entries)
         self._stopping = False
         self._results: deque[SettledEntry] = deque()
+        self._unsettled_since = 0.0
         self._retrying = list(mail.retrying)
         self._newest_ms = mail.newest_ms
 
@@ -114,8 +116,13 @@ class ClaimedMailbox:
         """How many entries are not finished."""
         return len(self._entries)
 
-    def collect(self) -> SettledMail | None:
-        """Return what is to be written, or `None`. One that is through is given back by it."""
+    def collect(self, age: float = 0) -> SettledMail | None:
+        """Return what is to be written, or `None`. One that is through is given back by it.
+
+        Of one that is not, nothing is written before it is so old (seconds).
+        """
+        if not self.through and time.monotonic() < self._unsettled_since + age:
+            return None
         give_back = GiveBack.END if self.through else GiveBack.KEEP
         results = []
         while self._results:
@@ -139,6 +146,8 @@ class ClaimedMailbox:
         if outcome.kind is Result.RETRY and self.handler.in_order:
             outcome = outcome._replace(kind=Result.PARK)
         wants_retries = self.handler.wants_context and outcome.kind is Result.RETRY
+        if not self._results:
+            self._unsettled_since = time.monotonic()
         self._results.append(
             SettledEntry(
                 self._entries[0].event.event_id, outcome, again, wants_retries, occurred_ms

@@ -22,8 +22,8 @@ BATCH = 0.25
 
 MOST_ENTRIES = 500
 
-_MOST_WAITING = 2 * MOST_ENTRIES
-"""Entries of an async handler that wait for a place: half are claimed while half are run."""
+_MOST_WAITING = 4 * MOST_ENTRIES
+"""Entries of an async handler that wait for a place: some are claimed while others are run."""
 
 _AT_FIRST = BATCH / 25
 """Seconds that an entry is taken to need before any was run."""
@@ -122,7 +122,7 @@ class RunTimes:
                 mailboxes = self._concurrency - at_work.get(one.name, 0)
                 entries = mailboxes * share
             else:
-                mailboxes = entries = self._room(one) - in_hand.get(one.name, 0)
+                mailboxes = entries = min(self._room(one) - in_hand.get(one.name, 0), MOST_ENTRIES)
             if mailboxes > 0:
                 yield ClaimLimit(
                     one.name,

@@ -33,15 +33,12 @@ from bellhop.errors import NameTaken, WrongVersion
 from bellhop.ledger import Outcome
 from bellhop.logs import get_logger
 from bellhop.vault import Sealed
-from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, Batch, LeaseLost
+from bellhop_workers.batch import LONGEST_UNSETTLED, NOTHING, SETTLE_PERIOD, Batch, LeaseLost
 from bellhop_workers.keeper import Keeper
 from bellhop_workers.mailbox import ClaimedMailbox
 from bellhop_workers.run_times import BATCH, MOST_ENTRIES
 from bellhop_workers.running import Run, run_sync
 from bellhop_workers.runtime import Runtime
-
-_ASYNC_SETTLE_PERIOD = 0.1
-"""Seconds after which it settles while async handlers run."""
 
 _LOOK_FOR_MAIL_EVERY = 0.02
 """Seconds after which it asks whether there is more mail, while async handlers run."""
@@ -194,7 +191,7 @@ class Shift:
         """Wait until few entries are left on the event loop, there is more mail, or for a while."""
         if self._batch.awaits_answer and self._runtime.loop.has_few:
             return
-        ends = time.monotonic() + _ASYNC_SETTLE_PERIOD
+        ends = time.monotonic() + SETTLE_PERIOD
         while not self._runtime.loop.wait(_LOOK_FOR_MAIL_EVERY):
             if time.monotonic() > ends or self._over_at_once or self._batch.sees_mail():
                 return
