@@ -28,7 +28,7 @@ test: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	@$(BIN)/python -m tests.soak
-	@$(BIN)/python -m pytest -n 3 -m "long or hypothesis" --hypothesis-profile=thorough $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "long or hypothesis" --hypothesis-profile=thorough $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check --quiet . || { echo "not formatted: run make format"; exit 1; }
